@@ -1,0 +1,1 @@
+//! License daemon for the Netify Agent.
