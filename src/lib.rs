@@ -1,1 +1,2 @@
 //! License daemon for the Netify Agent.
+pub mod core;

@@ -1,0 +1,416 @@
+//! What an answer of the hub or a relay means: data, a refusal, or an outage.
+//!
+//! A 200 is not yet a license: maintenance pages and captive portals answer 200 too, and are outages by their name.
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::time::{Millis, SECOND, WallTime};
+
+/// An HTTP answer as it arrived.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RawAnswer {
+    /// HTTP status code.
+    pub status: u16,
+    /// `Retry-After`: seconds or an HTTP date.
+    pub retry_after: Option<String>,
+    /// `Date`.
+    pub date: Option<String>,
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `Content-Encoding`.
+    pub content_encoding: Option<String>,
+    /// Host of `Location`; the rest of it may hold secrets.
+    pub location_host: Option<String>,
+    /// The body, complete.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no HTTP answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransportError {
+    /// One sentence: what failed, at which URL, what to do.
+    pub message: String,
+    /// The request never left because of this machine's setup (no key, bad certificate file): no hub was asked.
+    pub local: bool,
+}
+
+/// How much a failure says about the next try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TroubleKind {
+    /// Nobody with a say answered: try again.
+    Outage,
+    /// The hub is there and says no: slow retries.
+    Refusal,
+    /// The hub asks for patience.
+    RateLimited,
+    /// Our own side is not ready (no key, no certificate): nothing was sent.
+    Local,
+}
+
+impl TroubleKind {
+    /// The word in logs, status and metrics.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Outage => "outage",
+            Self::Refusal => "refused",
+            Self::RateLimited => "rate-limited",
+            Self::Local => "not-ready",
+        }
+    }
+}
+
+/// A request that brought no data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What kind of failure.
+    pub kind: TroubleKind,
+    /// HTTP status code, if there was an answer.
+    pub http_status: Option<u16>,
+    /// One sentence with the hub's own words.
+    pub message: String,
+    /// The hub's validation errors, one per entry.
+    pub fields: Vec<String>,
+    /// How long the server asked to wait.
+    pub retry_after: Option<Millis>,
+}
+
+impl Trouble {
+    fn outage(message: impl Into<String>, http_status: Option<u16>) -> Self {
+        Self { kind: TroubleKind::Outage, http_status, message: message.into(), fields: Vec::new(), retry_after: None }
+    }
+
+    /// The message with the field errors.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        if self.fields.is_empty() { self.message.clone() } else { format!("{} ({})", self.message, self.fields.join("; ")) }
+    }
+
+    /// Exit code: 5 when the hub refused, else 1.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        if matches!(self.kind, TroubleKind::Refusal) { 5 } else { 1 }
+    }
+}
+
+impl From<TransportError> for Trouble {
+    fn from(error: TransportError) -> Self {
+        let kind = if error.local { TroubleKind::Local } else { TroubleKind::Outage };
+        Self { kind, ..Self::outage(error.message, None) }
+    }
+}
+
+/// The hub's envelope, and that of the older generation of the same API family.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(default, alias = "resp_code")]
+    status_code: Option<Value>,
+    #[serde(default, alias = "resp_message", alias = "message")]
+    status_message: Option<Value>,
+    #[serde(default)]
+    status_fields: Option<Value>,
+    #[serde(default, borrow)]
+    data: Option<&'a RawValue>,
+}
+
+impl<'a> Envelope<'a> {
+    /// An envelope is an object; the derived reader would take an array for one too.
+    fn read(body: &'a [u8]) -> Option<Self> {
+        if body.trim_ascii_start().starts_with(b"{") { serde_json::from_slice(body).ok() } else { None }
+    }
+}
+
+/// The bytes of `data` of a successful API answer, exactly as received.
+pub fn api_data(answer: &RawAnswer, now: WallTime) -> Result<Vec<u8>, Trouble> {
+    let envelope = Envelope::read(&answer.body);
+    if answer.status / 100 != 2 {
+        return Err(failure(answer, envelope.as_ref(), now));
+    }
+    let Some(envelope) = envelope else { return Err(not_an_answer(answer, "the hub's JSON envelope")) };
+    if let Some(status) = envelope.status_code.as_ref().and_then(http_status_of) {
+        let inner = RawAnswer { status, ..answer.clone() };
+        return Err(failure(&inner, Some(&envelope), now));
+    }
+    match envelope.data {
+        Some(data) if data.get() != "null" => Ok(data.get().as_bytes().to_vec()),
+        _ if answer.status == 204 => Ok(Vec::new()),
+        _ if envelope.status_code.is_some() => Ok(b"null".to_vec()),
+        _ => Err(not_an_answer(answer, "the hub's envelope with `data`")),
+    }
+}
+
+/// The body of a successful relay answer: the bare license.
+pub fn relay_data(answer: &RawAnswer, now: WallTime) -> Result<Vec<u8>, Trouble> {
+    if answer.status != 200 {
+        let envelope = Envelope::read(&answer.body);
+        return Err(failure(answer, envelope.as_ref(), now));
+    }
+    match serde_json::from_slice::<Value>(&answer.body) {
+        Ok(Value::Object(_)) => Ok(answer.body.clone()),
+        _ => Err(not_an_answer(answer, "a license")),
+    }
+}
+
+/// The licenses of a list answer, each as received. Some servers wrap the array once more.
+pub fn list_items(data: &[u8]) -> Result<Vec<Vec<u8>>, Trouble> {
+    let array = |raw: &RawValue| -> Option<Vec<Vec<u8>>> {
+        let items: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
+        Some(items.into_iter().map(|item| item.get().as_bytes().to_vec()).collect())
+    };
+    let shape = || Trouble::outage("the hub's list of licenses is not a list", Some(200));
+    let raw: &RawValue = serde_json::from_slice(data).map_err(|_| shape())?;
+    if raw.get() == "null" {
+        return Ok(Vec::new());
+    }
+    if let Some(items) = array(raw) {
+        return Ok(items);
+    }
+    let object: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).map_err(|_| shape())?;
+    ["licenses", "data", "items"].iter().find_map(|name| array(object.get(*name)?)).ok_or_else(shape)
+}
+
+/// A 2xx answer whose envelope carries a failure: `"403.000"`, `403`, `422`.
+fn http_status_of(code: &Value) -> Option<u16> {
+    let number = match code {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse::<f64>().ok()?,
+        _ => return None,
+    };
+    (400..600).find(|status| (f64::from(*status)..f64::from(*status) + 1.0).contains(&number))
+}
+
+/// Reads `Retry-After`: seconds, or a date against this machine's clock.
+#[must_use]
+pub fn retry_after(text: &str, now: WallTime) -> Option<Millis> {
+    let text = text.trim();
+    match text.parse::<u32>() {
+        Ok(seconds) => Some(i64::from(seconds) * SECOND),
+        Err(_) => WallTime::parse(text).map(|date| date.since(now).max(0)),
+    }
+}
+
+fn failure(answer: &RawAnswer, envelope: Option<&Envelope<'_>>, now: WallTime) -> Trouble {
+    let status = answer.status;
+    let kind = match status {
+        429 => TroubleKind::RateLimited,
+        408 | 425 => TroubleKind::Outage,
+        503 if answer.retry_after.is_some() => TroubleKind::RateLimited,
+        400..=499 => TroubleKind::Refusal,
+        _ => TroubleKind::Outage,
+    };
+    // A date is read against the server's own clock where it tells it.
+    let server_now = answer.date.as_deref().and_then(WallTime::parse).unwrap_or(now);
+    let words = envelope.and_then(|envelope| envelope.status_message.as_ref()).and_then(Value::as_str).map(one_line);
+    let message = match (&answer.location_host, words) {
+        (Some(host), _) if status / 100 == 3 => {
+            format!("the hub answered HTTP {status}, a redirect to {host}; redirects are not followed, set hub.url to the final address")
+        }
+        (_, Some(words)) if !words.is_empty() => format!("the hub answered HTTP {status} ({}): {words}", reason_phrase(status)),
+        _ => format!("the hub answered HTTP {status} ({})", reason_phrase(status)),
+    };
+    Trouble {
+        kind,
+        http_status: Some(status),
+        message,
+        fields: envelope.and_then(|envelope| envelope.status_fields.as_ref()).map(field_errors).unwrap_or_default(),
+        retry_after: answer
+            .retry_after
+            .as_deref()
+            .filter(|_| matches!(status, 429 | 503))
+            .and_then(|text| retry_after(text, server_now)),
+    }
+}
+
+/// A 2xx whose body is not what was asked for, named as what it is.
+fn not_an_answer(answer: &RawAnswer, wanted: &str) -> Trouble {
+    let body = answer.body.trim_ascii_start();
+    let html = answer.content_type.as_deref().is_some_and(|kind| kind.starts_with("text/html")) || body.starts_with(b"<");
+    let compressed = answer.content_encoding.as_deref().filter(|encoding| !encoding.eq_ignore_ascii_case("identity"));
+    let what = if body.is_empty() {
+        "an empty body".to_owned()
+    } else if let Some(encoding) = compressed {
+        format!("a body in {} encoding, which was not asked for", one_line(encoding))
+    } else if html {
+        "an HTML page (a captive portal, a maintenance page or a proxy?)".to_owned()
+    } else if serde_json::from_slice::<serde::de::IgnoredAny>(&answer.body).is_ok() {
+        "other JSON".to_owned()
+    } else {
+        format!("{} bytes that are no complete JSON", answer.body.len())
+    };
+    Trouble::outage(format!("the hub answered HTTP {} with {what} instead of {wanted}", answer.status), Some(answer.status))
+}
+
+/// Field errors of any shape: strings, objects, lists, nested.
+fn field_errors(value: &Value) -> Vec<String> {
+    fn walk(prefix: &str, value: &Value, found: &mut Vec<String>) {
+        if found.len() >= 16 {
+            return;
+        }
+        let named = |text: &str| if prefix.is_empty() { one_line(text) } else { format!("{prefix}: {}", one_line(text)) };
+        match value {
+            Value::Null => {}
+            Value::String(text) => found.push(named(text)),
+            Value::Bool(_) | Value::Number(_) => found.push(named(&value.to_string())),
+            Value::Array(items) => items.iter().for_each(|item| walk(prefix, item, found)),
+            Value::Object(members) => {
+                let field = ["field", "name"].iter().find_map(|key| members.get(*key)?.as_str());
+                let message = ["message", "error", "description"].iter().find_map(|key| members.get(*key)?.as_str());
+                if let (Some(field), Some(message)) = (field, message) {
+                    found.push(format!("{}: {}", one_line(field), one_line(message)));
+                } else {
+                    members.iter().for_each(|(name, inner)| {
+                        let name = one_line(name);
+                        let name = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
+                        walk(&name, inner, found);
+                    });
+                }
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk("", value, &mut found);
+    found
+}
+
+/// Foreign text in one line of bounded length, without control characters.
+fn one_line(text: &str) -> String {
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
+    clean.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Reason phrases of RFC 9110 and RFC 6585 for what hubs and proxies answer.
+const fn reason_phrase(status: u16) -> &'static str {
+    match status {
+        301 => "Moved Permanently",
+        302 => "Found",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        407 => "Proxy Authentication Required",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        422 => "Validation Error",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        _ => "no standard meaning",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: WallTime = WallTime::from_unix(1_780_012_800);
+
+    fn answer(status: u16, body: &str) -> RawAnswer {
+        RawAnswer { status, body: body.as_bytes().to_vec(), ..RawAnswer::default() }
+    }
+
+    fn trouble(answer: &RawAnswer) -> Trouble {
+        api_data(answer, NOW).expect_err("not data")
+    }
+
+    #[test]
+    fn data_is_kept_as_received() {
+        let body = "{\"status_code\": 0, \"status_message\": \"Success.\", \"data\": {\n  \"b\": 1.0,\n  \"a\": \"\\u00e9\" }\n}";
+        assert_eq!(api_data(&answer(200, body), NOW), Ok(b"{\n  \"b\": 1.0,\n  \"a\": \"\\u00e9\" }".to_vec()));
+        for code in ["0", "\"0\"", "200", "\"200.000\"", "null"] {
+            let body = format!(r#"{{"status_code":{code},"data":{{}}}}"#);
+            assert_eq!(api_data(&answer(200, &body), NOW), Ok(b"{}".to_vec()), "{code}");
+        }
+        assert_eq!(api_data(&answer(200, r#"{"resp_code":0,"resp_message":"ok","data":[]}"#), NOW), Ok(b"[]".to_vec()));
+        assert_eq!(api_data(&answer(200, r#"{"status_code":0,"data":null}"#), NOW), Ok(b"null".to_vec()), "a delete");
+    }
+
+    #[test]
+    fn refusals_carry_the_hubs_words_and_fields() {
+        let t = trouble(&answer(422, r#"{"status_code":"422.000","status_message":"Validation error.","status_fields":[{"field":"expire_at","message":"too far"}]}"#));
+        assert_eq!((t.kind, t.http_status, t.exit_code()), (TroubleKind::Refusal, Some(422), 5));
+        assert_eq!(t.sentence(), "the hub answered HTTP 422 (Validation Error): Validation error. (expire_at: too far)");
+        for fields in [r#"{"expire_at":["too far"]}"#, r#"["expire_at: too far"]"#, r#"{"expire_at":"too far"}"#, r#"[{"expire_at":"too far"}]"#] {
+            let t = trouble(&answer(422, &format!(r#"{{"status_message":"x","status_fields":{fields}}}"#)));
+            assert_eq!(t.fields, ["expire_at: too far"], "{fields}");
+        }
+        for status in [400, 401, 403, 404, 405, 409, 422] {
+            assert_eq!(trouble(&answer(status, "nonsense")).kind, TroubleKind::Refusal);
+        }
+        assert!(trouble(&answer(403, r#"{"resp_code":"403","resp_message":"No."}"#)).message.ends_with(": No."));
+        assert!(trouble(&answer(500, r#"{"message":"backend down"}"#)).message.ends_with(": backend down"));
+        assert!(!trouble(&answer(500, "{\"message\":\"a\\u001b[31m\\nb\"}")).message.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_200_may_carry_a_failure() {
+        let t = trouble(&answer(200, r#"{"status_code":"403.000","status_message":"Denied."}"#));
+        assert_eq!((t.kind, t.http_status), (TroubleKind::Refusal, Some(403)));
+    }
+
+    #[test]
+    fn outages_are_named() {
+        for status in [408, 500, 502, 503, 504, 301] {
+            assert_eq!(trouble(&answer(status, "")).kind, TroubleKind::Outage, "{status}");
+        }
+        let named = |body: &str| trouble(&answer(200, body)).message;
+        assert!(named("<html>Welcome to the hotel").contains("HTML page"));
+        assert!(named("").contains("empty body"));
+        assert!(named("{\"status_code\":0,\"data\":{").contains("no complete JSON"));
+        assert!(named("[1]").contains("other JSON"));
+        let gzip = RawAnswer { content_encoding: Some("gzip".to_owned()), ..answer(200, "\u{1f}") };
+        assert!(trouble(&gzip).message.contains("gzip encoding"));
+        let redirect = RawAnswer { location_host: Some("evil.example".to_owned()), ..answer(302, "") };
+        assert!(trouble(&redirect).message.contains("redirect to evil.example; redirects are not followed"));
+        let twice = trouble(&answer(200, r#"{"status_code":0,"data":{},"data":{"serial":"x"}}"#));
+        assert_eq!(twice.kind, TroubleKind::Outage, "two `data` are no answer");
+    }
+
+    #[test]
+    fn patience_that_was_asked_for() {
+        let limited = |status, text: &str| {
+            let answer = RawAnswer { retry_after: Some(text.to_owned()), ..answer(status, "{}") };
+            let t = trouble(&answer);
+            (t.kind, t.retry_after)
+        };
+        assert_eq!(limited(429, "120"), (TroubleKind::RateLimited, Some(120_000)));
+        assert_eq!(limited(503, " 300 "), (TroubleKind::RateLimited, Some(300_000)));
+        assert_eq!(limited(429, "Fri, 29 May 2026 00:05:00 GMT"), (TroubleKind::RateLimited, Some(300_000)));
+        assert_eq!(limited(429, "Fri, 29 May 2020 00:05:00 GMT"), (TroubleKind::RateLimited, Some(0)));
+        assert_eq!(limited(429, "soon"), (TroubleKind::RateLimited, None));
+        assert_eq!(limited(500, "120"), (TroubleKind::Outage, None));
+    }
+
+    #[test]
+    fn the_servers_own_clock_counts_for_a_date() {
+        let skewed = RawAnswer {
+            retry_after: Some("Fri, 29 May 2026 01:00:00 GMT".to_owned()),
+            date: Some("Fri, 29 May 2026 00:59:00 GMT".to_owned()),
+            ..answer(429, "{}")
+        };
+        assert_eq!(trouble(&skewed).retry_after, Some(60_000));
+    }
+
+    #[test]
+    fn relays_send_the_bare_license() {
+        assert_eq!(relay_data(&answer(200, "{\"serial\": 1}\n"), NOW), Ok(b"{\"serial\": 1}\n".to_vec()));
+        assert!(relay_data(&answer(200, "<html>"), NOW).is_err_and(|t| t.message.contains("HTML page")));
+        let down = relay_data(&answer(500, r#"{"message":"Failed"}"#), NOW);
+        assert!(down.is_err_and(|t| t.message.ends_with(": Failed") && t.kind == TroubleKind::Outage));
+    }
+
+    #[test]
+    fn lists_wrapped_or_not() {
+        for data in ["[{\"a\": 1},{}]", r#"{"licenses":[{"a": 1},{}]}"#, r#"{"data":[{"a": 1},{}],"page":1}"#] {
+            assert_eq!(list_items(data.as_bytes()), Ok(vec![b"{\"a\": 1}".to_vec(), b"{}".to_vec()]));
+        }
+        assert_eq!(list_items(b"null"), Ok(vec![]));
+        assert!(list_items(b"5").is_err());
+    }
+}

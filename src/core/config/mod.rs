@@ -1,0 +1,183 @@
+//! The configuration, as the daemon uses it. Text goes in, a checked [`Config`] or a sentence with its line comes out.
+
+mod keys;
+mod text;
+mod values;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use keys::{KEYS, Key, SECTIONS, sample};
+pub use text::{ConfigError, parse, render};
+pub use values::{AbsolutePath, Command, HubUrl, ProxyUrl, SourceName, Span};
+
+use super::license::Serial;
+
+/// `/etc/netify-licensed/config.toml`.
+pub const DEFAULT_PATH: &str = "/etc/netify-licensed/config.toml";
+
+/// Everything that can be configured, with its defaults.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs, reason = "every key is documented once, in `KEYS`")]
+pub struct Config {
+    pub license: License,
+    pub device: Device,
+    pub trust: Trust,
+    pub hub: Hub,
+    pub renewal: Renewal,
+    pub provision: Provision,
+    pub reload: Reload,
+    pub clock: Clock,
+    pub hooks: Hooks,
+    pub status: Status,
+    pub log: Log,
+}
+
+macro_rules! section {
+    ($name:ident { $($(#[$meta:meta])* $field:ident : $type:ty = $default:expr,)* }) => {
+        /// One section of the configuration; its keys are documented in [`KEYS`].
+        #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+        #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+        #[allow(missing_docs, reason = "every key is documented once, in `KEYS`")]
+        pub struct $name { $($(#[$meta])* pub $field: $type,)* }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+    };
+}
+
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident),* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+        #[serde(rename_all = "kebab-case")]
+        #[allow(missing_docs, reason = "the words explain themselves, and `KEYS` does the rest")]
+        pub enum $name { $($variant),* }
+    };
+}
+
+choice!(/// `trust.mode`.
+    TrustMode { Signature, Transport });
+choice!(/// `hub.kind`.
+    HubKind { Api, Relay });
+choice!(/// `reload.method`.
+    ReloadMethod { Auto, Systemd, Procd, Socket, Signal, Command, None });
+choice!(/// `clock.trust`.
+    ClockTrust { Auto, Always });
+choice!(/// `log.level`.
+    LogLevel { Error, Warn, Info, Debug, Trace });
+choice!(/// `log.format`.
+    LogFormat { Auto, Journald, Text, Json });
+
+/// `trust.scheme`: how a license is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+pub enum Scheme {
+    /// Ed25519 over RFC 8785 canonical JSON.
+    #[serde(rename = "ed25519-jcs")]
+    Ed25519Jcs,
+}
+
+section!(License {
+    path: AbsolutePath = AbsolutePath::fixed("/etc/netifyd/license.json"),
+    serial: Option<Serial> = None,
+});
+
+section!(Device {
+    duid: Option<String> = None,
+    duid_file: Option<AbsolutePath> = None,
+    duid_command: Option<Command> = None,
+    sources: Vec<SourceName> = SourceName::defaults(),
+});
+
+section!(Trust {
+    mode: TrustMode = TrustMode::Signature,
+    scheme: Scheme = Scheme::Ed25519Jcs,
+    keys: Vec<AbsolutePath> = vec![AbsolutePath::fixed("/etc/netify-licensed/keys.d")],
+    require_device_binding: bool = false,
+});
+
+section!(Hub {
+    kind: HubKind = HubKind::Api,
+    url: HubUrl = HubUrl::vendor(),
+    api_key_file: Option<AbsolutePath> = None,
+    username: Option<String> = None,
+    password_file: Option<AbsolutePath> = None,
+    bearer_token_file: Option<AbsolutePath> = None,
+    ca_file: Option<AbsolutePath> = None,
+    client_cert: Option<AbsolutePath> = None,
+    client_key: Option<AbsolutePath> = None,
+    proxy: Option<ProxyUrl> = None,
+    connect_timeout: Span = Span::fixed("10s"),
+    timeout: Span = Span::fixed("30s"),
+});
+
+section!(Renewal {
+    renew_before: Option<Span> = None,
+    term_days: Option<u16> = None,
+    min_retry: Span = Span::fixed("1m"),
+    max_retry: Span = Span::fixed("6h"),
+});
+
+section!(Provision {
+    enabled: bool = false,
+    issued_to: Option<String> = None,
+    entitlements: Vec<String> = Vec::new(),
+    term_days: Option<u16> = None,
+    description: Option<String> = None,
+    notes: Option<String> = None,
+    renewable: Option<bool> = None,
+    transferable: Option<bool> = None,
+});
+
+section!(Reload {
+    method: ReloadMethod = ReloadMethod::Auto,
+    service: String = "netifyd".to_owned(),
+    pid_file: AbsolutePath = AbsolutePath::fixed("/var/run/netifyd/netifyd.pid"),
+    socket: AbsolutePath = AbsolutePath::fixed("/var/run/netifyd/netifyd.sock"),
+    command: Option<Command> = None,
+    timeout: Span = Span::fixed("30s"),
+});
+
+section!(Clock {
+    trust: ClockTrust = ClockTrust::Auto,
+});
+
+section!(Hooks {
+    on_change: Option<Command> = None,
+});
+
+section!(Status {
+    file: Option<AbsolutePath> = None,
+    socket: Option<AbsolutePath> = None,
+    metrics_textfile: Option<AbsolutePath> = None,
+});
+
+section!(Log {
+    level: LogLevel = LogLevel::Info,
+    format: LogFormat = LogFormat::Auto,
+});
+
+impl Config {
+    /// The status file, below the runtime directory unless configured.
+    #[must_use]
+    pub fn status_file(&self, runtime: &std::path::Path) -> PathBuf {
+        self.status.file.as_ref().map_or_else(|| runtime.join("status.json"), AbsolutePath::to_path_buf)
+    }
+
+    /// The control socket, below the runtime directory unless configured.
+    #[must_use]
+    pub fn control_socket(&self, runtime: &std::path::Path) -> PathBuf {
+        self.status.socket.as_ref().map_or_else(|| runtime.join("control.sock"), AbsolutePath::to_path_buf)
+    }
+
+    /// What a `renew` body asks for, or [`None`] where the hub decides.
+    #[must_use]
+    pub const fn renewal_term(&self) -> Option<u16> {
+        self.renewal.term_days
+    }
+}

@@ -1,0 +1,237 @@
+//! From TOML text to a checked configuration, and back.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::Deserialize;
+use toml::de::{DeTable, DeValue};
+
+use super::{Config, HubKind, KEYS, ReloadMethod};
+
+/// One mistake: which file, which line, what it is, what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file.
+    pub path: String,
+    /// Line (from 1) where there is one.
+    pub line: Option<usize>,
+    /// One sentence.
+    pub message: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}: {}", self.path, self.message),
+            None => write!(f, "{}: {}", self.path, self.message),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Parses and checks a configuration. `path` is for messages only.
+pub fn parse(text: &str, path: &str) -> Result<Config, ConfigError> {
+    let fail = |line, message| ConfigError { path: path.to_owned(), line, message };
+    let config = Config::deserialize(toml::Deserializer::parse(text).map_err(|e| fail(line_of(text, e.span()), e.message().to_owned()))?)
+        .map_err(|error| {
+            let line = line_of(text, error.span());
+            fail(line, explain(error.message(), text, line))
+        })?;
+    if let Some((key, message)) = contradiction(&config) {
+        return Err(ConfigError { path: path.to_owned(), line: line_of_key(text, key), message });
+    }
+    Ok(config)
+}
+
+impl ConfigError {
+    /// A mistake found later, about a key of this text.
+    #[must_use]
+    pub fn about(path: &str, text: &str, key: &str, message: String) -> Self {
+        Self { path: path.to_owned(), line: line_of_key(text, key), message }
+    }
+}
+
+/// The effective configuration as TOML; passwords in URLs are redacted.
+#[must_use]
+pub fn render(config: &Config) -> String {
+    toml::to_string(config).unwrap_or_else(|error| format!("# cannot be shown: {error}\n"))
+}
+
+/// Checks that need more than one key.
+fn contradiction(config: &Config) -> Option<(&'static str, String)> {
+    let device = &config.device;
+    let given = [device.duid.is_some(), device.duid_file.is_some(), device.duid_command.is_some()];
+    let hub = &config.hub;
+    let say = |key, message: &str| Some((key, message.to_owned()));
+    if given.iter().filter(|given| **given).count() > 1 {
+        return say("device.duid", "device.duid, duid-file and duid-command exclude each other; keep one of them");
+    }
+    if device.duid.as_ref().is_some_and(|duid| duid.is_empty() || duid.len() > 128 || !duid.bytes().all(|b| b.is_ascii_graphic())) {
+        return say("device.duid", "device.duid wants 1 to 128 printable ASCII characters without spaces");
+    }
+    if config.renewal.min_retry.millis() > config.renewal.max_retry.millis() {
+        return say("renewal.min-retry", "renewal.min-retry is longer than renewal.max-retry; make it shorter");
+    }
+    if config.renewal.term_days == Some(0) {
+        return say("renewal.term-days", "renewal.term-days wants a number of days from 1");
+    }
+    if config.provision.term_days == Some(0) {
+        return say("provision.term-days", "provision.term-days wants a number of days from 1");
+    }
+    if config.reload.method == ReloadMethod::Command && config.reload.command.is_none() {
+        return say("reload.method", "reload.method is \"command\", and reload.command is not set; write the program and its arguments there");
+    }
+    let service = &config.reload.service;
+    let name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'@' | b':' | b'\\');
+    if service.is_empty() || service.starts_with(['-', '.']) || !service.bytes().all(name) {
+        return say("reload.service", "reload.service is not the name of a service; write it without a path, such as \"netifyd\"");
+    }
+    if hub.client_cert.is_some() != hub.client_key.is_some() {
+        return say("hub.client-cert", "hub.client-cert and hub.client-key belong together; set both or neither");
+    }
+    if hub.username.is_some() != hub.password_file.is_some() {
+        return say("hub.username", "hub.username and hub.password-file belong together; set both or neither");
+    }
+    if hub.username.is_some() && hub.bearer_token_file.is_some() {
+        return say("hub.bearer-token-file", "hub.username and hub.bearer-token-file exclude each other; keep one of them");
+    }
+    if hub.kind == HubKind::Api && hub.url.as_url().query().is_some() {
+        return say("hub.url", "hub.url is a base to which paths are added, so it cannot have a query (?…)");
+    }
+    if config.provision.enabled && hub.kind == HubKind::Relay {
+        return say("provision.enabled", "a relay cannot create licenses; set provision.enabled = false or hub.kind = \"api\"");
+    }
+    if config.provision.enabled && (config.provision.issued_to.is_none() || config.provision.entitlements.is_empty()) {
+        return say("provision.enabled", "provision.enabled needs provision.issued-to and provision.entitlements");
+    }
+    None
+}
+
+/// The parser's message in our words, with the nearest known key.
+fn explain(message: &str, text: &str, line: Option<usize>) -> String {
+    let quoted = |after: &str| message.split(after).nth(1).and_then(|rest| rest.split('`').nth(1)).map(str::to_owned);
+    let Some(unknown) = message.starts_with("unknown field").then(|| quoted("unknown field")).flatten() else {
+        return message.lines().next().unwrap_or(message).to_owned();
+    };
+    let section = line.and_then(|line| section_at(text, line, &unknown));
+    let (place, candidates): (String, Vec<&str>) = match &section {
+        Some(section) => (format!(" in [{section}]"), KEYS.iter().filter(|key| key.section == section).map(|key| key.name).collect()),
+        None => (String::new(), super::SECTIONS.iter().map(|(name, _)| *name).collect()),
+    };
+    let nearest = candidates
+        .iter()
+        .map(|known| (distance(&unknown, known), *known))
+        .min()
+        .filter(|(distance, known)| *distance <= 1 + known.len() / 3);
+    let elsewhere = KEYS.iter().find(|key| key.name == unknown);
+    match (nearest, elsewhere) {
+        (Some((_, known)), _) => format!("unknown key `{unknown}`{place}; did you mean `{known}`?"),
+        (None, Some(key)) => format!("unknown key `{unknown}`{place}; it belongs to [{}]", key.section),
+        (None, None) => format!("unknown key `{unknown}`{place}; known are {}", candidates.join(", ")),
+    }
+}
+
+/// The section that holds `key` at this line; [`None`] at the top level.
+fn section_at(text: &str, line: usize, key: &str) -> Option<String> {
+    let table = DeTable::parse(text).ok()?;
+    table.get_ref().iter().find_map(|(section, value)| {
+        let DeValue::Table(members) = value.get_ref() else { return None };
+        let here = members.keys().any(|name| name.get_ref() == key && line_of(text, Some(name.span())) == Some(line));
+        here.then(|| section.get_ref().to_string())
+    })
+}
+
+/// The line of `section.key`, else of the section.
+fn line_of_key(text: &str, path: &str) -> Option<usize> {
+    let (section, key) = path.split_once('.')?;
+    let table = DeTable::parse(text).ok()?;
+    let (name, value) = table.get_ref().iter().find(|(name, _)| name.get_ref() == section)?;
+    let member = match value.get_ref() {
+        DeValue::Table(members) => members.keys().find(|name| name.get_ref() == key),
+        _ => None,
+    };
+    line_of(text, Some(member.map_or_else(|| name.span(), toml::Spanned::span)))
+}
+
+fn line_of(text: &str, span: Option<Range<usize>>) -> Option<usize> {
+    let before = text.as_bytes().get(..span?.start)?;
+    Some(before.iter().filter(|&&byte| byte == b'\n').count() + 1)
+}
+
+/// Levenshtein distance.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let replaced = corner + usize::from(x != y);
+            corner = row[j + 1];
+            row[j + 1] = replaced.min(corner + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        parse(text, "c.toml").err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn mistakes_have_a_line_and_a_remedy() {
+        assert_eq!(error("[renewal]\nrenew-befor = \"3d\"\n"), "c.toml:2: unknown key `renew-befor` in [renewal]; did you mean `renew-before`?");
+        assert_eq!(error("\n[renewl]\n"), "c.toml:2: unknown key `renewl`; did you mean `renewal`?");
+        assert_eq!(error("[renewal]\npid-file = \"/x\"\n"), "c.toml:2: unknown key `pid-file` in [renewal]; it belongs to [reload]");
+        assert!(error("[hub]\nzzzzzzzzzzzz = 1\n").contains("known are kind, url"));
+        assert!(error("[hub]\nurl = \"http://hub.example/\"\n").starts_with("c.toml:2: `http://hub.example/` would send the API key in the clear"));
+        assert!(error("[hub]\nurl = \"ftp://hub.example/\"\n").contains("scheme ftp"));
+        assert!(error("[hub]\nurl = \"https://u:p@hub.example/\"\n").contains("credentials do not belong"));
+        assert!(!error("[hub]\nurl = \"https://u:p@hub.example/\"\n").contains("u:p"));
+        assert!(error("[renewal]\n\nmin-retry = 5\n").starts_with("c.toml:3: invalid type: integer `5`, expected"));
+        assert!(error("[renewal]\nmin-retry = \"soon\"\n").contains("`soon` is not a duration"));
+        assert!(error("[renewal]\nmin-retry = \"7h\"\n").starts_with("c.toml:2: renewal.min-retry is longer"));
+        assert!(error("[license]\npath = \"license.json\"\n").contains("not an absolute path"));
+        assert!(error("[license]\nserial = \"../x\"\n").contains("not a serial number"));
+        assert!(error("[trust]\nmode = \"maybe\"\n").starts_with("c.toml:2: unknown variant `maybe`, expected `signature` or `transport`"));
+        assert!(error("[device]\nduid = \"a\"\nduid-file = \"/b\"\n").starts_with("c.toml:2: device.duid, duid-file and duid-command"));
+        assert!(error("[device]\nsources = [\"dmi\", \"bios\"]\n").contains("`bios` is no source"));
+        assert!(error("[reload]\nmethod = \"command\"\n").starts_with("c.toml:2: reload.method is"));
+        assert!(error("[reload]\ncommand = [\"thing\"]\n").contains("absolute path of a program"));
+        assert!(error("[reload]\nservice = \"../x\"\n").contains("not the name of a service"));
+        assert!(error("[hub]\nkind = \"relay\"\n[provision]\nenabled = true\n").starts_with("c.toml:4: a relay cannot create"));
+        assert!(error("[provision]\nenabled = true\n").contains("needs provision.issued-to"));
+        assert!(error("[hub]\nusername = \"x\"\n").contains("belong together"));
+        assert!(error("a = [\n").starts_with("c.toml:"));
+        assert!(error("[hub]\nproxy = \"secret\"\n").contains("not a URL") && !error("[hub]\nproxy = \"secret\"\n").contains("secret"));
+    }
+
+    #[test]
+    fn an_empty_file_is_the_defaults() {
+        assert_eq!(parse("", "c.toml"), Ok(Config::default()));
+    }
+
+    #[test]
+    fn loopback_http_is_accepted() {
+        for url in ["http://127.0.0.1:8080/x", "http://[::1]:1/", "http://localhost/", "http://127.9.9.9"] {
+            assert_eq!(error(&format!("[hub]\nurl = \"{url}\"\n")), "");
+        }
+        for url in ["http://127.0.0.1.example/", "http://localhost.example/", "http://10.0.0.1/"] {
+            assert_ne!(error(&format!("[hub]\nurl = \"{url}\"\n")), "");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_can_be_loaded_and_holds_no_password() {
+        let text = "[hub]\nproxy = \"http://user:geheim@proxy:3128\"\n[renewal]\nrenew-before = \"3d\"\n";
+        let shown = render(&parse(text, "c").expect("valid"));
+        assert!(!shown.contains("geheim") && shown.contains("REDACTED") && shown.contains("renew-before = \"3d\""), "{shown}");
+        assert!(parse(&shown, "shown").is_ok(), "{shown}");
+        let defaults = render(&Config::default());
+        assert_eq!(parse(&defaults, "shown"), Ok(Config::default()), "{defaults}");
+    }
+}

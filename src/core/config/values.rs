@@ -1,0 +1,272 @@
+//! Values that check themselves while they are read, so that an error points at its line.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+use crate::core::duid::Source;
+use crate::core::time::{Millis, parse_span};
+
+macro_rules! checked_text {
+    ($(#[$doc:meta])* $name:ident($inner:ty), $parse:expr, $write:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name($inner);
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                let parse: fn(String) -> Result<$inner, String> = $parse;
+                parse(text).map(Self)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                let write: fn(&$inner) -> String = $write;
+                write(&value.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&String::from(self.clone()))
+            }
+        }
+    };
+}
+
+checked_text!(
+    /// An absolute path.
+    AbsolutePath(PathBuf),
+    |text| match Path::new(&text).is_absolute() && !text.contains('\0') {
+        true => Ok(PathBuf::from(text)),
+        false => Err(format!("`{text}` is not an absolute path; write the path from the root, such as \"/etc/netifyd/license.json\"")),
+    },
+    |path| path.display().to_string()
+);
+
+impl AbsolutePath {
+    pub(super) fn fixed(path: &'static str) -> Self {
+        Self(PathBuf::from(path))
+    }
+
+    /// The path.
+    #[must_use]
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+
+    /// A copy of the path.
+    #[must_use]
+    pub fn to_path_buf(&self) -> PathBuf {
+        self.0.clone()
+    }
+}
+
+/// A duration as it was written, with its length in milliseconds.
+#[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Span {
+    text: String,
+    millis: Millis,
+}
+
+impl Span {
+    pub(super) fn fixed(text: &'static str) -> Self {
+        Self { text: text.to_owned(), millis: parse_span(text).unwrap_or(1) }
+    }
+
+    /// Length in milliseconds; at least 1.
+    #[must_use]
+    pub const fn millis(&self) -> Millis {
+        self.millis
+    }
+
+    /// As the standard library wants it.
+    #[must_use]
+    pub fn duration(&self) -> std::time::Duration {
+        std::time::Duration::from_millis(self.millis.unsigned_abs())
+    }
+}
+
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        parse_span(&text).map(|millis| Self { text, millis })
+    }
+}
+
+impl From<Span> for String {
+    fn from(span: Span) -> Self {
+        span.text
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+checked_text!(
+    /// The hub's base URL or the relay's URL: `https`, or `http` to a loopback address; without credentials.
+    HubUrl(Url),
+    |text| {
+        let url = parse_url(&text)?;
+        match url.scheme() {
+            "https" => {}
+            "http" if is_loopback(&url) => {}
+            "http" => {
+                return Err(format!(
+                    "`{text}` would send the API key in the clear; write https:// (plain http:// is accepted for loopback addresses only)"
+                ));
+            }
+            other => return Err(format!("`{text}` has scheme {other}; write an https:// URL")),
+        }
+        if url.fragment().is_some() {
+            return Err("a URL with a fragment (#…) cannot be requested".to_owned());
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("credentials do not belong into the URL; use hub.username and hub.password-file".to_owned());
+        }
+        Ok(url)
+    },
+    |url| url.as_str().trim_end_matches('/').to_owned()
+);
+
+impl HubUrl {
+    pub(super) fn vendor() -> Self {
+        // Proof: the text is a constant, and a test parses it.
+        #[allow(clippy::expect_used)]
+        Self::try_from("https://hub.netify.ai/api/v2/integrator".to_owned()).expect("a constant URL")
+    }
+
+    /// The URL.
+    #[must_use]
+    pub const fn as_url(&self) -> &Url {
+        &self.0
+    }
+
+    /// As text, without a trailing slash; it holds no secret.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from(self.clone())
+    }
+}
+
+/// A forward proxy. Its password is never shown.
+#[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ProxyUrl(Url);
+
+impl ProxyUrl {
+    /// The URL, with its password: for the HTTP client alone.
+    #[must_use]
+    pub const fn with_secret(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ProxyUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        // The text itself may hold a password, so no error quotes it.
+        let url = Url::parse(&text).map_err(|error| format!("hub.proxy is not a URL ({error})"))?;
+        match url.scheme() {
+            "http" | "https" if url.has_host() => Ok(Self(url)),
+            _ => Err("hub.proxy wants an http:// or https:// URL, such as \"http://proxy.example:3128\"".to_owned()),
+        }
+    }
+}
+
+impl From<ProxyUrl> for String {
+    fn from(proxy: ProxyUrl) -> Self {
+        let mut url = proxy.0;
+        if url.password().is_some() && url.set_password(Some("REDACTED")).is_err() {
+            return "REDACTED".to_owned();
+        }
+        url.into()
+    }
+}
+
+impl fmt::Debug for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from(self.clone()))
+    }
+}
+
+fn parse_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("`{text}` is not a URL ({error})"))?;
+    if url.has_host() { Ok(url) } else { Err(format!("`{text}` names no host")) }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// A program with its arguments; no shell is involved.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+pub struct Command(Vec<String>);
+
+impl Command {
+    /// Absolute path of the program.
+    #[must_use]
+    pub fn program(&self) -> &str {
+        self.0.first().map_or("", String::as_str)
+    }
+
+    /// Its arguments.
+    #[must_use]
+    pub fn arguments(&self) -> &[String] {
+        self.0.get(1..).unwrap_or_default()
+    }
+}
+
+impl TryFrom<Vec<String>> for Command {
+    type Error = String;
+
+    fn try_from(argv: Vec<String>) -> Result<Self, String> {
+        match argv.first() {
+            Some(program) if program.starts_with('/') => Ok(Self(argv)),
+            _ => Err("a command is a list that begins with the absolute path of a program, such as [\"/usr/bin/thing\", \"arg\"]".to_owned()),
+        }
+    }
+}
+
+impl From<Command> for Vec<String> {
+    fn from(command: Command) -> Self {
+        command.0
+    }
+}
+
+checked_text!(
+    /// An element of `device.sources`.
+    SourceName(Source),
+    |text| text.parse(),
+    ToString::to_string
+);
+
+impl SourceName {
+    pub(super) fn defaults() -> Vec<Self> {
+        [Source::NetifydSerial, Source::Dmi, Source::DeviceTree, Source::MachineId].map(Self).to_vec()
+    }
+
+    /// The source.
+    #[must_use]
+    pub const fn source(&self) -> &Source {
+        &self.0
+    }
+}

@@ -1,0 +1,146 @@
+//! The floor under all renewals: a token bucket that holds whatever else goes wrong.
+//!
+//! Automatic renewals: 4 tokens, 8 more a day (or a life, if that is shorter), so no day sees more than 12.
+//! Manual ones: 10 tokens, one more every six minutes.
+
+use serde::{Deserialize, Serialize};
+
+use super::time::{DAY, MINUTE, Millis, WallTime};
+
+/// Size and refill of a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Tokens when full.
+    pub capacity: u32,
+    /// Milliseconds to one more token.
+    pub interval: Millis,
+}
+
+/// Renewals that a person asked for.
+pub const MANUAL: Rate = Rate { capacity: 10, interval: 6 * MINUTE };
+
+/// Renewals by schedule of a license that lives for `life` milliseconds.
+#[must_use]
+pub fn automatic(life: Millis) -> Rate {
+    Rate { capacity: 4, interval: (life.clamp(1, DAY) / 8).max(1) }
+}
+
+/// A bucket. It is remembered over restarts, so it counts spent tokens: forgotten means full, not empty.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Bucket {
+    /// Time that must pass until the bucket is full again, in milliseconds, as of `at`.
+    debt: Millis,
+    /// When `debt` was true.
+    at: WallTime,
+}
+
+impl Default for Bucket {
+    fn default() -> Self {
+        Self { debt: 0, at: WallTime(0) }
+    }
+}
+
+impl Bucket {
+    /// Whether nothing is owed.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.debt <= 0
+    }
+
+    /// Lets time pass. `elapsed` comes from a clock that does not step; after a restart from the wall clock.
+    pub fn pass(&mut self, elapsed: Millis, now: WallTime) {
+        self.debt = self.debt.saturating_sub(elapsed.max(0)).max(0);
+        self.at = now;
+    }
+
+    /// Catches up after a restart. A wall clock that went backwards gives no credit.
+    pub fn resume(&mut self, now: WallTime) {
+        self.pass(now.since(self.at), now);
+    }
+
+    /// Takes a token, or says how long until there is one.
+    pub fn take(&mut self, rate: Rate) -> Result<(), Millis> {
+        let wait = self.wait(rate);
+        if wait > 0 {
+            return Err(wait);
+        }
+        self.debt = self.debt.saturating_add(rate.interval);
+        Ok(())
+    }
+
+    /// How long until [`Bucket::take`] would succeed; zero means now.
+    #[must_use]
+    pub fn wait(&self, rate: Rate) -> Millis {
+        let full = rate.interval.saturating_mul(i64::from(rate.capacity));
+        // A slower rate than the one that the debt was made with must not punish beyond a full bucket.
+        (self.debt.min(full) + rate.interval - full).max(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::time::{HOUR, SECOND};
+
+    #[test]
+    fn never_more_than_twelve_in_any_day() {
+        let rate = automatic(7 * DAY);
+        let (mut bucket, mut taken) = (Bucket::default(), Vec::new());
+        for minute in 0..(5 * 24 * 60) {
+            if bucket.take(rate).is_ok() {
+                taken.push(minute);
+            }
+            bucket.pass(MINUTE, WallTime(0));
+        }
+        let busiest = taken.iter().map(|&from| taken.iter().filter(|&&at| at >= from && at < from + 24 * 60).count()).max();
+        assert!(busiest.is_some_and(|busiest| (11..=12).contains(&busiest)), "{busiest:?}");
+        assert!(taken.len() >= 5 * 8, "evenly refilled: {}", taken.len());
+    }
+
+    #[test]
+    fn never_more_than_twelve_in_a_short_life() {
+        let rate = automatic(10 * SECOND);
+        let (mut bucket, mut taken) = (Bucket::default(), 0);
+        for _ in 0..100 {
+            taken += u32::from(bucket.take(rate).is_ok());
+            bucket.pass(100, WallTime(0));
+        }
+        assert!((11..=12).contains(&taken), "{taken}");
+    }
+
+    #[test]
+    fn manual_burst_then_one_every_six_minutes() {
+        let mut bucket = Bucket::default();
+        for _ in 0..10 {
+            assert_eq!(bucket.take(MANUAL), Ok(()));
+        }
+        assert_eq!(bucket.take(MANUAL), Err(6 * MINUTE));
+        bucket.pass(5 * MINUTE, WallTime(0));
+        assert_eq!(bucket.take(MANUAL), Err(MINUTE));
+        bucket.pass(MINUTE, WallTime(0));
+        assert_eq!(bucket.take(MANUAL), Ok(()));
+        assert!(bucket.take(MANUAL).is_err());
+    }
+
+    #[test]
+    fn survives_restarts_and_clock_steps() {
+        let mut bucket = Bucket::default();
+        bucket.resume(WallTime::from_unix(1_000_000));
+        while bucket.take(MANUAL).is_ok() {}
+        let text = serde_json::to_string(&bucket).expect("serializes");
+        let mut later: Bucket = serde_json::from_str(&text).expect("deserializes");
+        later.resume(WallTime::from_unix(1_000_000 - 500_000));
+        assert!(later.take(MANUAL).is_err(), "no credit for a step backwards");
+        let mut far: Bucket = serde_json::from_str(&text).expect("deserializes");
+        far.resume(WallTime::from_unix(1_000_000 + 10 * 365 * 86_400));
+        assert!(far.is_full(), "at most one full bucket");
+        assert_eq!((0..20).filter(|_| far.take(MANUAL).is_ok()).count(), 10);
+    }
+
+    #[test]
+    fn a_change_of_rate_does_not_lock_out() {
+        let mut bucket = Bucket::default();
+        while bucket.take(automatic(7 * DAY)).is_ok() {}
+        assert!(bucket.wait(automatic(HOUR)) <= HOUR / 8);
+    }
+}

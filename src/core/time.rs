@@ -1,0 +1,209 @@
+//! Points and spans of time, as plain milliseconds. Nothing here reads a clock.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A span in milliseconds.
+pub type Millis = i64;
+
+/// One second in milliseconds.
+pub const SECOND: Millis = 1_000;
+/// One minute in milliseconds.
+pub const MINUTE: Millis = 60 * SECOND;
+/// One hour in milliseconds.
+pub const HOUR: Millis = 60 * MINUTE;
+/// One day of 24 hours in milliseconds.
+pub const DAY: Millis = 24 * HOUR;
+
+/// Wall-clock time (`CLOCK_REALTIME`): milliseconds since the Unix epoch. It may step in either direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WallTime(pub Millis);
+
+/// Time since boot (`CLOCK_BOOTTIME`): milliseconds, never steps, goes on during suspend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BootTime(pub Millis);
+
+/// Both clocks, sampled together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// What the wall clock says.
+    pub wall: WallTime,
+    /// How long the machine is up.
+    pub boot: BootTime,
+}
+
+impl WallTime {
+    /// From seconds since the Unix epoch.
+    #[must_use]
+    pub const fn from_unix(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(SECOND))
+    }
+
+    /// Whole seconds since the Unix epoch.
+    #[must_use]
+    pub const fn unix(self) -> i64 {
+        self.0.div_euclid(SECOND)
+    }
+
+    /// This time plus a span.
+    #[must_use]
+    pub const fn plus(self, span: Millis) -> Self {
+        Self(self.0.saturating_add(span))
+    }
+
+    /// How much later this is than `earlier`; negative when it is earlier.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Millis {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// RFC 3339 in UTC, whole seconds: `2026-05-29T00:00:00Z`.
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        self.timestamp().to_string()
+    }
+
+    /// For people: `2026-05-29 00:00:00 UTC`.
+    #[must_use]
+    pub fn human(self) -> String {
+        self.rfc3339().replace('T', " ").replace('Z', " UTC")
+    }
+
+    fn timestamp(self) -> Timestamp {
+        Timestamp::from_second(self.unix()).unwrap_or(if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX })
+    }
+
+    /// Reads an RFC 3339 time, or the date of an HTTP header (RFC 9110, IMF-fixdate).
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Ok(timestamp) = text.parse::<Timestamp>() {
+            return Some(Self(timestamp.as_millisecond()));
+        }
+        let zoned = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(Self(zoned.as_millisecond()))
+    }
+
+    /// Midnight UTC at the start of the day `YYYY-MM-DD`; what follows the date is not looked at.
+    #[must_use]
+    pub fn from_date(text: &str) -> Option<Self> {
+        let date: jiff::civil::Date = text.get(..10)?.parse().ok()?;
+        Some(Self::from_unix(jiff::tz::TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()?.as_second()))
+    }
+
+    /// The UTC day as `YYYY-MM-DD`.
+    #[must_use]
+    pub fn date(self) -> String {
+        self.rfc3339().chars().take(10).collect()
+    }
+}
+
+impl BootTime {
+    /// This time plus a span.
+    #[must_use]
+    pub const fn plus(self, span: Millis) -> Self {
+        Self(self.0.saturating_add(span))
+    }
+
+    /// How much later this is than `earlier`; negative when it is earlier.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Millis {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl fmt::Display for WallTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.human())
+    }
+}
+
+/// A span in the two largest units that matter: `3 days 4 h`, `12 min`, `45 s`.
+#[must_use]
+pub fn span(millis: Millis) -> String {
+    let seconds = millis.unsigned_abs() / 1_000;
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    let plural = if days == 1 { "" } else { "s" };
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, minutes) if minutes < 5 && seconds % 60 != 0 => format!("{minutes} min {} s", seconds % 60),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, 0) => format!("{hours} h"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, 0, _) => format!("{days} day{plural}"),
+        (days, hours, _) if days < 10 => format!("{days} day{plural} {hours} h"),
+        (days, _, _) => format!("{days} day{plural}"),
+    }
+}
+
+/// A point relative to another: `in 3 days 4 h`, `12 min ago`, `now`.
+#[must_use]
+pub fn relative(to: WallTime, now: WallTime) -> String {
+    match to.since(now) {
+        delta if delta.abs() < SECOND => "now".to_owned(),
+        delta if delta > 0 => format!("in {}", span(delta)),
+        delta => format!("{} ago", span(delta)),
+    }
+}
+
+/// Reads a positive duration such as `30s`, `5m`, `6h`, `3d`, `1w`, `1h 30m`. A day has 24 hours; months and years
+/// have no fixed length and are refused.
+pub fn parse_span(text: &str) -> Result<Millis, String> {
+    let refuse = || format!("`{text}` is not a duration; write a number and a unit, such as \"30s\", \"5m\", \"6h\" or \"3d\"");
+    let span: Span = text.parse().map_err(|_| refuse())?;
+    let duration: SignedDuration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| refuse())?;
+    let millis = Millis::try_from(duration.as_millis()).map_err(|_| refuse())?;
+    if millis <= 0 { Err(refuse()) } else { Ok(millis) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_and_writes_times() {
+        let t = WallTime::from_unix(1_780_012_800);
+        assert_eq!(t.rfc3339(), "2026-05-29T00:00:00Z");
+        assert_eq!(t.human(), "2026-05-29 00:00:00 UTC");
+        assert_eq!(WallTime::parse("Fri, 29 May 2026 00:00:00 GMT"), Some(t));
+        assert_eq!(WallTime::parse("2026-05-29T00:00:00Z"), Some(t));
+        assert_eq!(WallTime::from_date("2026-05-29"), Some(t));
+        assert_eq!(WallTime::from_date("2026-05-29 12:13:14"), Some(t));
+        assert_eq!(WallTime::from_date("soon"), None);
+        assert_eq!(WallTime::from_date("2026-02-30"), None);
+        assert_eq!(t.date(), "2026-05-29");
+    }
+
+    #[test]
+    fn out_of_range_times_are_clamped_not_fatal() {
+        assert!(WallTime(i64::MAX).rfc3339().starts_with("9999"));
+        assert!(WallTime(i64::MIN).rfc3339().starts_with("-009999"));
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(parse_span("10s"), Ok(10 * SECOND));
+        assert_eq!(parse_span("3d"), Ok(3 * DAY));
+        assert_eq!(parse_span("1h 30m"), Ok(90 * MINUTE));
+        assert_eq!(parse_span("500ms"), Ok(500));
+        for bad in ["", "0s", "-1s", "3", "1mo", "soon", "1y"] {
+            assert!(parse_span(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn spans_for_people() {
+        assert_eq!(span(45 * SECOND), "45 s");
+        assert_eq!(span(90 * SECOND), "1 min 30 s");
+        assert_eq!(span(12 * MINUTE), "12 min");
+        assert_eq!(span(3 * HOUR), "3 h");
+        assert_eq!(span(DAY + 4 * HOUR), "1 day 4 h");
+        assert_eq!(span(30 * DAY + 4 * HOUR), "30 days");
+        let now = WallTime::from_unix(1_000_000);
+        assert_eq!(relative(now.plus(2 * DAY), now), "in 2 days");
+        assert_eq!(relative(now.plus(-90 * SECOND), now), "1 min 30 s ago");
+        assert_eq!(relative(now, now), "now");
+    }
+}
