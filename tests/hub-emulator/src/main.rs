@@ -1,1 +1,69 @@
-fn main() {}
+//! `hub-emulator`: the emulator as a program of its own. See `--help`.
+
+mod cli;
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use hub_emulator::HubEmulator;
+
+fn main() -> ExitCode {
+    match run(&cli::Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("hub-emulator: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &cli::Cli) -> Result<(), String> {
+    let hub = HubEmulator::try_start(cli.options()).map_err(|error| error.to_string())?;
+    for spec in &cli.licenses {
+        hub.add_license(spec.clone());
+    }
+    if let Some(dir) = &cli.dir {
+        write_files(dir, &hub).map_err(|error| format!("cannot write into {}: {error}", dir.display()))?;
+    }
+    let mut out = io::stdout();
+    writeln!(out, "{}", hub.url())
+        .and_then(|()| out.flush())
+        .map_err(|error| format!("standard output: {error}"))?;
+    if cli.until_stdin_closes {
+        std::thread::spawn(|| {
+            let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+            std::process::exit(0);
+        });
+    }
+    hub.join().map_err(|error| error.to_string())
+}
+
+/// What clients need, ready to be named in a configuration.
+fn write_files(dir: &Path, hub: &HubEmulator) -> io::Result<()> {
+    let keys = dir.join("keys.d");
+    fs::create_dir_all(&keys)?;
+    fs::write(keys.join("hub-emulator.pem"), hub.public_key_pem())?;
+    fs::write(dir.join("url"), hub.url() + "\n")?;
+    secret(&dir.join("api-key"), &(hub.api_key() + "\n"))?;
+    if let Some(tls) = hub.tls() {
+        fs::write(dir.join("ca.pem"), &tls.ca_pem)?;
+        fs::write(dir.join("client.pem"), &tls.client_cert_pem)?;
+        secret(&dir.join("client-key.pem"), &tls.client_key_pem)?;
+    }
+    Ok(())
+}
+
+/// Clients refuse secrets that others can read.
+fn secret(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())
+}
