@@ -10,6 +10,8 @@ use hub_emulator::{
     RelayOptions, RetryAfterStyle, TlsOptions, Validity,
 };
 
+use crate::values::{Given, parse_key, parse_license, parse_rate, parse_span};
+
 const EXAMPLES: &str = "\
 Examples:
   A hub whose licenses live ten seconds, with one license for this device:
@@ -26,6 +28,10 @@ Examples:
     curl $HUB/_emulator/down -d '{\"seconds\":5}'
     curl $HUB/_emulator/requests
     curl $HUB/_emulator/licenses -d '{\"serial\":\"2026-0002-00000002\",\"duid\":\"other\",\"expires-in\":1800}'
+
+Controls under /_emulator/:
+  GET POST DELETE faults · GET DELETE requests · GET POST licenses · DELETE licenses/SERIAL · POST licenses/SERIAL/renew
+  POST down {\"seconds\":N} · POST clock {\"offset\":N} · POST lifetime {\"seconds\":N or null} · GET public-key
 
 Faults:
   endpoint  list create view renew delete relay unknown any      count  1 unless given; null = always
@@ -64,7 +70,7 @@ pub(crate) struct Cli {
     /// License to begin with: serial=S[,duid=D][,issued-to=N][,expires-in=30m][,issued-ago=1d][,entitlements=A+B]
     /// [,renewable=BOOL][,transferable=BOOL]; may be repeated
     #[arg(long = "license", value_name = "LICENSE", value_parser = parse_license)]
-    pub(crate) licenses: Vec<LicenseSpec>,
+    licenses: Vec<Given>,
     /// Renewed licenses keep their first `created_at`
     #[arg(long)]
     keep_created_at: bool,
@@ -213,6 +219,20 @@ impl Cli {
         }
     }
 
+    /// The licenses to begin with, by the emulator's clock.
+    pub(crate) fn licenses(&self) -> impl Iterator<Item = LicenseSpec> {
+        self.licenses.iter().map(|given| {
+            let spec = given.spec.clone();
+            let mut spec = match self.lifetime {
+                Some(lifetime) if !given.own_term => spec.expires_in(lifetime),
+                _ => spec,
+            };
+            spec.created_at = spec.created_at.map(|unix| unix.saturating_add(self.clock_offset));
+            spec.expire_at = spec.expire_at.saturating_add(self.clock_offset);
+            spec
+        })
+    }
+
     /// Any of the TLS flags asks for TLS.
     fn tls_options(&self) -> Option<TlsOptions> {
         let name = match self.tls_name {
@@ -233,97 +253,6 @@ impl Cli {
     }
 }
 
-/// Reads `250ms`, `10s`, `30m`, `12h` or `7d`.
-fn parse_span(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is not a duration such as 250ms, 10s, 30m, 12h or 7d");
-    let unit_at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-    let (number, unit) = text.split_at(unit_at);
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return Err(wrong()),
-    };
-    number
-        .checked_mul(millis)
-        .map(Duration::from_millis)
-        .ok_or_else(wrong)
-}
-
-fn parse_rate(text: &str) -> Result<RateLimit, String> {
-    let (requests, window) = text.split_once('/').ok_or("write it as 60/1m")?;
-    let requests = requests
-        .parse()
-        .map_err(|_| format!("`{requests}` is not a number of requests"))?;
-    Ok(RateLimit {
-        requests,
-        window: parse_span(window)?,
-    })
-}
-
-fn names(list: &str) -> Vec<String> {
-    list.split('+').map(str::to_owned).collect()
-}
-
-fn parse_key(text: &str) -> Result<ApiKey, String> {
-    let mut parts = text.split(',');
-    let mut key = ApiKey::new(parts.next().unwrap_or_default());
-    if key.secret.is_empty() {
-        return Err("the secret is empty".to_owned());
-    }
-    for part in parts {
-        key = match part.split_once('=') {
-            Some(("max-days", days)) => key.max_term_days(
-                days.parse()
-                    .map_err(|_| format!("`{days}` is not a number of days"))?,
-            ),
-            Some(("entitlements", list)) => key.only(names(list)),
-            None if part == "no-flags" => key.without_flag_rights(),
-            _ => {
-                return Err(format!(
-                    "unknown part `{part}`: max-days=N, entitlements=A+B and no-flags are known"
-                ));
-            }
-        };
-    }
-    Ok(key)
-}
-
-fn parse_license(text: &str) -> Result<LicenseSpec, String> {
-    let mut spec = LicenseSpec::new("");
-    for part in text.split(',') {
-        let (name, value) = part
-            .split_once('=')
-            .ok_or_else(|| format!("`{part}` has no `=`"))?;
-        let flag = || {
-            value
-                .parse::<bool>()
-                .map_err(|_| format!("{name} must be true or false"))
-        };
-        spec = match name {
-            "serial" => LicenseSpec {
-                serial: value.to_owned(),
-                ..spec
-            },
-            "duid" => spec.duid(value),
-            "issued-to" => spec.issued_to(value),
-            "expires-in" => spec.expires_in(parse_span(value)?),
-            "issued-ago" => spec.issued_ago(parse_span(value)?),
-            "entitlements" => spec.entitlements(names(value)),
-            "renewable" => spec.renewable(flag()?),
-            "transferable" => spec.transferable(flag()?),
-            _ => return Err(format!("unknown member `{name}`")),
-        };
-    }
-    if spec.serial.is_empty() {
-        return Err("a license needs serial=…".to_owned());
-    }
-    Ok(spec)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,35 +264,24 @@ mod tests {
     }
 
     #[test]
-    fn spans_and_rates() {
-        assert_eq!(parse_span("30m"), Ok(Duration::from_secs(1800)));
-        assert_eq!(parse_span("250ms"), Ok(Duration::from_millis(250)));
-        for wrong in ["", "10", "s", "10 s", "-1s", "1y", "99999999999999999999d"] {
-            assert!(parse_span(wrong).is_err(), "{wrong}");
-        }
-        assert_eq!(
-            parse_rate("60/1m"),
-            Ok(RateLimit {
-                requests: 60,
-                window: Duration::from_secs(60)
-            })
+    fn licenses_follow_the_emulators_term_and_clock() {
+        let args = [
+            "x",
+            "--lifetime=10s",
+            "--clock-offset=-1000",
+            "--license=serial=A",
+            "--license=serial=B,expires-in=1h",
+        ];
+        let lives: Vec<i64> = Cli::parse_from(args)
+            .licenses()
+            .map(|spec| spec.expire_at - spec.created_at.unwrap())
+            .collect();
+        // Parsing and asking may fall into different seconds.
+        assert!(
+            (10..70).contains(&lives[0]) && (3600..3660).contains(&lives[1]),
+            "{lives:?}"
         );
-    }
-
-    #[test]
-    fn keys_and_licenses() {
-        let key = parse_key("k,max-days=365,entitlements=a+b,no-flags").unwrap();
-        assert_eq!(
-            (key.max_term_days, key.entitlements.len(), key.may_set_renewable),
-            (365, 2, false)
-        );
-        assert!(parse_key("k,nonsense").is_err());
-        let spec = parse_license("serial=S,duid=D,renewable=false,entitlements=a").unwrap();
-        assert_eq!(
-            (spec.serial.as_str(), spec.duid.as_deref(), spec.renewable),
-            ("S", Some("D"), Some(false))
-        );
-        assert!(parse_license("duid=D").is_err());
-        assert!(parse_license("serial=S,renewable=maybe").is_err());
+        let created = Cli::parse_from(args).licenses().next().unwrap().created_at;
+        assert!(created < Some(LicenseSpec::new("").created_at.unwrap() - 900));
     }
 }

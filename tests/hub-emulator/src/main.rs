@@ -1,6 +1,7 @@
 //! `hub-emulator`: the emulator as a program of its own. See `--help`.
 
 mod cli;
+mod values;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -23,8 +24,8 @@ fn main() -> ExitCode {
 
 fn run(cli: &cli::Cli) -> Result<(), String> {
     let hub = HubEmulator::try_start(cli.options()).map_err(|error| error.to_string())?;
-    for spec in &cli.licenses {
-        hub.add_license(spec.clone());
+    for spec in cli.licenses() {
+        hub.add_license(spec);
     }
     if let Some(dir) = &cli.dir {
         write_files(dir, &hub).map_err(|error| format!("cannot write into {}: {error}", dir.display()))?;

@@ -82,7 +82,7 @@ async fn drip<S: AsyncWrite + Unpin>(
 }
 
 fn head(answer: &Answer, framing: Framing, close: bool) -> Vec<u8> {
-    let mut head = format!("HTTP/1.1 {} {}\r\n", answer.status, words(answer.status));
+    let mut head = format!("HTTP/1.1 {} {}\r\n", answer.status, reason(answer.status));
     for (name, value) in &answer.headers {
         // A scripted header must not be able to break the head by accident; raw bytes do that on purpose.
         let value: String = value.chars().filter(|c| !c.is_control()).collect();
@@ -100,6 +100,11 @@ fn head(answer: &Answer, framing: Framing, close: bool) -> Vec<u8> {
     }
     head.push_str("\r\n");
     head.into_bytes()
+}
+
+/// The reason phrase (RFC 9112, section 4).
+fn reason(status: u16) -> &'static str {
+    if status == 200 { "OK" } else { words(status) }
 }
 
 fn framed(body: &[u8], framing: Framing) -> Vec<u8> {
@@ -140,7 +145,7 @@ mod tests {
         Reply::plain(Answer::new(200, "text/plain", "0123456789"))
     }
 
-    const HEAD: &str = "HTTP/1.1 200 Success.\r\nContent-Type: text/plain\r\n";
+    const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n";
 
     #[test]
     fn whole_answers_keep_the_connection() {
