@@ -58,6 +58,14 @@ impl Bucket {
         self.pass(now.since(self.at), now);
     }
 
+    /// Whether a later state of this bucket owes no more than time alone explains: nothing was taken since.
+    #[must_use]
+    pub fn covers(&self, later: &Self) -> bool {
+        let mut aged = *self;
+        aged.pass(later.at.since(self.at), later.at);
+        aged.debt.saturating_add(super::time::SECOND) >= later.debt
+    }
+
     /// Takes a token, or says how long until there is one.
     pub fn take(&mut self, rate: Rate) -> Result<(), Millis> {
         let wait = self.wait(rate);

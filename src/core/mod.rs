@@ -13,3 +13,6 @@ pub mod license;
 pub mod schedule;
 pub mod time;
 pub mod verify;
+pub mod engine;
+pub mod memory;
+pub mod report;

@@ -1,0 +1,410 @@
+//! One attempt to get a later license: pull before push, confirm after push.
+//!
+//! Every attempt begins by looking at what the hub has. So a renewal whose answer was lost is found by the next attempt
+//! and never asked for twice.
+
+use serde_json::Value;
+
+use super::attempt_end::End;
+use super::file::{FileView, Origin};
+use super::{Action, Engine, HubRequest, RequestId};
+use crate::core::accept::{self, Acceptance, Refusal, Standing};
+use crate::core::answer::{self, RawAnswer, TransportError, Trouble, TroubleKind};
+use crate::core::floor;
+use crate::core::license::Serial;
+use crate::core::time::{BootTime, DAY, HOUR, MINUTE, Millis, WallTime};
+use crate::core::verify::Authentic;
+
+/// After an outage longer than `max-retry` a renewal that is not urgent waits its turn, this close to the expiry no more.
+const URGENT: Millis = 12 * HOUR;
+
+/// What an attempt is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// Get a later license.
+    Renew,
+    /// Ask, but change nothing.
+    DryRun,
+    /// Get one for this device, creating it if the hub has none.
+    Provision,
+    /// Give the license back.
+    Retire { keep_file: bool },
+}
+
+/// Which answer is awaited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    List,
+    View,
+    Renew,
+    Confirm,
+    Create,
+    Delete,
+    Relay,
+}
+
+/// An attempt under way.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) goal: Goal,
+    stage: Stage,
+    /// The serial that is asked for; from the configuration, the license or the hub's list.
+    serial: Option<Serial>,
+    /// Whether a person asked for it.
+    pub(super) manual: bool,
+    pub(super) waiters: Vec<RequestId>,
+    /// A renewal was sent, so what comes is its result.
+    renewed: bool,
+    /// The hub's list was looked at.
+    listed: bool,
+    /// A license was created.
+    created: bool,
+}
+
+impl Engine {
+    /// When the next automatic attempt is, and why; [`None`] while there is nothing to try.
+    pub(super) fn next_attempt(&self) -> Option<(BootTime, String)> {
+        let now = self.moment.now;
+        if self.file.is_unknown() || self.durable.retired {
+            return None;
+        }
+        if self.wanted_serial().is_none() && self.duid().is_none() && !self.is_relay() {
+            return None;
+        }
+        let (mut at, mut why) = self.due();
+        if let Some(not_before) = self.not_before.filter(|not_before| *not_before > at) {
+            at = not_before;
+            why = match self.volatile.history.last() {
+                _ if self.volatile.recovering => "the hub is back after a long outage, and the fleet takes turns".to_owned(),
+                Some(last) if self.volatile.failures > 0 => {
+                    format!("attempt {} failed ({}), backing off", self.volatile.failures, last.outcome)
+                }
+                Some(last) => format!("{why}; the last attempt ended with {}", last.outcome),
+                None => why,
+            };
+        }
+        let broken = matches!(self.file, FileView::Missing | FileView::Bad(..));
+        let wait = if broken && self.kept.is_some() { self.heals_wait() } else { 0 };
+        if wait > 0 && now.boot.plus(wait) > at {
+            return Some((now.boot.plus(wait), "somebody else keeps writing the license file".to_owned()));
+        }
+        Some((at, why))
+    }
+
+    /// When the license is due, by its dates alone.
+    fn due(&self) -> (BootTime, String) {
+        let now = self.moment.now;
+        let Some(license) = self.reference() else {
+            return (now.boot, "there is no license".to_owned());
+        };
+        let Some(wall) = self.best_now() else {
+            return (now.boot, "the clock cannot be believed, so the hub is asked".to_owned());
+        };
+        let plan = self.plan(license);
+        if wall >= plan.expires {
+            return (now.boot, "the license has expired".to_owned());
+        }
+        let due = if wall >= plan.emergency_from { plan.due.min(plan.emergency_from) } else { plan.due };
+        let why = if wall >= plan.emergency_from { "the license is about to expire" } else { "the license is due for renewal" };
+        (now.boot.plus(due.since(wall)), why.to_owned())
+    }
+
+    /// When the license is due, on the wall clock, for the status.
+    pub(super) fn due_at(&self) -> Option<WallTime> {
+        self.reference().map(|license| self.plan(license).due)
+    }
+
+    fn wanted_serial(&self) -> Option<Serial> {
+        let installed = || self.reference().and_then(|license| license.license().serial.parse().ok());
+        self.config.license.serial.clone().or_else(installed).or_else(|| self.durable.serial.clone())
+    }
+
+    pub(super) fn start_if_due(&mut self) {
+        if self.attempt.is_some() || self.installing.is_some() {
+            return;
+        }
+        let Some((at, _)) = self.next_attempt().filter(|(at, _)| *at <= self.moment.now.boot) else { return };
+        debug_assert!(at <= self.moment.now.boot);
+        if self.use_kept() {
+            return;
+        }
+        let create = self.config.provision.enabled && self.reference().is_none() && self.may_provision();
+        self.start(if create { Goal::Provision } else { Goal::Renew }, false, Vec::new());
+    }
+
+    /// An older license was put in place of a better one that is still kept: when it falls due, ours comes back.
+    fn use_kept(&mut self) -> bool {
+        let Some(kept) = self.kept.clone().filter(|_| self.file.good().is_some()) else { return false };
+        let standing = Standing { installed: self.file.good(), serial: None, now: self.trusted_now(), force: false };
+        match accept::judge(&kept, &standing) {
+            Ok(Acceptance::Install { lost }) if self.may_heal() => {
+                self.volatile.heals.push(self.moment.now.wall);
+                self.install(kept, Origin::Healed, Vec::new(), lost);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn start(&mut self, goal: Goal, manual: bool, waiters: Vec<RequestId>) {
+        let serial = self.wanted_serial();
+        let (stage, request) = match (&serial, goal) {
+            _ if self.is_relay() => (Stage::Relay, HubRequest::Relay),
+            (Some(serial), Goal::Retire { .. }) => (Stage::Delete, HubRequest::Delete(serial.clone())),
+            (Some(serial), Goal::Renew | Goal::DryRun) => (Stage::View, HubRequest::View(serial.clone())),
+            _ => (Stage::List, HubRequest::List),
+        };
+        let listed = stage == Stage::List;
+        self.attempt = Some(Attempt { goal, stage, serial, manual, waiters, renewed: false, listed, created: false });
+        self.actions.push(Action::Ask(request));
+    }
+
+    fn ask(&mut self, mut attempt: Attempt, stage: Stage, request: HubRequest) {
+        attempt.stage = stage;
+        self.attempt = Some(attempt);
+        self.actions.push(Action::Ask(request));
+    }
+
+    pub(super) fn answered(&mut self, answer: Result<RawAnswer, TransportError>) {
+        let Some(attempt) = self.attempt.take() else { return };
+        let wall = self.moment.now.wall;
+        if let Ok(raw) = &answer {
+            if let Some(date) = raw.date.as_deref().and_then(WallTime::parse) {
+                self.hub_clock = Some((date, self.moment.now.boot));
+            }
+        }
+        let data = answer.map_err(Trouble::from).and_then(|raw| match attempt.stage {
+            Stage::Relay => answer::relay_data(&raw, wall),
+            _ => answer::api_data(&raw, wall),
+        });
+        match (attempt.stage, data) {
+            (Stage::View | Stage::Confirm, Err(trouble)) if is_gone(&trouble) => self.serial_is_gone(attempt, trouble),
+            (Stage::Delete, Err(trouble)) if is_gone(&trouble) => self.deleted(attempt),
+            // A license that was found by its device may be past renewing: then a new one is made.
+            (Stage::Renew, Err(trouble)) if attempt.goal == Goal::Provision && trouble.kind == TroubleKind::Refusal => {
+                self.create(attempt);
+            }
+            (_, Err(trouble)) => self.end_attempt(attempt, End::Trouble(trouble)),
+            (Stage::List, Ok(data)) => match answer::list_items(&data) {
+                Ok(items) => self.listed(attempt, &items),
+                Err(trouble) => self.end_attempt(attempt, End::Trouble(trouble)),
+            },
+            (Stage::View | Stage::Confirm | Stage::Relay, Ok(data)) => self.candidate(attempt, &data),
+            (Stage::Renew, Ok(_)) => self.confirm(attempt),
+            (Stage::Create, Ok(data)) => self.created(attempt, &data),
+            (Stage::Delete, Ok(_)) => self.deleted(attempt),
+        }
+    }
+
+    /// The hub's license, judged as strictly as any other.
+    fn candidate(&mut self, attempt: Attempt, data: &[u8]) {
+        let candidate = match self.verifier().check(data) {
+            Ok(candidate) => candidate,
+            Err(rejection) => {
+                let reason = format!("the hub's license is {}: {}", rejection.state, rejection.reason);
+                return self.end_attempt(attempt, End::CandidateRefused(reason));
+            }
+        };
+        let standing = Standing {
+            installed: self.reference(),
+            serial: attempt.serial.as_ref().map(Serial::as_str),
+            now: self.trusted_now(),
+            force: false,
+        };
+        let verdict = accept::judge(&candidate, &standing);
+        let file_is_whole = self.file.good().is_some();
+        match verdict {
+            Ok(_) if attempt.goal == Goal::DryRun => {
+                let text = format!("the hub has a license that ends {}; it would be installed", candidate.license().expires_at);
+                self.end_attempt(attempt, End::DryRun(text));
+            }
+            Ok(Acceptance::Install { lost }) => self.install_candidate(attempt, candidate, lost),
+            // The file is broken, and the hub has what we once had: that is as good as new.
+            Ok(Acceptance::Same) | Err(Refusal::NotLater { .. }) if !file_is_whole => {
+                self.install_candidate(attempt, candidate, Vec::new());
+            }
+            Ok(Acceptance::Same) | Err(Refusal::NotLater { .. } | Refusal::Expired { .. }) => {
+                self.nothing_newer(attempt, &candidate);
+            }
+            Err(refusal) => self.end_attempt(attempt, End::CandidateRefused(format!("the hub's license is refused: {refusal}"))),
+        }
+    }
+
+    fn install_candidate(&mut self, attempt: Attempt, candidate: Authentic, lost: Vec<String>) {
+        let origin = if attempt.renewed || attempt.created { Origin::Renewed } else { Origin::Pulled };
+        if !self.file.good().is_some_and(|_| true) && self.kept.is_some() {
+            self.volatile.heals.push(self.moment.now.wall);
+        }
+        let waiters = attempt.waiters.clone();
+        self.durable.retired = false;
+        self.attempt = Some(attempt);
+        self.install(candidate, origin, waiters, lost);
+    }
+
+    /// The hub has nothing later than we: ask it to renew, if that is allowed now.
+    fn nothing_newer(&mut self, attempt: Attempt, theirs: &Authentic) {
+        if attempt.renewed || attempt.created {
+            let ends = theirs.license().expires_at;
+            return self.end_attempt(attempt, End::CandidateRefused(format!("the hub renewed, but its license still ends {ends}")));
+        }
+        if self.is_relay() {
+            return self.end_attempt(attempt, End::NothingNewer("the relay has no later license yet".to_owned()));
+        }
+        if theirs.license().renewable == Some(false) {
+            return self.end_attempt(attempt, End::NothingNewer("the license is not renewable, and the hub has no later one".to_owned()));
+        }
+        let due = self.due().0 <= self.moment.now.boot;
+        if attempt.goal == Goal::DryRun {
+            let text = format!("the hub has nothing later than {}; it would be asked to renew", theirs.license().expires_at);
+            return self.end_attempt(attempt, End::DryRun(text));
+        }
+        if attempt.goal == Goal::Provision && !due && theirs.license().expires_at > self.moment.now.wall {
+            return self.end_attempt(attempt, End::UpToDate);
+        }
+        if !attempt.manual {
+            if self.best_now().is_none() || !due {
+                return self.end_attempt(attempt, End::NothingNewer("the hub has nothing later, and by its clock the license is not due".to_owned()));
+            }
+            if let Some(wait) = self.turn() {
+                return self.end_attempt(attempt, End::Recovering(wait));
+            }
+        }
+        self.renew(attempt, theirs);
+    }
+
+    /// After a long outage the whole fleet comes back at once: the wait that spreads it, at most once per outage.
+    fn turn(&self) -> Option<Millis> {
+        let now = self.moment.now.wall;
+        let outage = now.since(self.volatile.outage_since?);
+        let remaining = self.reference()?.license().expires_at.since(self.best_now()?);
+        if outage <= self.config.renewal.max_retry.millis() || remaining <= URGENT || self.volatile.recovering {
+            return None;
+        }
+        let range = (outage / 2).min(remaining / 4).min(DAY);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+        let wait = (range as f64 * self.moment.random) as Millis;
+        Some(wait.max(MINUTE))
+    }
+
+    fn renew(&mut self, mut attempt: Attempt, theirs: &Authentic) {
+        let Ok(serial) = theirs.license().serial.parse::<Serial>() else {
+            return self.end_attempt(attempt, End::CandidateRefused("its serial number cannot be part of a URL".to_owned()));
+        };
+        let taken = if attempt.manual {
+            self.volatile.manual.take(floor::MANUAL)
+        } else {
+            let license = self.reference().unwrap_or(theirs);
+            let issued = self.durable.issue.as_ref().filter(|issue| issue.sha256 == license.sha256()).map(|issue| issue.at);
+            let begin = issued.or(license.license().created_at).unwrap_or(self.moment.now.wall);
+            let life = license.license().expires_at.since(begin);
+            self.durable.automatic.take(floor::automatic(life))
+        };
+        if let Err(wait) = taken {
+            return self.end_attempt(attempt, End::Floor(wait));
+        }
+        self.save_durable();
+        attempt.renewed = true;
+        attempt.serial = Some(serial.clone());
+        let term_days = self.config.renewal.term_days;
+        self.ask(attempt, Stage::Renew, HubRequest::Renew { serial, term_days });
+    }
+
+    fn confirm(&mut self, attempt: Attempt) {
+        match attempt.serial.clone() {
+            Some(serial) => self.ask(attempt, Stage::Confirm, HubRequest::View(serial)),
+            None => self.end_attempt(attempt, End::CandidateRefused("the renewed license has no serial".to_owned())),
+        }
+    }
+
+    /// The hub's list: ours is the one that is bound to this device and ends last.
+    fn listed(&mut self, mut attempt: Attempt, items: &[Vec<u8>]) {
+        let Some(duid) = self.duid().map(str::to_owned) else {
+            return self.end_attempt(attempt, End::NotFound("this device's id is not known, so its license cannot be found".to_owned()));
+        };
+        let ours = |item: &Vec<u8>| {
+            let license = crate::core::license::parse(item).ok()?.license;
+            (license.duid.as_deref() == Some(duid.as_str())).then_some((license.expires_at, license.serial))
+        };
+        let found = items.iter().filter_map(ours).max().and_then(|(_, serial)| serial.parse::<Serial>().ok());
+        match (found, attempt.goal) {
+            (Some(serial), Goal::Retire { .. }) => {
+                attempt.serial = Some(serial.clone());
+                self.ask(attempt, Stage::Delete, HubRequest::Delete(serial));
+            }
+            (Some(serial), _) => {
+                attempt.serial = Some(serial.clone());
+                let stage = if attempt.created { Stage::Confirm } else { Stage::View };
+                self.ask(attempt, stage, HubRequest::View(serial));
+            }
+            (None, Goal::Provision) if !attempt.created => self.create(attempt),
+            (None, _) => self.end_attempt(attempt, End::NotFound(format!("the hub lists no license for device {duid}"))),
+        }
+    }
+
+    /// The hub does not know the serial any more.
+    fn serial_is_gone(&mut self, mut attempt: Attempt, trouble: Trouble) {
+        let may_look = self.config.license.serial.is_none() && self.duid().is_some() && !attempt.listed;
+        if !may_look {
+            return match attempt.goal {
+                Goal::Provision if !attempt.created => self.create(attempt),
+                _ => self.end_attempt(attempt, End::Trouble(trouble)),
+            };
+        }
+        attempt.listed = true;
+        if attempt.goal == Goal::Renew && self.config.provision.enabled && (attempt.manual || self.may_provision()) {
+            attempt.goal = Goal::Provision;
+        }
+        self.ask(attempt, Stage::List, HubRequest::List);
+    }
+
+    pub(super) fn may_provision(&self) -> bool {
+        let last = self.durable.provision_tried_at;
+        last.is_none_or(|at| !(0..DAY).contains(&self.moment.now.wall.since(at)))
+    }
+
+    fn create(&mut self, mut attempt: Attempt) {
+        let Some(duid) = self.duid().map(str::to_owned) else {
+            return self.end_attempt(attempt, End::NotFound("this device's id is not known, so no license can be made for it".to_owned()));
+        };
+        if !attempt.manual && !self.may_provision() {
+            return self.end_attempt(attempt, End::NotFound(format!("the hub has no license for device {duid}; one is created once a day at most")));
+        }
+        if attempt.manual {
+            if let Err(wait) = self.volatile.manual.take(floor::MANUAL) {
+                return self.end_attempt(attempt, End::Floor(wait));
+            }
+        }
+        self.durable.provision_tried_at = Some(self.moment.now.wall);
+        self.save_durable();
+        attempt.created = true;
+        self.ask(attempt, Stage::Create, HubRequest::Create { duid });
+    }
+
+    fn created(&mut self, mut attempt: Attempt, data: &[u8]) {
+        let serial = serde_json::from_slice::<Value>(data).ok().and_then(|v| v.get("serial")?.as_str()?.parse::<Serial>().ok());
+        match serial {
+            Some(serial) => {
+                attempt.serial = Some(serial.clone());
+                self.ask(attempt, Stage::Confirm, HubRequest::View(serial));
+            }
+            None => {
+                attempt.listed = true;
+                self.ask(attempt, Stage::List, HubRequest::List);
+            }
+        }
+    }
+
+    /// Deleted at the hub: only now the file goes.
+    fn deleted(&mut self, attempt: Attempt) {
+        let Goal::Retire { keep_file } = attempt.goal else { return };
+        self.durable.retired = true;
+        self.durable.serial = None;
+        self.save_durable();
+        self.retiring = attempt.waiters.first().map(|id| (*id, keep_file));
+        self.actions.push(Action::Remove { keep_file });
+    }
+}
+
+const fn is_gone(trouble: &Trouble) -> bool {
+    matches!(trouble.http_status, Some(404))
+}

@@ -1,0 +1,193 @@
+//! How an attempt ends: what is remembered of it, when the next one may begin, what those who wait are told.
+
+use super::attempt::{Attempt, Goal};
+use super::{Action, Engine, Level, RequestId};
+use crate::core::answer::{Trouble, TroubleKind};
+use crate::core::backoff::{Limits, Situation};
+use crate::core::memory::{AttemptRecord, HISTORY};
+use crate::core::time::{MINUTE, Millis, relative, span};
+
+/// A license that was fetched but could not be written is tried again at least this often.
+const INSTALL_AGAIN: Millis = 10 * MINUTE;
+/// `nothing-newer` of a license that is not due by the hub's clock.
+const UNTRUSTED_AGAIN: Millis = 10 * MINUTE;
+
+/// The end of an attempt that installed nothing.
+#[derive(Debug)]
+pub(super) enum End {
+    /// No data came.
+    Trouble(Trouble),
+    /// Data came, but no license that may be installed: one sentence.
+    CandidateRefused(String),
+    /// The hub has no later license, and none was asked for: one sentence.
+    NothingNewer(String),
+    /// There is no license for this device: one sentence.
+    NotFound(String),
+    /// What is installed is what the hub has.
+    UpToDate,
+    /// The floor under renewals holds for so long.
+    Floor(Millis),
+    /// The hub is back after a long outage: the renewal takes its turn after this.
+    Recovering(Millis),
+    /// What would have been done.
+    DryRun(String),
+}
+
+impl Engine {
+    pub(super) fn end_attempt(&mut self, attempt: Attempt, end: End) {
+        let now = self.moment.now;
+        if let End::DryRun(text) = end {
+            return self.reply(attempt.waiters, 0, &format!("dry run: {text}"));
+        }
+        let reached = !matches!(&end, End::Trouble(t) if matches!(t.kind, TroubleKind::Outage | TroubleKind::Local));
+        let recovering = matches!(end, End::Recovering(_));
+        let was_recovering = std::mem::replace(&mut self.volatile.recovering, recovering);
+        if reached {
+            self.volatile.outage_since = None;
+        } else if self.volatile.outage_since.is_none() && !was_recovering {
+            self.volatile.outage_since = Some(now.wall);
+        }
+        let (word, sentence, status, failed, exit) = match &end {
+            End::Trouble(trouble) => (trouble.kind.word(), Some(trouble.sentence()), trouble.http_status, true, trouble.exit_code()),
+            End::CandidateRefused(reason) => ("candidate-refused", Some(reason.clone()), None, true, 3),
+            End::NotFound(reason) => ("not-found", Some(reason.clone()), None, true, 1),
+            End::NothingNewer(reason) => ("nothing-newer", Some(reason.clone()), None, false, u8::from(self.attempt_was_due())),
+            End::UpToDate => ("up-to-date", None, None, false, 0),
+            End::Floor(wait) => {
+                let at = now.wall.plus(*wait);
+                let text = format!("too many renewals in a row; the next one may go {} ({at})", relative(at, now.wall));
+                ("floor", Some(text), None, false, 1)
+            }
+            End::Recovering(_) => ("recovering", None, None, false, 0),
+            End::DryRun(_) => ("dry-run", None, None, false, 0),
+        };
+        if failed {
+            self.volatile.failures = self.volatile.failures.saturating_add(1);
+        } else if matches!(end, End::UpToDate) {
+            self.volatile.failures = 0;
+            self.volatile.waits = 0;
+        } else if matches!(end, End::NothingNewer(_)) {
+            self.volatile.failures = 0;
+            self.volatile.waits = self.volatile.waits.saturating_add(1);
+        }
+        self.wait_after(&end);
+        self.record(word, sentence.clone(), status);
+        if let (Some(sentence), true) = (&sentence, failed) {
+            self.note_failure(word, sentence.clone());
+        } else if let Some(sentence) = &sentence {
+            if self.notes.first_time(sentence) {
+                self.note(Level::Info, sentence.clone());
+            }
+        }
+        let message = match (&attempt.goal, sentence) {
+            (Goal::Retire { .. }, Some(sentence)) => format!("nothing was removed: {sentence}"),
+            (_, Some(sentence)) => sentence,
+            (_, None) => "the installed license is the latest that the hub has; nothing was changed".to_owned(),
+        };
+        self.reply(attempt.waiters, exit, &message);
+    }
+
+    fn attempt_was_due(&self) -> bool {
+        self.reference().is_none_or(|license| {
+            let due = self.plan(license).due;
+            self.best_now().is_none_or(|now| now >= due)
+        })
+    }
+
+    /// Sets the time before which no automatic attempt begins.
+    fn wait_after(&mut self, end: &End) {
+        let limits = Limits { min: self.config.renewal.min_retry.millis(), max: self.config.renewal.max_retry.millis() };
+        let remaining = self.reference().and_then(|license| Some(license.license().expires_at.since(self.best_now()?)));
+        let situation = Situation {
+            failures: self.volatile.failures.max(self.volatile.waits).max(1),
+            remaining,
+            retry_after: None,
+            refusal: false,
+            random: self.moment.random,
+        };
+        let delay = match end {
+            End::Trouble(trouble) => limits.delay(&Situation {
+                retry_after: trouble.retry_after,
+                refusal: trouble.kind == TroubleKind::Refusal,
+                ..situation
+            }),
+            End::CandidateRefused(_) => limits.delay(&Situation { refusal: true, ..situation }),
+            End::NotFound(_) => limits.delay(&situation),
+            End::NothingNewer(_) if self.trusted_now().is_none() => limits.delay(&situation).min(UNTRUSTED_AGAIN),
+            End::NothingNewer(_) => limits.delay(&situation),
+            // The floor's own time says when; the shortest wait keeps a drained bucket from being asked at every step.
+            End::Floor(wait) => (*wait).max(limits.min.min(MINUTE)),
+            End::Recovering(wait) => *wait,
+            End::UpToDate | End::DryRun(_) => limits.min,
+        };
+        self.wait(delay);
+    }
+
+    fn wait(&mut self, delay: Millis) {
+        self.not_before = Some(self.moment.now.boot.plus(delay));
+        self.volatile.not_before = Some(self.moment.now.wall.plus(delay));
+    }
+
+    fn record(&mut self, word: &str, error: Option<String>, http_status: Option<u16>) {
+        *self.volatile.attempts.entry(word.to_owned()).or_default() += 1;
+        self.volatile.history.push(AttemptRecord { at: self.moment.now.wall, outcome: word.to_owned(), error, http_status });
+        let extra = self.volatile.history.len().saturating_sub(HISTORY);
+        self.volatile.history.drain(..extra);
+    }
+
+    /// The attempt's license is on disk.
+    pub(super) fn end_attempt_installed(&mut self) {
+        self.attempt = None;
+        self.volatile.failures = 0;
+        self.volatile.waits = 0;
+        self.volatile.outage_since = None;
+        self.volatile.recovering = false;
+        self.not_before = None;
+        self.volatile.not_before = None;
+        self.durable.last_success_at = Some(self.moment.now.wall);
+        self.notes.forget();
+        self.record("installed", None, Some(200));
+    }
+
+    /// The attempt's license could not be written.
+    pub(super) fn end_attempt_install_failed(&mut self, reason: &str, waiters: Vec<RequestId>) {
+        self.attempt = None;
+        self.volatile.failures = self.volatile.failures.saturating_add(1);
+        let limits = Limits { min: self.config.renewal.min_retry.millis(), max: INSTALL_AGAIN.max(self.config.renewal.min_retry.millis()) };
+        let remaining = self.reference().and_then(|license| Some(license.license().expires_at.since(self.best_now()?)));
+        let delay = limits.delay(&Situation {
+            failures: self.volatile.failures,
+            remaining,
+            retry_after: None,
+            refusal: false,
+            random: self.moment.random,
+        });
+        self.wait(delay);
+        self.record("install-failed", Some(reason.to_owned()), None);
+        self.reply(waiters, 1, &format!("not installed: {reason}; it is tried again in {}", span(delay)));
+    }
+
+    /// The file is gone after a `retire`.
+    pub(super) fn removed(&mut self, result: Result<(), String>) {
+        let Some((id, keep_file)) = self.retiring.take() else { return };
+        match result {
+            Ok(()) => {
+                self.kept = None;
+                self.kept_bytes = None;
+                let text = if keep_file { "the license was deleted at the hub; its file was left in place" } else { "the license was deleted at the hub, and its file removed" };
+                self.note(Level::Info, text);
+                if keep_file {
+                    return self.reply(vec![id], 0, text);
+                }
+                self.file = super::file::FileView::Missing;
+                self.volatile.unload = true;
+                self.reload.expect(vec![id], text.to_owned(), self.moment.now.boot);
+            }
+            Err(reason) => {
+                self.note(Level::Error, format!("the license was deleted at the hub, but its file could not be removed: {reason}"));
+                self.reply(vec![id], 1, &format!("the license was deleted at the hub, but its file could not be removed: {reason}"));
+                self.actions.push(Action::ReadLicense);
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What goes into the engine and what comes out of it.
+
+use crate::core::answer::{RawAnswer, TransportError};
+use crate::core::clock_trust::Evidence;
+use crate::core::config::Config;
+use crate::core::duid::Judged;
+use crate::core::keyring::KeyRing;
+use crate::core::license::Serial;
+use crate::core::memory::{Durable, Volatile};
+use crate::core::report::Status;
+use crate::core::time::{Millis, Now};
+use crate::core::verify::Authentic;
+
+/// The circumstances of a step: sampled by the edge, judged by the engine.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// Both clocks.
+    pub now: Now,
+    /// What the machine says about its clock.
+    pub evidence: Evidence,
+    /// Uniform random number in `0.0..1.0`.
+    pub random: f64,
+}
+
+/// Identifies a request of the control socket or the command line.
+pub type RequestId = u64;
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// The license file may have changed: a watcher, a poll, a signal.
+    FileChanged,
+    /// The license file was read.
+    File(FileContent),
+    /// The device id was looked up.
+    Device(Vec<Judged>),
+    /// A hub request ended.
+    Answer(Result<RawAnswer, TransportError>),
+    /// [`Action::Install`] ended.
+    Installed(Result<(), String>),
+    /// [`Action::Remove`] ended.
+    Removed(Result<(), String>),
+    /// [`Action::Reload`] ended.
+    Reloaded(ReloadReport),
+    /// State could not be written, or can be again (`None`).
+    StateTrouble(Option<String>),
+    /// Somebody asks for something.
+    Request(RequestId, Request),
+    /// New configuration and keys, already checked.
+    Configured(Box<Config>, KeyRing),
+    /// A deadline passed, or the clock was set.
+    Tick,
+}
+
+/// What the license file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileContent {
+    /// There is no file.
+    Missing,
+    /// It cannot be read: one sentence.
+    Unreadable(String),
+    /// Its bytes; at most one more than a license may have.
+    Bytes(Vec<u8>),
+}
+
+/// A request of a person or program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Renew now, or only when due.
+    Renew {
+        /// Do nothing while the license is not due.
+        if_due: bool,
+        /// Ask the hub, change nothing.
+        dry_run: bool,
+    },
+    /// Install these bytes.
+    Install {
+        /// A license document.
+        bytes: Vec<u8>,
+        /// Allow an older or different serial.
+        force: bool,
+    },
+    /// Create a license for this device, unless the hub has one.
+    Provision,
+    /// Give the license back.
+    Retire {
+        /// Leave the file in place.
+        keep_file: bool,
+    },
+    /// Look at the license file again.
+    Reread,
+}
+
+/// The answer to a [`Request`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Exit code of the command.
+    pub exit: u8,
+    /// One or two sentences.
+    pub message: String,
+}
+
+/// A request to the hub or relay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HubRequest {
+    /// All licenses of the key.
+    List,
+    /// One license, in netifyd format.
+    View(Serial),
+    /// Extend one.
+    Renew {
+        /// Which.
+        serial: Serial,
+        /// Days to ask for; the hub decides otherwise.
+        term_days: Option<u16>,
+    },
+    /// Create one for this device from `[provision]`.
+    Create {
+        /// The device it is bound to.
+        duid: String,
+    },
+    /// Delete one.
+    Delete(Serial),
+    /// GET of the relay's URL.
+    Relay,
+}
+
+/// How a reload ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReloadReport {
+    /// What was used, such as `systemd`.
+    pub method: String,
+    /// The outcome.
+    pub outcome: ReloadOutcome,
+}
+
+/// See [`ReloadReport`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReloadOutcome {
+    /// The process that was asked is alive and well.
+    Confirmed,
+    /// It died and its supervisor brought it back: one sentence.
+    Restarted(String),
+    /// There is no netifyd to reload: one sentence.
+    NotRunning(String),
+    /// Asked in vain, or not confirmed: one sentence.
+    Failed(String),
+    /// `reload.method = "none"`.
+    Disabled,
+}
+
+/// How important a note is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Somebody must act.
+    Error,
+    /// Somebody should look.
+    Warn,
+    /// Something changed.
+    Info,
+    /// Everything else.
+    Debug,
+}
+
+/// Something to do, in order.
+#[derive(Debug)]
+pub enum Action {
+    /// Read the license file; answer with [`Event::File`].
+    ReadLicense,
+    /// Look up the device id; answer with [`Event::Device`].
+    ReadDevice,
+    /// Send a request; answer with [`Event::Answer`]. Only one is under way at a time.
+    Ask(HubRequest),
+    /// Replace the license file; answer with [`Event::Installed`].
+    Install(Box<Authentic>),
+    /// Keep a copy in the state directory.
+    Keep(Box<Authentic>),
+    /// Remove the license file and the kept copy; answer with [`Event::Removed`].
+    Remove {
+        /// Leave the license file itself in place.
+        keep_file: bool,
+    },
+    /// Have netifyd reload; answer with [`Event::Reloaded`].
+    Reload {
+        /// Serial for the environment of a command.
+        serial: Option<String>,
+    },
+    /// Write the state directory, durably.
+    SaveDurable(Box<Durable>),
+    /// Write the runtime directory.
+    SaveVolatile(Box<Volatile>),
+    /// Publish the status.
+    Publish(Box<Status>),
+    /// The state changed: run the hook.
+    Hook,
+    /// Answer a request.
+    Reply(RequestId, Reply),
+    /// Log.
+    Note(Level, String),
+}
+
+/// The next moment at which the engine wants to be stepped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deadline {
+    /// Milliseconds from now; at least 1.
+    pub after: Millis,
+    /// Why.
+    pub why: &'static str,
+}

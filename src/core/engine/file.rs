@@ -1,0 +1,312 @@
+//! The license file as it is seen: adopting what is better, healing what is broken, installing what was accepted.
+
+use super::{Action, Engine, FileContent, Level, RequestId};
+use crate::core::accept::{self, Acceptance, Standing};
+use crate::core::memory::Issue;
+use crate::core::time::{BootTime, HOUR, Millis, SECOND, WallTime, relative};
+use crate::core::verify::{Authentic, Rejection, State};
+
+/// A changed file is read once it has been left alone this long.
+const SETTLE: Millis = SECOND;
+/// A file that changes all the time is read after this long anyway.
+const SETTLE_AT_MOST: Millis = 5 * SECOND;
+/// A heal that failed (full disk, read-only file system) is tried again after this.
+const HEAL_AGAIN: Millis = 30 * SECOND;
+/// More heals than this within an hour mean that somebody else writes the file: then it is only reported.
+const HEALS_PER_HOUR: usize = 3;
+
+/// What the license file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum FileView {
+    /// Not read yet.
+    Unknown,
+    /// There is none.
+    Missing,
+    /// It cannot be read.
+    Unreadable(String),
+    /// It is no authentic license; its bytes are kept to be judged again with other keys.
+    Bad(Rejection, Vec<u8>),
+    /// An authentic license.
+    Good(Authentic),
+}
+
+impl FileView {
+    pub(super) const fn good(&self) -> Option<&Authentic> {
+        if let Self::Good(license) = self { Some(license) } else { None }
+    }
+
+    pub(super) const fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown)
+    }
+
+    pub(super) fn state(&self, now: Option<WallTime>) -> State {
+        match self {
+            Self::Unknown | Self::Missing => State::Missing,
+            Self::Unreadable(_) => State::Unreadable,
+            Self::Bad(rejection, _) => rejection.state,
+            Self::Good(license) => license.state(now),
+        }
+    }
+}
+
+/// Where a license that is being installed comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The hub had it already.
+    Pulled,
+    /// The hub made it for us.
+    Renewed,
+    /// The kept copy puts the file right.
+    Healed,
+    /// `install FILE`.
+    Given,
+}
+
+/// An install under way.
+#[derive(Debug)]
+pub(super) struct Installing {
+    pub(super) license: Authentic,
+    pub(super) origin: Origin,
+    pub(super) waiters: Vec<RequestId>,
+    pub(super) lost: Vec<String>,
+}
+
+impl Engine {
+    /// Waits until whoever writes has finished, but not for ever.
+    pub(super) fn file_changed(&mut self) {
+        let now = self.moment.now.boot;
+        let first = self.settle.map_or(now, |(_, first)| first);
+        let at = BootTime(now.plus(SETTLE).0.min(first.plus(SETTLE_AT_MOST).0));
+        self.settle = Some((at, first));
+    }
+
+    pub(super) fn file_read(&mut self, content: FileContent) {
+        let seen = match content {
+            FileContent::Missing => FileView::Missing,
+            FileContent::Unreadable(reason) => FileView::Unreadable(reason),
+            FileContent::Bytes(bytes) => match self.verifier().check(&bytes) {
+                Ok(license) => FileView::Good(license),
+                Err(rejection) => FileView::Bad(rejection, bytes),
+            },
+        };
+        if self.installing.is_some() {
+            return; // Its result says what the file is.
+        }
+        let first = self.file.is_unknown();
+        if first {
+            self.judge_kept();
+        }
+        if seen != self.file {
+            self.observe(seen);
+        }
+        if first && !self.same_boot {
+            // After a reboot netifyd started with whatever the file held.
+            self.durable.loaded = self.file.good().map(|license| license.sha256().to_owned());
+            self.durable.boot_id.clone_from(&self.boot_id);
+            self.same_boot = true;
+        }
+        self.heal();
+    }
+
+    /// Judges file and kept copy again: other keys, another device id, another configuration.
+    pub(super) fn judge_again(&mut self) {
+        self.judge_kept();
+        let bytes = match &self.file {
+            FileView::Bad(_, bytes) => bytes.clone(),
+            FileView::Good(license) => license.bytes().to_vec(),
+            FileView::Unknown | FileView::Missing | FileView::Unreadable(_) => return,
+        };
+        let seen = match self.verifier().check(&bytes) {
+            Ok(license) => FileView::Good(license),
+            Err(rejection) => FileView::Bad(rejection, bytes),
+        };
+        if seen != self.file {
+            self.observe(seen);
+        }
+        self.heal();
+    }
+
+    fn judge_kept(&mut self) {
+        let verifier = self.verifier();
+        self.kept = self.kept_bytes.as_ref().and_then(|bytes| verifier.check(bytes).ok());
+    }
+
+    fn observe(&mut self, seen: FileView) {
+        let before = std::mem::replace(&mut self.file, seen);
+        let Some(license) = self.file.good().cloned() else {
+            if !before.is_unknown() {
+                let state = self.state();
+                self.note(Level::Warn, format!("the license file was changed and is now {state}"));
+            }
+            return;
+        };
+        let best = [before.good(), self.kept.as_ref()].into_iter().flatten().max_by_key(|known| known.license().expires_at);
+        let expires = license.license().expires_at;
+        let older = best.is_some_and(|best| best.sha256() != license.sha256() && best.license().expires_at > expires);
+        if older {
+            self.reload.left_alone = Some(license.sha256().to_owned());
+            self.note(Level::Warn, format!("somebody installed an older license, which is left alone: it ends {expires}"));
+        } else {
+            self.reload.left_alone = None;
+            self.durable.retired &= before.is_unknown();
+            self.remember(&license, Origin::Given);
+            self.keep(&license);
+            let (serial, when) = (&license.license().serial, relative(expires, self.moment.now.wall));
+            match before {
+                FileView::Unknown => self.note(Level::Info, format!("license {serial} found, ends {expires} ({when})")),
+                _ => self.note(Level::Info, format!("license {serial} adopted, ends {expires} ({when})")),
+            }
+        }
+    }
+
+    /// Puts the kept license back where the file holds none that is genuine.
+    fn heal(&mut self) {
+        let broken = matches!(self.file, FileView::Missing | FileView::Bad(..));
+        if !broken || !self.daemon || self.durable.retired || self.installing.is_some() {
+            return;
+        }
+        let Some(kept) = self.kept.clone() else { return };
+        let wanted = self.config.license.serial.as_ref();
+        if wanted.is_some_and(|wanted| wanted.as_str() != kept.license().serial) {
+            return;
+        }
+        if !self.may_heal() {
+            if self.notes.first_time("heals exhausted") {
+                self.note(Level::Error, "the license file was put right three times within an hour and is broken again; somebody else writes it, so it is left alone for now");
+            }
+            return;
+        }
+        self.volatile.heals.push(self.moment.now.wall);
+        let state = self.state();
+        self.note(Level::Warn, format!("the license file is {state}; the kept license {} is put back", kept.license().serial));
+        self.install(kept, Origin::Healed, Vec::new(), Vec::new());
+    }
+
+    pub(super) fn may_heal(&mut self) -> bool {
+        let now = self.moment.now.wall;
+        self.volatile.heals.retain(|at| (0..HOUR).contains(&now.since(*at)));
+        self.volatile.heals.len() < HEALS_PER_HOUR
+    }
+
+    /// How long until a broken file may be put right again.
+    pub(super) fn heals_wait(&self) -> Millis {
+        let now = self.moment.now.wall;
+        let recent: Vec<Millis> =
+            self.volatile.heals.iter().map(|at| now.since(*at)).filter(|age| (0..HOUR).contains(age)).collect();
+        match recent.iter().max() {
+            Some(oldest) if recent.len() >= HEALS_PER_HOUR => HOUR - oldest,
+            _ => 0,
+        }
+    }
+
+    /// `install FILE`.
+    pub(super) fn install_given(&mut self, id: RequestId, bytes: &[u8], force: bool) {
+        let candidate = match self.verifier().check(bytes) {
+            Ok(candidate) => candidate,
+            Err(rejection) => {
+                return self.reply(vec![id], 3, &format!("not installed, the license is {}: {}", rejection.state, rejection.reason));
+            }
+        };
+        let standing = Standing {
+            installed: self.file.good(),
+            serial: self.config.license.serial.as_ref().map(crate::core::license::Serial::as_str),
+            now: self.trusted_now(),
+            force,
+        };
+        match accept::judge(&candidate, &standing) {
+            Ok(Acceptance::Install { lost }) => {
+                self.durable.retired = false;
+                self.install(candidate, Origin::Given, vec![id], lost);
+            }
+            Ok(Acceptance::Same) => self.reply(vec![id], 0, "already installed, byte for byte; nothing was written"),
+            Err(refusal) => {
+                let exit = if candidate.state(self.trusted_now()) == State::Expired { 4 } else { 3 };
+                let hint = match refusal {
+                    accept::Refusal::Expired { .. } | accept::Refusal::NotYetValid { .. } => "",
+                    _ => "; --force installs it all the same",
+                };
+                self.reply(vec![id], exit, &format!("not installed: {refusal}{hint}"));
+            }
+        }
+    }
+
+    /// Replaces the file. What is owed to netifyd is on disk before the file changes.
+    pub(super) fn install(&mut self, license: Authentic, origin: Origin, waiters: Vec<RequestId>, lost: Vec<String>) {
+        if self.durable.loaded.as_deref() == Some(license.sha256()) {
+            // netifyd may have read the broken file in the meantime.
+            self.durable.loaded = None;
+        }
+        self.save_durable();
+        self.actions.push(Action::Install(Box::new(license.clone())));
+        self.installing = Some(Installing { license, origin, waiters, lost });
+    }
+
+    pub(super) fn installed(&mut self, result: Result<(), String>) {
+        let Some(Installing { license, origin, waiters, lost }) = self.installing.take() else { return };
+        if let Err(reason) = result {
+            self.note_failure("install", format!("license {} could not be installed: {reason}", license.license().serial));
+            match origin {
+                Origin::Pulled | Origin::Renewed => self.end_attempt_install_failed(&reason, waiters),
+                Origin::Given => self.reply(waiters, 1, &format!("not installed: {reason}")),
+                Origin::Healed => {
+                    self.volatile.heals.pop();
+                    let again = self.moment.now.boot.plus(HEAL_AGAIN);
+                    self.settle = Some((again, again));
+                    return;
+                }
+            }
+            self.actions.push(Action::ReadLicense);
+            return;
+        }
+        let fields = license.license();
+        let (serial, expires) = (&fields.serial, fields.expires_at);
+        let verb = match origin {
+            Origin::Pulled => "fetched and installed",
+            Origin::Renewed => "renewed and installed",
+            Origin::Healed => "put back",
+            Origin::Given => "installed",
+        };
+        let mut message = format!("license {serial} {verb}, ends {expires} ({})", relative(expires, self.moment.now.wall));
+        if !lost.is_empty() {
+            message.push_str(&format!("; it no longer entitles to {}", lost.join(", ")));
+        }
+        self.note(if lost.is_empty() { Level::Info } else { Level::Warn }, message.clone());
+        self.remember(&license, origin);
+        let previous = std::mem::replace(&mut self.file, FileView::Good(license.clone()));
+        drop(previous);
+        self.reload.left_alone = None;
+        self.volatile.unload = false;
+        self.keep(&license);
+        if matches!(origin, Origin::Pulled | Origin::Renewed) {
+            self.end_attempt_installed();
+        }
+        self.reload.expect(waiters, message, self.moment.now.boot);
+    }
+
+    /// Remembers what its own `created_at` does not tell: when this version of the license began to live.
+    fn remember(&mut self, license: &Authentic, origin: Origin) {
+        if self.durable.issue.as_ref().is_some_and(|issue| issue.sha256 == license.sha256()) {
+            return;
+        }
+        let now = self.best_now().unwrap_or(self.moment.now.wall);
+        let fields = license.license();
+        // A hub that keeps the first issue's date through renewals: the date tells nothing about this version.
+        let known = [self.file.good(), self.kept.as_ref()].into_iter().flatten();
+        let stale = known.filter(|k| k.sha256() != license.sha256()).any(|k| k.license().created_at == fields.created_at);
+        let at = fields.created_at.filter(|_| !stale).unwrap_or(now).min(fields.expires_at);
+        self.durable.issue = Some(Issue { sha256: license.sha256().to_owned(), at, own_renewal: origin == Origin::Renewed });
+        if let Ok(serial) = fields.serial.parse() {
+            self.durable.serial = Some(serial);
+        }
+    }
+
+    /// Keeps a copy of the best license that is known.
+    fn keep(&mut self, license: &Authentic) {
+        if self.kept_bytes.as_deref() == Some(license.bytes()) {
+            return;
+        }
+        self.kept_bytes = Some(license.bytes().to_vec());
+        self.kept = Some(license.clone());
+        self.actions.push(Action::Keep(Box::new(license.clone())));
+    }
+}

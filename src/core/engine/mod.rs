@@ -1,0 +1,366 @@
+//! The license daemon as a state machine without I/O: events and the time go in, actions and the next deadline come out.
+
+mod attempt;
+mod attempt_end;
+mod event;
+mod file;
+mod reload;
+mod request;
+mod view;
+
+use super::clock_trust::{self, Known, Trust};
+use super::config::{ClockTrust, Config, HubKind, TrustMode};
+use super::duid::{self, Judged};
+use super::keyring::KeyRing;
+use super::memory::{Durable, Volatile};
+use super::report::Status;
+use super::schedule::{self, Life, Plan};
+use super::time::{BootTime, Millis, WallTime};
+use super::verify::{Authentic, State, Verifier};
+use attempt::Attempt;
+use file::FileView;
+use reload::Reload;
+
+pub use event::{
+    Action, Deadline, Event, FileContent, HubRequest, Level, Moment, ReloadOutcome, ReloadReport, Reply, Request, RequestId,
+};
+
+/// What the engine begins with.
+#[derive(Debug)]
+pub struct Start {
+    /// Checked configuration.
+    pub config: Config,
+    /// Trusted keys.
+    pub keys: KeyRing,
+    /// From the state directory.
+    pub durable: Durable,
+    /// From the runtime directory.
+    pub volatile: Volatile,
+    /// The kept license, if there is one.
+    pub kept: Option<Vec<u8>>,
+    /// This boot.
+    pub boot_id: String,
+    /// Whether this is the daemon; a command does only what it was asked for.
+    pub daemon: bool,
+}
+
+/// The state machine. See the module's documentation.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+    keys: KeyRing,
+    device: Vec<Judged>,
+    daemon: bool,
+    boot_id: String,
+    same_boot: bool,
+    moment: Moment,
+    trust: Trust,
+    /// The hub's clock (authenticated by TLS) against the boot clock, when it last told the time.
+    hub_clock: Option<(WallTime, BootTime)>,
+    file: FileView,
+    /// Bytes of the kept license, and the license if they verify today.
+    kept_bytes: Option<Vec<u8>>,
+    kept: Option<Authentic>,
+    settle: Option<(BootTime, BootTime)>,
+    attempt: Option<Attempt>,
+    not_before: Option<BootTime>,
+    installing: Option<file::Installing>,
+    retiring: Option<(RequestId, bool)>,
+    reload: Reload,
+    durable: Durable,
+    saved_durable: Option<Durable>,
+    volatile: Volatile,
+    saved_volatile: Option<Volatile>,
+    state_trouble: Option<String>,
+    published: Option<Status>,
+    notes: view::Notes,
+    actions: Vec<Action>,
+}
+
+impl Engine {
+    /// Begins. The first actions read the device id and the license file.
+    #[must_use]
+    pub fn new(start: Start, moment: Moment) -> (Self, Vec<Action>) {
+        let same_boot = start.durable.boot_id == start.boot_id;
+        let mut engine = Self {
+            not_before: None,
+            config: start.config,
+            keys: start.keys,
+            device: Vec::new(),
+            daemon: start.daemon,
+            boot_id: start.boot_id,
+            same_boot,
+            moment,
+            trust: Trust { trusted: false, why: String::new(), review_in: None },
+            hub_clock: None,
+            file: FileView::Unknown,
+            kept_bytes: start.kept,
+            kept: None,
+            settle: None,
+            attempt: None,
+            installing: None,
+            retiring: None,
+            reload: Reload::default(),
+            saved_durable: (start.durable != Durable::default()).then(|| start.durable.clone()),
+            durable: start.durable,
+            saved_volatile: Some(start.volatile.clone()),
+            volatile: start.volatile,
+            state_trouble: None,
+            published: None,
+            notes: view::Notes::default(),
+            actions: Vec::new(),
+        };
+        engine.resume();
+        engine.actions.extend([Action::ReadDevice, Action::ReadLicense]);
+        let actions = std::mem::take(&mut engine.actions);
+        (engine, actions)
+    }
+
+    /// Puts what was remembered into today's terms.
+    fn resume(&mut self) {
+        let now = self.moment.now;
+        self.durable.automatic.resume(now.wall);
+        self.volatile.manual.resume(now.wall);
+        if let Some(at) = self.volatile.not_before {
+            // The longest wait that the engine itself would have chosen; a stepped clock cannot make it longer.
+            let longest = self.config.renewal.max_retry.millis();
+            self.not_before = Some(now.boot.plus(at.since(now.wall).clamp(0, longest)));
+        }
+        self.reload.resume(self.volatile.reload.as_ref(), now);
+    }
+
+    /// One step: what happened, and what is to be done about it.
+    pub fn step(&mut self, moment: Moment, event: Event) -> Vec<Action> {
+        let elapsed = moment.now.boot.since(self.moment.now.boot);
+        self.moment = moment;
+        self.durable.automatic.pass(elapsed, moment.now.wall);
+        self.volatile.manual.pass(elapsed, moment.now.wall);
+        self.judge_clock();
+        match event {
+            Event::FileChanged => self.file_changed(),
+            Event::File(content) => self.file_read(content),
+            Event::Device(judged) => self.device_read(judged),
+            Event::Answer(answer) => self.answered(answer),
+            Event::Installed(result) => self.installed(result),
+            Event::Removed(result) => self.removed(result),
+            Event::Reloaded(report) => self.reloaded(report),
+            Event::StateTrouble(trouble) => self.state_trouble = trouble,
+            Event::Request(id, request) => self.requested(id, request),
+            Event::Configured(config, keys) => self.configured(*config, keys),
+            Event::Tick => {}
+        }
+        self.advance();
+        std::mem::take(&mut self.actions)
+    }
+
+    /// Starts whatever is due and says what changed.
+    fn advance(&mut self) {
+        self.judge_clock();
+        if self.settle.is_some_and(|(at, _)| at <= self.moment.now.boot) {
+            self.settle = None;
+            self.actions.push(Action::ReadLicense);
+        }
+        if self.daemon {
+            self.start_if_due();
+        }
+        self.reload_if_owed();
+        self.save_when_quiet();
+        self.publish();
+    }
+
+    /// When to step again although nothing happens. Always in the future.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        let now = self.moment.now;
+        let mut next: Option<Deadline> = None;
+        let mut consider = |after: Millis, why: &'static str| {
+            let after = after.max(1);
+            if next.as_ref().is_none_or(|deadline| after < deadline.after) {
+                next = Some(Deadline { after, why });
+            }
+        };
+        if let Some((at, _)) = self.settle {
+            consider(at.since(now.boot), "the license file settles");
+        }
+        if let Some(after) = self.trust.review_in {
+            consider(after, "the clock is judged again");
+        }
+        if let (Some(at), true) = (self.reload.next_at, self.reload_is_owed()) {
+            consider(at.since(now.boot), "netifyd's reload is tried again");
+        }
+        if self.attempt.is_none() && self.installing.is_none() && self.daemon {
+            if let Some((at, _)) = self.next_attempt() {
+                consider(at.since(now.boot), "the next attempt to renew");
+            }
+        }
+        if let (FileView::Good(license), true) = (&self.file, self.trust.trusted) {
+            let created = license.license().created_at.map(|at| at.plus(-super::verify::CLOCK_TOLERANCE));
+            let plan = self.plan(license);
+            for at in [Some(license.license().expires_at), created, Some(plan.emergency_from)].into_iter().flatten() {
+                if at > now.wall {
+                    consider(at.since(now.wall), "the license changes its state");
+                }
+            }
+        }
+        next
+    }
+
+    /// The status as last published.
+    #[must_use]
+    pub const fn status(&self) -> Option<&Status> {
+        self.published.as_ref()
+    }
+
+    /// Configuration in force.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What is written when the daemon stops.
+    #[must_use]
+    pub fn memory(&self) -> (Durable, Volatile) {
+        let mut durable = self.durable.clone();
+        self.stamp(&mut durable);
+        (durable, self.volatile.clone())
+    }
+
+    fn judge_clock(&mut self) {
+        let known = Known {
+            last_good: self.durable.last_good_time,
+            created_at: [&self.kept, &self.file.good().cloned()].into_iter().flatten().filter_map(|l| l.license().created_at).max(),
+        };
+        let always = self.config.clock.trust == ClockTrust::Always;
+        self.trust = clock_trust::judge(self.moment.now, &self.moment.evidence, &known, always);
+    }
+
+    /// The time, if the clock can be believed.
+    fn trusted_now(&self) -> Option<WallTime> {
+        self.trust.trusted.then_some(self.moment.now.wall)
+    }
+
+    /// The best knowledge of the time: the trusted clock, else the hub's.
+    fn best_now(&self) -> Option<WallTime> {
+        let hub = || self.hub_clock.map(|(wall, boot)| wall.plus(self.moment.now.boot.since(boot)));
+        self.trusted_now().or_else(hub)
+    }
+
+    fn duid(&self) -> Option<&str> {
+        duid::winner(&self.device).map(|(duid, _)| duid)
+    }
+
+    fn verifier(&self) -> Verifier {
+        Verifier {
+            keys: (self.config.trust.mode == TrustMode::Signature).then(|| self.keys.clone()),
+            duid: self.duid().map(str::to_owned),
+            require_device_binding: self.config.trust.require_device_binding,
+        }
+    }
+
+    fn is_relay(&self) -> bool {
+        self.config.hub.kind == HubKind::Relay
+    }
+
+    /// What candidates are held against: the installed license, else the kept one.
+    fn reference(&self) -> Option<&Authentic> {
+        self.file.good().or(self.kept.as_ref())
+    }
+
+    /// The state of what is installed.
+    fn state(&self) -> State {
+        self.file.state(self.trusted_now())
+    }
+
+    fn plan(&self, license: &Authentic) -> Plan {
+        let issue = self.durable.issue.as_ref().filter(|issue| issue.sha256 == license.sha256());
+        let fields = license.license();
+        schedule::plan(&Life {
+            issued: issue.map(|issue| issue.at).or(fields.created_at).unwrap_or(self.moment.now.wall),
+            expires: fields.expires_at,
+            renew_before: self.config.renewal.renew_before.as_ref().map(super::config::Span::millis),
+            own_renewal: issue.is_some_and(|issue| issue.own_renewal),
+            duid: self.duid().unwrap_or_default(),
+            serial: &fields.serial,
+        })
+    }
+
+    fn device_read(&mut self, judged: Vec<Judged>) {
+        let before = self.duid().map(str::to_owned);
+        self.device = judged;
+        if self.duid().map(str::to_owned) != before {
+            match duid::winner(&self.device) {
+                Some((duid, source)) => {
+                    let text = format!("device id {duid} from {source}");
+                    self.note(Level::Info, text);
+                }
+                None => self.note(Level::Warn, duid::none_usable(&self.device)),
+            }
+            self.judge_again();
+        } else if before.is_none() && self.notes.first_time("no device") {
+            self.note(Level::Warn, duid::none_usable(&self.device));
+        }
+    }
+
+    fn configured(&mut self, config: Config, keys: KeyRing) {
+        for problem in &keys.problems {
+            self.actions.push(Action::Note(Level::Warn, problem.clone()));
+        }
+        self.config = config;
+        self.keys = keys;
+        self.judge_again();
+        self.actions.extend([Action::ReadDevice, Action::ReadLicense]);
+    }
+
+    fn note(&mut self, level: Level, text: impl Into<String>) {
+        self.actions.push(Action::Note(level, text.into()));
+    }
+
+    fn reply(&mut self, waiters: Vec<RequestId>, exit: u8, message: &str) {
+        for id in waiters {
+            self.actions.push(Action::Reply(id, Reply { exit, message: message.to_owned() }));
+        }
+    }
+
+    fn stamp(&self, durable: &mut Durable) {
+        durable.boot_id.clone_from(&self.boot_id);
+        if let Some(now) = self.trusted_now() {
+            durable.last_good_time = Some(now);
+        }
+    }
+
+    /// Writes the durable memory now, if it differs from what is on disk.
+    fn save_durable(&mut self) {
+        let mut durable = self.durable.clone();
+        // A time stamp or a refilled bucket alone is no reason to touch the flash.
+        let comparable = |durable: &Durable| Durable { last_good_time: None, automatic: super::floor::Bucket::default(), ..durable.clone() };
+        durable.boot_id.clone_from(&self.boot_id);
+        let spent = |durable: &Durable| !durable.automatic.is_full();
+        let unchanged = self.saved_durable.as_ref().is_some_and(|saved| {
+            comparable(saved) == comparable(&durable) && (!spent(&durable) || saved.automatic.covers(&durable.automatic))
+        });
+        if unchanged {
+            return;
+        }
+        self.stamp(&mut durable);
+        self.durable = durable.clone();
+        self.saved_durable = Some(durable.clone());
+        self.actions.push(Action::SaveDurable(Box::new(durable)));
+    }
+
+    fn save_when_quiet(&mut self) {
+        let busy = self.attempt.is_some() || self.installing.is_some() || self.reload.running;
+        if !busy && !self.file.is_unknown() && !self.reload_is_fresh() {
+            self.save_durable();
+        }
+        if self.saved_volatile.as_ref() != Some(&self.volatile) {
+            let comparable = |v: &Volatile| Volatile { manual: super::floor::Bucket::default(), ..v.clone() };
+            let changed = self.saved_volatile.as_ref().is_none_or(|saved| {
+                comparable(saved) != comparable(&self.volatile) || !saved.manual.covers(&self.volatile.manual)
+            });
+            if changed {
+                self.saved_volatile = Some(self.volatile.clone());
+                self.actions.push(Action::SaveVolatile(Box::new(self.volatile.clone())));
+            }
+        }
+    }
+}

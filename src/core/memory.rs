@@ -1,0 +1,107 @@
+//! What the daemon remembers: little on the flash, more in the runtime directory.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::floor::Bucket;
+use super::license::Serial;
+use super::time::WallTime;
+
+/// Kept in the state directory; written only when it changed and matters.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Durable {
+    /// The kernel's boot id while this was true (`/proc/sys/kernel/random/boot_id`).
+    pub boot_id: String,
+    /// SHA-256 of the license that netifyd is known to have loaded. A good license on disk with another one is a
+    /// reload that is still owed, also after a crash.
+    pub loaded: Option<String>,
+    /// Last time that was believed.
+    pub last_good_time: Option<WallTime>,
+    /// When the current license began to live.
+    pub issue: Option<Issue>,
+    /// Serial of the last good license.
+    pub serial: Option<Serial>,
+    /// Automatic renewals of this serial.
+    pub automatic: Bucket,
+    /// Last renewal that was installed and loaded.
+    pub last_success_at: Option<WallTime>,
+    /// Last automatic try to create a license.
+    pub provision_tried_at: Option<WallTime>,
+    /// The license was given back (`retire`): nothing is fetched until somebody asks.
+    pub retired: bool,
+}
+
+/// The beginning of a license's life, where its own `created_at` does not tell: some hubs keep the date of the first
+/// issue through all renewals.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Issue {
+    /// The license.
+    pub sha256: String,
+    /// When this version of it was issued, as far as known.
+    pub at: WallTime,
+    /// Whether this daemon's own request made it.
+    pub own_renewal: bool,
+}
+
+/// Kept in the runtime directory: survives restarts of the daemon, not of the machine.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Volatile {
+    /// Failed attempts in a row.
+    pub failures: u32,
+    /// Attempts in a row that found nothing newer although the license was due.
+    pub waits: u32,
+    /// No automatic attempt before this.
+    pub not_before: Option<WallTime>,
+    /// The last attempts, newest last.
+    pub history: Vec<AttemptRecord>,
+    /// Since when the hub could not be reached.
+    pub outage_since: Option<WallTime>,
+    /// After a long outage the renewal waits for its turn once.
+    pub recovering: bool,
+    /// When the file was put right.
+    pub heals: Vec<WallTime>,
+    /// Renewals that people asked for.
+    pub manual: Bucket,
+    /// Last reload.
+    pub reload: Option<ReloadRecord>,
+    /// Failed reloads in a row.
+    pub reload_failures: u32,
+    /// netifyd shall notice that there is no license any more.
+    pub unload: bool,
+    /// Attempts by outcome, for metrics.
+    pub attempts: BTreeMap<String, u64>,
+    /// Reloads by outcome, for metrics.
+    pub reloads: BTreeMap<String, u64>,
+}
+
+/// One attempt to renew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRecord {
+    /// When it ended.
+    pub at: WallTime,
+    /// One word: `installed`, `up-to-date`, `nothing-newer`, `outage`, `refused`, `rate-limited`, ….
+    pub outcome: String,
+    /// One sentence, unless it succeeded.
+    pub error: Option<String>,
+    /// HTTP status code of the deciding answer.
+    pub http_status: Option<u16>,
+}
+
+/// One reload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadRecord {
+    /// When it ended.
+    pub at: WallTime,
+    /// How netifyd was asked.
+    pub method: String,
+    /// `confirmed`, `restarted`, `not-running`, `failed`, `none`.
+    pub outcome: String,
+    /// One sentence about anything but a plain success.
+    pub detail: Option<String>,
+}
+
+/// Attempts that are remembered for the status.
+pub const HISTORY: usize = 5;

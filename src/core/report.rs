@@ -1,0 +1,228 @@
+//! The status document, schema 1: what status.json holds and `status --json` prints. Members may be added, never renamed.
+
+use serde::{Deserialize, Serialize};
+
+use super::license::License;
+use super::memory::AttemptRecord;
+use super::time::WallTime;
+use super::verify::{Authentic, State};
+
+/// Version of the document.
+pub const SCHEMA: u32 = 1;
+
+/// The whole status.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Version of the program.
+    pub version: String,
+    /// Process id of the daemon; absent when none runs.
+    #[serde(default)]
+    pub pid: Option<u32>,
+    /// State of the installed license.
+    pub state: State,
+    /// Whether the license is usable and nothing needs a person.
+    pub healthy: bool,
+    /// What a person should know, worst first.
+    #[serde(default)]
+    pub problems: Vec<String>,
+    /// What a person can do about it.
+    #[serde(default)]
+    pub advice: Vec<String>,
+    /// The installed license.
+    pub license: LicenseStatus,
+    /// This device.
+    pub device: DeviceStatus,
+    /// Renewal.
+    pub renewal: RenewalStatus,
+    /// Reload of netifyd.
+    pub reload: ReloadStatus,
+    /// The clock.
+    pub clock: ClockStatus,
+    /// Where licenses come from.
+    pub hub: HubStatus,
+}
+
+/// The installed license; members are null where there is none.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LicenseStatus {
+    /// The file.
+    pub path: String,
+    /// Serial number.
+    pub serial: Option<String>,
+    /// Person or organization.
+    pub issued_to: Option<String>,
+    /// RFC 3339, UTC.
+    pub issued_at: Option<String>,
+    /// RFC 3339, UTC.
+    pub expires_at: Option<String>,
+    /// Whether the hub may extend it.
+    pub renewable: Option<bool>,
+    /// Entitlements with their dates.
+    pub entitlements: Vec<EntitlementStatus>,
+    /// Device it is bound to.
+    pub duid: Option<String>,
+    /// Key that signed it.
+    pub key_id: Option<String>,
+    /// SHA-256 of the file.
+    pub sha256: Option<String>,
+}
+
+/// One entitlement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntitlementStatus {
+    /// Its name.
+    pub name: String,
+    /// RFC 3339, UTC.
+    pub not_valid_after: Option<String>,
+}
+
+/// This device.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeviceStatus {
+    /// Its id.
+    pub duid: Option<String>,
+    /// Where the id comes from.
+    pub source: Option<String>,
+}
+
+/// Renewal.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RenewalStatus {
+    /// When the license falls due.
+    pub due_at: Option<String>,
+    /// When the hub is asked next.
+    pub next_attempt_at: Option<String>,
+    /// Why then.
+    pub reason: Option<String>,
+    /// The last attempt.
+    pub last_attempt: Option<AttemptStatus>,
+    /// The last attempts, newest last.
+    pub history: Vec<AttemptStatus>,
+    /// Last license that was fetched and installed.
+    pub last_success_at: Option<String>,
+    /// Failed attempts in a row.
+    pub consecutive_failures: u32,
+    /// Attempts by outcome since boot.
+    pub attempts: std::collections::BTreeMap<String, u64>,
+}
+
+/// One attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptStatus {
+    /// RFC 3339, UTC.
+    pub at: String,
+    /// One word.
+    pub outcome: String,
+    /// One sentence, unless it succeeded.
+    pub error: Option<String>,
+    /// HTTP status code of the deciding answer.
+    pub http_status: Option<u16>,
+}
+
+impl From<&AttemptRecord> for AttemptStatus {
+    fn from(record: &AttemptRecord) -> Self {
+        Self {
+            at: record.at.rfc3339(),
+            outcome: record.outcome.clone(),
+            error: record.error.clone(),
+            http_status: record.http_status,
+        }
+    }
+}
+
+/// Reload of netifyd.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReloadStatus {
+    /// How netifyd is asked.
+    pub method: String,
+    /// Whether netifyd has yet to load the installed license.
+    pub pending: bool,
+    /// RFC 3339, UTC.
+    pub last_at: Option<String>,
+    /// `confirmed`, `restarted`, `not-running`, `failed` or `none`.
+    pub last_outcome: Option<String>,
+    /// One sentence about anything but a plain success.
+    pub last_detail: Option<String>,
+    /// Reloads by outcome since boot.
+    pub reloads: std::collections::BTreeMap<String, u64>,
+}
+
+/// The clock.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClockStatus {
+    /// Whether dates are judged.
+    pub trusted: bool,
+    /// Why, or why not.
+    pub why: String,
+    /// Difference to the hub's clock of over five minutes.
+    pub skew: Option<String>,
+}
+
+/// Where licenses come from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HubStatus {
+    /// `api` or `relay`.
+    pub kind: String,
+    /// Without secrets.
+    pub url: String,
+}
+
+impl LicenseStatus {
+    /// What an authentic license says.
+    #[must_use]
+    pub fn of(path: &str, license: &Authentic) -> Self {
+        Self {
+            key_id: license.key_id().map(str::to_owned),
+            sha256: Some(license.sha256().to_owned()),
+            ..Self::claims(path, license.license())
+        }
+    }
+
+    /// What a document claims that is not authentic.
+    #[must_use]
+    pub fn claims(path: &str, license: &License) -> Self {
+        Self {
+            path: path.to_owned(),
+            serial: Some(license.serial.clone()),
+            issued_to: license.issued_to.clone(),
+            issued_at: license.created_at.map(WallTime::rfc3339),
+            expires_at: Some(license.expires_at.rfc3339()),
+            renewable: license.renewable,
+            entitlements: license
+                .entitlements
+                .iter()
+                .map(|e| EntitlementStatus { name: e.name.clone(), not_valid_after: e.not_valid_after.map(WallTime::rfc3339) })
+                .collect(),
+            duid: license.duid.clone(),
+            key_id: None,
+            sha256: None,
+        }
+    }
+
+    /// No license.
+    #[must_use]
+    pub fn none(path: &str) -> Self {
+        Self { path: path.to_owned(), ..Self::default() }
+    }
+}
+
+/// What `verify` prints as JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verification {
+    /// The state.
+    pub state: State,
+    /// The license, as far as it could be read.
+    pub license: LicenseStatus,
+    /// This device.
+    pub device: DeviceStatus,
+    /// What does not hold, in the order of judgement.
+    pub problems: Vec<String>,
+}
