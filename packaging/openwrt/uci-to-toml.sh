@@ -19,10 +19,10 @@ nl_lookup() {
 	license.path | license.serial | \
 	device.duid | device.duid_file | \
 	trust.mode | trust.scheme | \
-	hub.kind | hub.url | hub.api_key_file | hub.username | hub.password_file | hub.ca_file | hub.client_cert | \
-	hub.client_key | hub.proxy | hub.connect_timeout | hub.timeout | \
+	hub.kind | hub.url | hub.api_key_file | hub.username | hub.password_file | hub.bearer_token_file | hub.ca_file | \
+	hub.client_cert | hub.client_key | hub.proxy | hub.connect_timeout | hub.timeout | \
 	renewal.renew_before | renewal.min_retry | renewal.max_retry | \
-	provision.issued_to | provision.description | \
+	provision.issued_to | provision.description | provision.notes | \
 	reload.method | reload.service | reload.pid_file | reload.socket | reload.timeout | \
 	clock.trust | \
 	status.file | status.socket | status.metrics_textfile | \
@@ -30,7 +30,7 @@ nl_lookup() {
 		nl_type=string ;;
 	renewal.term_days | provision.term_days)
 		nl_type=number ;;
-	trust.require_device_binding | provision.enabled | provision.renewable)
+	trust.require_device_binding | provision.enabled | provision.renewable | provision.transferable)
 		nl_type=boolean ;;
 	device.duid_command | device.sources | trust.keys | provision.entitlements | reload.command | hooks.on_change)
 		nl_type=list ;;
