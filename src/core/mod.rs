@@ -16,3 +16,7 @@ pub mod verify;
 pub mod engine;
 pub mod memory;
 pub mod report;
+pub mod protocol;
+pub mod check;
+pub mod metrics;
+pub mod screen;

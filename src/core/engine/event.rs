@@ -8,7 +8,7 @@ use crate::core::keyring::KeyRing;
 use crate::core::license::Serial;
 use crate::core::memory::{Durable, Volatile};
 use crate::core::report::Status;
-use crate::core::time::{Millis, Now};
+use crate::core::time::{Millis, Now, WallTime};
 use crate::core::verify::Authentic;
 
 /// The circumstances of a step: sampled by the edge, judged by the engine.
@@ -50,6 +50,8 @@ pub enum Event {
     Configured(Box<Config>, KeyRing),
     /// A deadline passed, or the clock was set.
     Tick,
+    /// A minute passed: look for what announces itself in no other way.
+    Poll,
 }
 
 /// What the license file holds.
@@ -172,7 +174,13 @@ pub enum Action {
     /// Send a request; answer with [`Event::Answer`]. Only one is under way at a time.
     Ask(HubRequest),
     /// Replace the license file; answer with [`Event::Installed`].
-    Install(Box<Authentic>),
+    Install {
+        /// What to write.
+        license: Box<Authentic>,
+        /// Modification time to give; now, otherwise. A file dated in the future poisons the next boot's clock where
+        /// there is no real-time clock.
+        modified: Option<WallTime>,
+    },
     /// Keep a copy in the state directory.
     Keep(Box<Authentic>),
     /// Remove the license file and the kept copy; answer with [`Event::Removed`].

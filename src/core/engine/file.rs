@@ -4,7 +4,8 @@ use super::{Action, Engine, FileContent, Level, RequestId};
 use crate::core::accept::{self, Acceptance, Standing};
 use crate::core::memory::Issue;
 use crate::core::time::{BootTime, HOUR, Millis, SECOND, WallTime, relative};
-use crate::core::verify::{Authentic, Rejection, State};
+use crate::core::clock_trust::build_date;
+use crate::core::verify::{Authentic, CLOCK_TOLERANCE, Rejection, State};
 
 /// A changed file is read once it has been left alone this long.
 const SETTLE: Millis = SECOND;
@@ -237,8 +238,20 @@ impl Engine {
             self.durable.loaded = None;
         }
         self.save_durable();
-        self.actions.push(Action::Install(Box::new(license.clone())));
+        let modified = self.honest_date(&license);
+        self.actions.push(Action::Install { license: Box::new(license.clone()), modified });
         self.installing = Some(Installing { license, origin, waiters, lost });
+    }
+
+    /// A date for the file that does not lie in the future, while the clock is in doubt or ahead of the hub's.
+    fn honest_date(&self, license: &Authentic) -> Option<WallTime> {
+        let now = self.moment.now.wall;
+        let hub = self.hub_clock.map(|(wall, boot)| wall.plus(self.moment.now.boot.since(boot)));
+        match (self.trust.trusted, hub) {
+            (_, Some(hub)) if now.since(hub) > CLOCK_TOLERANCE => Some(hub),
+            (true, _) => None,
+            (false, _) => Some(license.license().created_at.unwrap_or_else(build_date).min(now)),
+        }
     }
 
     pub(super) fn installed(&mut self, result: Result<(), String>) {

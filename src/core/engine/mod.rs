@@ -15,7 +15,7 @@ use super::keyring::KeyRing;
 use super::memory::{Durable, Volatile};
 use super::report::Status;
 use super::schedule::{self, Life, Plan};
-use super::time::{BootTime, Millis, WallTime};
+use super::time::{BootTime, DAY, Millis, WallTime};
 use super::verify::{Authentic, State, Verifier};
 use attempt::Attempt;
 use file::FileView;
@@ -148,6 +148,7 @@ impl Engine {
             Event::Request(id, request) => self.requested(id, request),
             Event::Configured(config, keys) => self.configured(*config, keys),
             Event::Tick => {}
+            Event::Poll => self.look_around(),
         }
         self.advance();
         std::mem::take(&mut self.actions)
@@ -217,12 +218,16 @@ impl Engine {
         &self.config
     }
 
-    /// What is written when the daemon stops.
-    #[must_use]
-    pub fn memory(&self) -> (Durable, Volatile) {
-        let mut durable = self.durable.clone();
-        self.stamp(&mut durable);
-        (durable, self.volatile.clone())
+    /// The end of the run: what is still to be written.
+    pub fn stop(&mut self) -> Vec<Action> {
+        let saved = self.saved_durable.as_ref().and_then(|saved| saved.last_good_time);
+        let aged = self.trusted_now().is_some_and(|now| saved.is_none_or(|saved| now.since(saved) > DAY));
+        if aged && !self.file.is_unknown() {
+            self.saved_durable = None;
+        }
+        self.save_durable();
+        self.save_when_quiet();
+        std::mem::take(&mut self.actions)
     }
 
     fn judge_clock(&mut self) {
@@ -309,6 +314,22 @@ impl Engine {
         self.keys = keys;
         self.judge_again();
         self.actions.extend([Action::ReadDevice, Action::ReadLicense]);
+    }
+
+    /// A device id or a file that could not be read may have become readable.
+    fn look_around(&mut self) {
+        if self.duid().is_none() {
+            self.actions.push(Action::ReadDevice);
+        }
+        if matches!(self.file, FileView::Unreadable(_)) {
+            self.actions.push(Action::ReadLicense);
+        }
+    }
+
+    /// Why the state directory cannot be written.
+    #[must_use]
+    pub fn state_trouble(&self) -> Option<&str> {
+        self.state_trouble.as_deref()
     }
 
     fn note(&mut self, level: Level, text: impl Into<String>) {

@@ -1,0 +1,80 @@
+//! `renew`, `install`, `provision`, `retire`: by the daemon if one runs, else by the same code under the same lock.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::Exit;
+use crate::core::config::Config;
+use crate::core::engine::{Event, Request};
+use crate::core::keyring::KeyRing;
+use crate::core::protocol::Command;
+use crate::driver::{Driver, Role};
+use crate::edge::control::{self, AskError};
+use crate::edge::lock::{self, Lock, LockError};
+use crate::edge::places::Places;
+use crate::edge::config_file;
+
+/// Longest wait for the outcome.
+const LONGEST: Duration = Duration::from_secs(600);
+/// Longest wait for another command, or for a daemon that is starting.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(super) async fn ask(path: Option<&Path>, name: &str, request: Request, as_json: bool) -> Exit {
+    let (config, keys) = match config_file::load(path).and_then(|loaded| Ok((loaded.check_files()?, loaded))) {
+        Ok((keys, loaded)) => (loaded.config, keys),
+        Err(error) => return Exit::config(&error),
+    };
+    let places = Places::from_environment();
+    let socket = config.control_socket(&places.runtime);
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        match control::ask(&socket, Command::of(&request), LONGEST).await {
+            Ok(answer) => return Exit::outcome(answer.exit, answer.message, as_json),
+            Err(AskError::Denied(sentence)) => return Exit::outcome(1, sentence, as_json),
+            Err(AskError::Broken(sentence)) if tokio::time::Instant::now() >= deadline => {
+                return Exit::outcome(1, sentence, as_json);
+            }
+            Err(AskError::Broken(_) | AskError::NoDaemon) => {}
+        }
+        match lock::take_waiting(&places.lock(), name, PATIENCE).await {
+            Ok(lock) => return alone(lock, config, keys, places, request, as_json).await,
+            // The daemon holds the lock but does not listen yet, or not any more.
+            Err(LockError::Held(_)) if tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(LockError::Held(holder)) => {
+                let who = holder.map_or_else(|| "somebody".to_owned(), |holder| format!("{} (process {})", holder.role, holder.pid));
+                return Exit::outcome(1, format!("{who} holds {} and does not answer on {}", places.lock().display(), socket.display()), as_json);
+            }
+            Err(LockError::Failed(sentence)) => return Exit::outcome(1, format!("{sentence}; run as root"), as_json),
+        }
+    }
+}
+
+/// Without a daemon.
+async fn alone(lock: Lock, config: Config, keys: KeyRing, places: Places, request: Request, as_json: bool) -> Exit {
+    let (mut driver, mut results) = Driver::new(config, keys, places, Role::Command);
+    while !driver.device_known() {
+        match results.recv().await {
+            Some(event) => driver.handle(event),
+            None => return Exit::outcome(1, "the device id could not be looked up".to_owned(), as_json),
+        }
+    }
+    let mut reply = driver.request(request);
+    let outcome = loop {
+        let after = driver.engine().next_deadline().map_or(60_000, |deadline| deadline.after.clamp(1, 60_000));
+        let pause = Duration::from_millis(after.unsigned_abs());
+        tokio::select! {
+            biased;
+            outcome = &mut reply => break outcome,
+            Some(event) = results.recv() => driver.handle(event),
+            () = tokio::time::sleep(pause) => driver.handle(Event::Tick),
+        }
+    };
+    driver.stop();
+    drop(lock);
+    match outcome {
+        Ok(reply) => Exit::outcome(reply.exit, reply.message, as_json),
+        Err(_) => Exit::outcome(1, "the work ended without an outcome".to_owned(), as_json),
+    }
+}

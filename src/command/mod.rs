@@ -1,0 +1,211 @@
+//! The command line.
+
+pub mod args;
+mod ask;
+mod hub;
+mod look;
+mod verify;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use serde_json::json;
+
+use crate::core::config::{ConfigError, render};
+use crate::core::duid;
+use crate::core::engine::Request;
+use crate::edge::{config_file, device, license_file, process};
+use args::{Cli, Command, ConfigCommand};
+
+/// How a command ended: what goes where, and its exit code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exit {
+    /// Exit code.
+    pub code: u8,
+    /// For standard output.
+    pub out: String,
+    /// For standard error.
+    pub err: String,
+}
+
+impl Exit {
+    /// Success without words.
+    #[must_use]
+    pub const fn done() -> Self {
+        Self { code: 0, out: String::new(), err: String::new() }
+    }
+
+    /// Success with output.
+    #[must_use]
+    pub fn with(out: String) -> Self {
+        Self { out, ..Self::done() }
+    }
+
+    /// Exit code 1 with a sentence.
+    #[must_use]
+    pub fn failed(sentence: String) -> Self {
+        Self { code: 1, out: String::new(), err: sentence }
+    }
+
+    /// Exit code 78 with a sentence.
+    #[must_use]
+    pub fn config(error: &ConfigError) -> Self {
+        Self { code: 78, out: String::new(), err: error.to_string() }
+    }
+
+    /// The outcome of something that was asked for.
+    #[must_use]
+    fn outcome(code: u8, message: String, as_json: bool) -> Self {
+        match (as_json, code) {
+            (true, _) => Self { code, out: format!("{}\n", json!({ "exit": code, "message": message })), err: String::new() },
+            (false, 0) => Self::with(format!("{message}\n")),
+            (false, _) => Self { code, out: String::new(), err: message },
+        }
+    }
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("netify-licensed: no event loop: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let local = tokio::task::LocalSet::new();
+    let exit = local.block_on(&runtime, dispatch(cli));
+    // A name look-up or a slow disk does not hold up the end.
+    drop(local);
+    runtime.shutdown_background();
+    // Whoever reads our output may have left (head, grep -q): that is no failure of ours.
+    let _ = std::io::stdout().lock().write_all(exit.out.as_bytes());
+    if !exit.err.is_empty() {
+        let _ = writeln!(std::io::stderr().lock(), "netify-licensed: {}", exit.err.trim_end());
+    }
+    ExitCode::from(exit.code)
+}
+
+async fn dispatch(cli: Cli) -> Exit {
+    let path = cli.config.as_deref();
+    if !matches!(cli.command, Command::Verify { .. } | Command::Duid { .. } | Command::Config(_)) {
+        process::harden();
+    }
+    match cli.command {
+        Command::Run => crate::daemon::run(cli.config).await,
+        Command::Verify { file, json } => verify::verify(path, file.as_deref(), json).await,
+        Command::Renew { if_due, dry_run, json } => ask::ask(path, "renew", Request::Renew { if_due, dry_run }, json).await,
+        Command::Install { file, force, json } => match document(&file) {
+            Ok(bytes) => ask::ask(path, "install", Request::Install { bytes, force }, json).await,
+            Err(sentence) => Exit::failed(sentence),
+        },
+        Command::Provision { json } => ask::ask(path, "provision", Request::Provision, json).await,
+        Command::Retire { keep_file, json } => ask::ask(path, "retire", Request::Retire { keep_file }, json).await,
+        Command::Status { json, format } => {
+            look::status(path, if json { args::StatusFormat::Json } else { format }).await
+        }
+        Command::Check { warning, critical, json } => look::check(path, warning, critical, json).await,
+        Command::Duid { all, json } => duid(path, all, json).await,
+        Command::Hub(command) => hub::run(path, command).await,
+        Command::Config(ConfigCommand::Check { json }) => config_check(path, json),
+        Command::Config(ConfigCommand::Show { json }) => config_show(path, json),
+    }
+}
+
+/// A document from a file or standard input; at most one byte more than a license may have.
+fn document(path: &Path) -> Result<Vec<u8>, String> {
+    use crate::core::engine::FileContent;
+    if path.as_os_str() == "-" {
+        return license_file::read_stdin().map_err(|error| format!("standard input: {}", crate::edge::reason(&error)));
+    }
+    match license_file::read(path) {
+        FileContent::Bytes(bytes) => Ok(bytes),
+        FileContent::Missing => Err(format!("{}: there is no such file", path.display())),
+        FileContent::Unreadable(sentence) => Err(sentence),
+    }
+}
+
+async fn duid(path: Option<&Path>, all: bool, as_json: bool) -> Exit {
+    let config = match config_file::load(path) {
+        Ok(loaded) => loaded.config,
+        Err(error) => return Exit::config(&error),
+    };
+    let judged = duid::judge(&device::readings(&config, all).await);
+    let configured = duid::judge(&device::readings(&config, false).await);
+    let winner = duid::winner(&configured);
+    if as_json {
+        let sources: Vec<_> = judged
+            .iter()
+            .map(|entry| {
+                json!({
+                    "source": entry.source.to_string(),
+                    "duid": entry.duid.as_ref().ok(),
+                    "problem": entry.duid.as_ref().err(),
+                    "wins": winner.is_some_and(|(_, source)| *source == entry.source),
+                })
+            })
+            .collect();
+        let document = json!({ "duid": winner.map(|(duid, _)| duid), "source": winner.map(|(_, source)| source.to_string()), "sources": sources });
+        return Exit { code: u8::from(winner.is_none()), out: format!("{document:#}\n"), err: String::new() };
+    }
+    let Some((value, source)) = winner else {
+        let table = if all { duid_table(&judged, &configured, None) } else { String::new() };
+        return Exit { code: 1, out: table, err: duid::none_usable(&configured) };
+    };
+    Exit::with(if all { duid_table(&judged, &configured, Some(source)) } else { format!("{value}\n") })
+}
+
+fn duid_table(judged: &[duid::Judged], configured: &[duid::Judged], winner: Option<&duid::Source>) -> String {
+    let width = judged.iter().map(|entry| entry.source.to_string().len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for entry in judged {
+        let wins = winner == Some(&entry.source);
+        let asked = configured.iter().any(|known| known.source == entry.source);
+        let (mark, why) = match (&entry.duid, wins, asked) {
+            (_, true, _) => ("*", "  (wins: the first usable one)".to_owned()),
+            (Ok(_), false, true) => (" ", "  (usable, but a source before it wins)".to_owned()),
+            (Ok(_), false, false) => (" ", "  (usable, but not in device.sources)".to_owned()),
+            (Err(_), false, _) => (" ", String::new()),
+        };
+        let value = match &entry.duid {
+            Ok(value) => value.clone(),
+            Err(reason) => format!("- {reason}"),
+        };
+        text.push_str(&format!("{mark} {:width$}  {value}{why}\n", entry.source.to_string()));
+    }
+    text
+}
+
+fn config_check(path: Option<&Path>, as_json: bool) -> Exit {
+    let checked = config_file::load(path).and_then(|loaded| loaded.check_files());
+    match checked {
+        Ok(ring) => {
+            let keys: Vec<_> = ring.keys().iter().map(|key| format!("trusted key {} from {}", key.id, key.origin)).collect();
+            if as_json {
+                return Exit::with(format!("{}\n", json!({ "valid": true, "keys": keys, "problems": ring.problems })));
+            }
+            let lines = keys.iter().chain(&ring.problems).fold(String::new(), |text, line| format!("{text}{line}\n"));
+            Exit::with(format!("{lines}the configuration is valid\n"))
+        }
+        Err(error) if as_json => {
+            let document = json!({ "valid": false, "path": error.path, "line": error.line, "message": error.message });
+            Exit { code: 78, out: format!("{document}\n"), err: String::new() }
+        }
+        Err(error) => Exit::config(&error),
+    }
+}
+
+fn config_show(path: Option<&Path>, as_json: bool) -> Exit {
+    match config_file::load(path) {
+        Ok(loaded) if as_json => match serde_json::to_string_pretty(&loaded.config) {
+            Ok(text) => Exit::with(text + "\n"),
+            Err(error) => Exit::failed(error.to_string()),
+        },
+        Ok(loaded) => Exit::with(render(&loaded.config)),
+        Err(error) => Exit::config(&error),
+    }
+}

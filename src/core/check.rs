@@ -1,0 +1,165 @@
+//! The monitoring plugin: one line, performance data, exit code 0 to 3 (Monitoring Plugins Development Guidelines).
+
+use super::report::Status;
+use super::time::{DAY, WallTime, relative};
+use super::verify::State;
+
+/// When to worry, in days before the expiry.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Thresholds {
+    /// Below this many days: WARNING.
+    pub warning: f64,
+    /// Below this many days: CRITICAL.
+    pub critical: f64,
+}
+
+/// What the plugin says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
+    pub exit: u8,
+    /// One line.
+    pub line: String,
+}
+
+/// Judges a status. `from` says where it comes from, when that is not the running daemon.
+#[must_use]
+pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, from: Option<&str>) -> Verdict {
+    let at = |text: &Option<String>| text.as_deref().and_then(WallTime::parse);
+    let expires = at(&status.license.expires_at);
+    #[allow(clippy::cast_precision_loss)]
+    let days = expires.map(|expires| expires.since(now) as f64 / DAY as f64);
+    let mut worst = 0;
+    let mut reasons: Vec<String> = Vec::new();
+    let mut worry = |level: u8, reason: String| {
+        worst = worst.max(level);
+        reasons.push(reason);
+    };
+    match status.state {
+        State::Valid | State::Unchecked => match days {
+            Some(days) if days < thresholds.critical => worry(2, format!("below {} days", thresholds.critical)),
+            Some(days) if days < thresholds.warning => worry(1, format!("below {} days", thresholds.warning)),
+            _ => {}
+        },
+        State::ClockUntrusted => worry(1, status.clock.why.clone()),
+        _ => worry(2, status.problems.first().cloned().unwrap_or_else(|| status.state.to_string())),
+    }
+    if status.state.is_usable() && !status.healthy {
+        let reason = status.problems.iter().find(|problem| problem.contains("netifyd") || problem.contains("failed"));
+        worry(2, reason.cloned().unwrap_or_else(|| "not healthy".to_owned()));
+    } else if status.renewal.consecutive_failures > 2 {
+        let last = status.renewal.last_attempt.as_ref().and_then(|last| last.error.clone()).unwrap_or_default();
+        worry(1, format!("{} renewals failed: {last}", status.renewal.consecutive_failures));
+    }
+    if let Some(missing) = status.problems.iter().find(|problem| problem.starts_with("provision.entitlements")) {
+        worry(1, missing.clone());
+    }
+    if let Some(skew) = &status.clock.skew {
+        worry(1, skew.clone());
+    }
+    let word = ["OK", "WARNING", "CRITICAL"].get(usize::from(worst)).copied().unwrap_or("UNKNOWN");
+    let mut line = format!("LICENSE {word} - {}", status.state);
+    if let Some(serial) = &status.license.serial {
+        line.push_str(&format!(", {serial}"));
+    }
+    if let Some(expires) = expires.filter(|_| status.state != State::ClockUntrusted) {
+        let verb = if expires > now { "ends" } else { "ended" };
+        line.push_str(&format!(", {verb} {}", relative(expires, now)));
+    }
+    for reason in reasons.iter().filter(|reason| !reason.is_empty()) {
+        line.push_str(&format!("; {}", reason.replace('|', "/")));
+    }
+    if let Some(from) = from {
+        line.push_str(&format!(" ({from})"));
+    }
+    line.push_str(" |");
+    if let Some(days) = days {
+        line.push_str(&format!(" days_left={days:.2};{};{};;", range(thresholds.warning), range(thresholds.critical)));
+    }
+    line.push_str(&format!(" consecutive_failures={};;;0;", status.renewal.consecutive_failures));
+    if let Some(success) = at(&status.renewal.last_success_at) {
+        line.push_str(&format!(" since_last_success={}s;;;0;", now.since(success).max(0) / 1_000));
+    }
+    Verdict { exit: worst, line }
+}
+
+/// A threshold that alerts below its value is written `N:`.
+fn range(days: f64) -> String {
+    format!("{days}:")
+}
+
+/// The line when nothing can be said.
+#[must_use]
+pub fn unknown(reason: &str) -> Verdict {
+    Verdict { exit: 3, line: format!("LICENSE UNKNOWN - {}", reason.replace('|', "/").replace('\n', " ")) }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::core::report::{AttemptStatus, ClockStatus, LicenseStatus, SCHEMA};
+
+    pub(crate) fn status(state: State) -> Status {
+        Status {
+            schema: SCHEMA,
+            version: "1.2.3".to_owned(),
+            pid: None,
+            state,
+            healthy: state.is_usable(),
+            problems: Vec::new(),
+            advice: Vec::new(),
+            license: LicenseStatus {
+                serial: Some("S-1".to_owned()),
+                expires_at: Some("2026-05-29T00:00:00Z".to_owned()),
+                ..LicenseStatus::none("/l")
+            },
+            device: Default::default(),
+            renewal: crate::core::report::RenewalStatus {
+                attempts: [("outage".to_owned(), 2)].into(),
+                ..Default::default()
+            },
+            reload: Default::default(),
+            clock: ClockStatus { trusted: true, ..Default::default() },
+            hub: Default::default(),
+        }
+    }
+
+    fn at(days_before: i64) -> WallTime {
+        WallTime::from_unix(1_780_012_800).plus(-days_before * DAY)
+    }
+
+    const USUAL: Thresholds = Thresholds { warning: 2.0, critical: 1.0 };
+
+    #[test]
+    fn thresholds() {
+        let ok = judge(&status(State::Valid), USUAL, at(5), None);
+        assert_eq!((ok.exit, ok.line.as_str()), (0, "LICENSE OK - valid, S-1, ends in 5 days | days_left=5.00;2:;1:;; consecutive_failures=0;;;0;"));
+        assert_eq!(judge(&status(State::Valid), USUAL, at(2).plus(1), None).exit, 1);
+        assert_eq!(judge(&status(State::Unchecked), USUAL, at(1).plus(1), None).exit, 2);
+        let expired = judge(&status(State::Expired), USUAL, at(-1), None);
+        assert_eq!(expired.exit, 2);
+        assert!(expired.line.contains("ended 1 day ago"), "{}", expired.line);
+        assert_eq!(judge(&status(State::ClockUntrusted), USUAL, at(5), None).exit, 1);
+        for bad in [State::Missing, State::Unreadable, State::Malformed, State::Unsigned, State::BadSignature, State::WrongDevice, State::NotYetValid] {
+            assert_eq!(judge(&status(bad), USUAL, at(5), None).exit, 2, "{bad}");
+        }
+    }
+
+    #[test]
+    fn failures_are_told_with_the_hubs_words() {
+        let mut failing = status(State::Valid);
+        failing.renewal.consecutive_failures = 3;
+        failing.renewal.last_attempt = Some(AttemptStatus {
+            at: String::new(),
+            outcome: "outage".to_owned(),
+            error: Some("a|b".to_owned()),
+            http_status: None,
+        });
+        let verdict = judge(&failing, USUAL, at(5), Some("from status.json"));
+        assert_eq!(verdict.exit, 1);
+        assert!(verdict.line.contains("3 renewals failed: a/b (from status.json) |"), "{}", verdict.line);
+        failing.healthy = false;
+        failing.problems = vec!["netifyd has not loaded the installed license: x".to_owned()];
+        assert_eq!(judge(&failing, USUAL, at(5), None).exit, 2);
+    }
+}

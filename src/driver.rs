@@ -1,0 +1,257 @@
+//! Carries out what the engine decides and tells it what came of it. The daemon and the commands share it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::core::config::Config;
+use crate::core::duid;
+use crate::core::engine::{Action, Engine, Event, Level, Reply, Request, RequestId, Start};
+use crate::core::keyring::KeyRing;
+use crate::core::metrics;
+use crate::core::report::Status;
+use crate::edge::hub::Call;
+use crate::edge::places::Places;
+use crate::edge::state::{self, Store};
+use crate::edge::{clock, device, hub, license_file, process, reload, service};
+
+/// Longest time for a hook.
+const HOOK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The daemon: acts by itself, publishes, logs.
+    Daemon,
+    /// A command: does what it was asked for.
+    Command,
+    /// A look at the state: writes nothing.
+    Look,
+}
+
+/// The engine with its hands.
+#[derive(Debug)]
+pub struct Driver {
+    engine: Engine,
+    places: Places,
+    store: Store,
+    role: Role,
+    queue: VecDeque<Event>,
+    sender: mpsc::UnboundedSender<Event>,
+    replies: BTreeMap<RequestId, oneshot::Sender<Reply>>,
+    last_id: RequestId,
+    device_known: bool,
+    /// The license file was read; the watcher may take note.
+    pub file_was_read: bool,
+}
+
+impl Driver {
+    /// Reads what is remembered and begins. Results of what takes time arrive on the returned channel.
+    #[must_use]
+    pub fn new(config: Config, keys: KeyRing, places: Places, role: Role) -> (Self, mpsc::UnboundedReceiver<Event>) {
+        let store = Store::new(&places);
+        let (durable, durable_trouble) = store.durable();
+        let (volatile, volatile_trouble) = store.volatile();
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let start =
+            Start { config, keys, durable, volatile, kept: store.kept(), boot_id: clock::boot_id(), daemon: role == Role::Daemon };
+        let (engine, actions) = Engine::new(start, clock::moment());
+        let mut driver = Self {
+            engine,
+            places,
+            store,
+            role,
+            queue: VecDeque::new(),
+            sender,
+            replies: BTreeMap::new(),
+            last_id: 0,
+            device_known: false,
+            file_was_read: false,
+        };
+        for trouble in [durable_trouble, volatile_trouble].into_iter().flatten() {
+            driver.note(Level::Warn, &trouble);
+        }
+        driver.perform(actions);
+        driver.drain();
+        (driver, receiver)
+    }
+
+    /// The engine, to look at.
+    #[must_use]
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Whether the device id was looked up.
+    #[must_use]
+    pub const fn device_known(&self) -> bool {
+        self.device_known
+    }
+
+    /// Tells the engine what happened and does what it wants done.
+    pub fn handle(&mut self, event: Event) {
+        self.queue.push_back(event);
+        self.drain();
+    }
+
+    /// Asks the engine for something; the answer arrives on the returned channel.
+    pub fn request(&mut self, request: Request) -> oneshot::Receiver<Reply> {
+        let (sender, receiver) = oneshot::channel();
+        self.last_id += 1;
+        self.replies.insert(self.last_id, sender);
+        self.handle(Event::Request(self.last_id, request));
+        receiver
+    }
+
+    /// What is left to write when the run ends.
+    pub fn stop(&mut self) {
+        let actions = self.engine.stop();
+        self.perform(actions);
+    }
+
+    fn drain(&mut self) {
+        while let Some(event) = self.queue.pop_front() {
+            self.device_known |= matches!(event, Event::Device(_));
+            let actions = self.engine.step(clock::moment(), event);
+            self.perform(actions);
+        }
+    }
+
+    fn perform(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            self.do_one(action);
+        }
+    }
+
+    fn do_one(&mut self, action: Action) {
+        let writes = self.role != Role::Look;
+        match action {
+            Action::ReadLicense => {
+                self.file_was_read = true;
+                let content = license_file::read(self.engine.config().license.path.as_path());
+                self.queue.push_back(Event::File(content));
+            }
+            Action::ReadDevice => {
+                let (config, sender) = (self.engine.config().clone(), self.sender.clone());
+                tokio::task::spawn_local(async move {
+                    let readings = device::readings(&config, false).await;
+                    // The receiver lives as long as the run.
+                    let _ = sender.send(Event::Device(duid::judge(&readings)));
+                });
+            }
+            Action::Ask(request) => {
+                let (config, places, sender) = (self.engine.config().clone(), self.places.clone(), self.sender.clone());
+                tracing::debug!(?request, "asking the hub");
+                tokio::task::spawn_local(async move {
+                    let answer = hub::send(&config, &places, Call::of(&request, &config)).await;
+                    let _ = sender.send(Event::Answer(answer));
+                });
+            }
+            Action::Install { license, modified } if writes => {
+                let path = self.engine.config().license.path.as_path().to_path_buf();
+                let result = license_file::install(&path, &license, modified.map(|at| at.unix()));
+                self.file_was_read = true;
+                self.queue.push_back(Event::Installed(result));
+            }
+            Action::Remove { keep_file } if writes => {
+                let path = self.engine.config().license.path.as_path().to_path_buf();
+                let result = self.store.forget_kept().and_then(|()| if keep_file { Ok(()) } else { license_file::remove(&path) });
+                self.queue.push_back(Event::Removed(result));
+            }
+            Action::Reload { serial } if writes => {
+                let (config, sender) = (self.engine.config().clone(), self.sender.clone());
+                tokio::task::spawn_local(async move {
+                    let report = reload::reload(&config, serial.as_deref()).await;
+                    let _ = sender.send(Event::Reloaded(report));
+                });
+            }
+            Action::Keep(license) if writes => self.wrote(self.store.keep(license.bytes())),
+            Action::SaveDurable(durable) if writes => self.wrote(self.store.save_durable(&durable)),
+            Action::SaveVolatile(volatile) if writes => {
+                if let Err(error) = self.store.save_volatile(&volatile) {
+                    tracing::debug!("{error}");
+                }
+            }
+            Action::Publish(status) if self.role == Role::Daemon => self.publish(*status),
+            Action::Hook if self.role == Role::Daemon => self.run_hook(),
+            Action::Reply(id, reply) => {
+                if let Some(sender) = self.replies.remove(&id) {
+                    // Whoever asked may have left.
+                    let _ = sender.send(reply);
+                }
+            }
+            Action::Note(level, text) => self.note(level, &text),
+            _ => {}
+        }
+    }
+
+    fn wrote(&self, result: Result<(), String>) {
+        // Told through the channel, so that a failing disk cannot keep the engine busy.
+        let trouble = result.err();
+        let known = self.engine.state_trouble();
+        if trouble.as_deref() != known {
+            let _ = self.sender.send(Event::StateTrouble(trouble));
+        }
+    }
+
+    fn publish(&self, mut status: Status) {
+        status.pid = Some(std::process::id());
+        let config = self.engine.config();
+        let text = serde_json::to_vec_pretty(&status).map(|mut text| {
+            text.push(b'\n');
+            text
+        });
+        let file = config.status_file(&self.places.runtime);
+        let written = text.map_err(|error| error.to_string()).and_then(|text| state::write(&file, &text, 0o644, false));
+        if let Err(error) = written {
+            tracing::warn!("the status cannot be published: {error}");
+        }
+        if let Some(file) = &config.status.metrics_textfile {
+            if let Err(error) = state::write(file.as_path(), metrics::prometheus(&status).as_bytes(), 0o644, false) {
+                tracing::warn!("the metrics cannot be published: {error}");
+            }
+        }
+        service::status(&status.line());
+    }
+
+    fn run_hook(&self) {
+        let (Some(command), Some(status)) = (self.engine.config().hooks.on_change.clone(), self.engine.status()) else { return };
+        let input = serde_json::to_vec(status).unwrap_or_default();
+        tokio::task::spawn_local(async move {
+            match process::run(&command, &[], input, HOOK_TIMEOUT).await {
+                Ok(done) if done.success => {}
+                Ok(done) => tracing::warn!("hooks.on-change: {}: {} ({})", command.program(), done.status, done.last_words()),
+                Err(error) => tracing::warn!("hooks.on-change: {error}"),
+            }
+        });
+    }
+
+    fn note(&self, level: Level, text: &str) {
+        if self.role != Role::Daemon {
+            return;
+        }
+        let status = self.engine.status();
+        let serial = status.and_then(|status| status.license.serial.as_deref()).unwrap_or_default();
+        let state = status.map_or("unknown", |status| status.state.word());
+        match level {
+            Level::Error => tracing::error!(license.serial = serial, state, "{text}"),
+            Level::Warn => tracing::warn!(license.serial = serial, state, "{text}"),
+            Level::Info => tracing::info!(license.serial = serial, state, "{text}"),
+            Level::Debug => tracing::debug!(license.serial = serial, state, "{text}"),
+        }
+    }
+
+    /// The runtime and state directories.
+    #[must_use]
+    pub const fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// The control socket of the configuration in force.
+    #[must_use]
+    pub fn control_socket(&self) -> PathBuf {
+        self.engine.config().control_socket(&self.places.runtime)
+    }
+}

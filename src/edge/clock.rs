@@ -1,0 +1,99 @@
+//! The clocks, sampled together. The only `now()` of the program is here.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::time::{
+    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime, timerfd_create, timerfd_settime,
+};
+use tokio::io::unix::AsyncFd;
+
+use crate::core::clock_trust::Evidence;
+use crate::core::engine::Moment;
+use crate::core::time::{BootTime, Millis, Now, WallTime};
+
+/// The status word of adjtimex(2) that means "not synchronized".
+const TIME_ERROR: i32 = 5;
+
+/// Reads everything that a step of the engine wants to know about the time.
+#[must_use]
+pub fn moment() -> Moment {
+    Moment { now: now(), evidence: evidence(), random: random() }
+}
+
+/// Both clocks.
+#[must_use]
+pub fn now() -> Now {
+    Now { wall: WallTime(millis(clock_gettime(ClockId::Realtime))), boot: BootTime(millis(clock_gettime(ClockId::Boottime))) }
+}
+
+fn millis(time: Timespec) -> Millis {
+    // Thirty-two-bit targets have narrower fields than this.
+    #[allow(clippy::useless_conversion)]
+    let (seconds, nanos) = (i64::from(time.tv_sec), i64::from(time.tv_nsec));
+    seconds.saturating_mul(1_000).saturating_add(nanos / 1_000_000)
+}
+
+fn evidence() -> Evidence {
+    let mut query = rtime_clock::adjtime::Timex::new();
+    Evidence {
+        kernel_synchronized: rtime_clock::adjtime::adjtimex(&mut query).ok().map(|state| state != TIME_ERROR),
+        timesync_marker: std::fs::metadata("/run/systemd/timesync/synchronized").is_ok(),
+        has_rtc: std::fs::metadata("/sys/class/rtc/rtc0").is_ok(),
+    }
+}
+
+/// Uniform in `0.0..1.0`, from the kernel.
+fn random() -> f64 {
+    let mut bytes = [0_u8; 4];
+    match rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()) {
+        Ok(_) => f64::from(u32::from_ne_bytes(bytes)) / (f64::from(u32::MAX) + 1.0),
+        // A kernel without random numbers: the clock's last digits spread well enough.
+        Err(_) => f64::from(u32::try_from(clock_gettime(ClockId::Monotonic).tv_nsec).unwrap_or(0)) / 1e9,
+    }
+}
+
+/// This boot's id, from the kernel.
+#[must_use]
+pub fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+/// An alarm on the wall clock: goes on during suspend, and goes off at once when the clock is set.
+#[derive(Debug)]
+pub struct Alarm {
+    timer: AsyncFd<OwnedFd>,
+}
+
+impl Alarm {
+    /// Creates the alarm, disarmed.
+    pub fn new() -> io::Result<Self> {
+        let timer = timerfd_create(TimerfdClockId::Realtime, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+        Ok(Self { timer: super::readable(timer)? })
+    }
+
+    /// Arms it for `after` milliseconds from `now`.
+    pub fn set(&self, now: WallTime, after: Millis) -> io::Result<()> {
+        let at = now.plus(after.max(1)).0.max(1);
+        let it_value = Timespec { tv_sec: (at / 1_000).try_into().unwrap_or(i32::MAX.into()), tv_nsec: (at % 1_000 * 1_000_000).try_into().unwrap_or(0) };
+        let never = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
+        timerfd_settime(self.timer.get_ref(), flags, &Itimerspec { it_interval: never, it_value })?;
+        Ok(())
+    }
+
+    /// Waits until it goes off or the clock is set.
+    pub async fn wait(&self) -> io::Result<()> {
+        loop {
+            let mut ready = self.timer.readable().await?;
+            let mut count = [0_u8; 8];
+            match ready.try_io(|timer| rustix::io::read(timer.get_ref(), &mut count).map_err(io::Error::from)) {
+                Ok(Ok(_)) => return Ok(()),
+                // ECANCELED: the clock was set (timerfd_create(2)).
+                Ok(Err(error)) if error.raw_os_error() == Some(rustix::io::Errno::CANCELED.raw_os_error()) => return Ok(()),
+                Ok(Err(error)) => return Err(error),
+                Err(_would_block) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Where device identifiers can be found.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{process, reason};
+use crate::core::config::{Config, SourceName};
+use crate::core::duid::{Reading, Source};
+
+/// Longest time for `device.duid-command`.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Reads the configured sources in order. With `all`, the sources that are not configured follow.
+pub async fn readings(config: &Config, all: bool) -> Vec<Reading> {
+    let device = &config.device;
+    let mut found = Vec::new();
+    if let Some(duid) = &device.duid {
+        found.push(Reading { source: Source::Configured, content: Ok(duid.clone().into_bytes()) });
+    }
+    if let Some(path) = &device.duid_file {
+        found.push(Reading { source: Source::File, content: file(path.as_path()) });
+    }
+    if let Some(command) = &device.duid_command {
+        let content = match process::run(command, &[], Vec::new(), COMMAND_TIMEOUT).await {
+            Ok(finished) if finished.success => Ok(finished.stdout),
+            Ok(finished) => Err(format!("{}: {} ({})", command.program(), finished.status, finished.last_words())),
+            Err(error) => Err(error),
+        };
+        found.push(Reading { source: Source::Command, content });
+    }
+    let explicit = !found.is_empty();
+    if !explicit || all {
+        found.extend(device.sources.iter().map(SourceName::source).map(read));
+    }
+    if all {
+        for source in [Source::NetifydSerial, Source::NetifydAgent, Source::Dmi, Source::DeviceTree, Source::MachineId] {
+            if !found.iter().any(|reading| reading.source == source) {
+                found.push(read(&source));
+            }
+        }
+    }
+    found
+}
+
+fn read(source: &Source) -> Reading {
+    let path = match source {
+        Source::NetifydSerial => PathBuf::from("/etc/netifyd/serial.uuid"),
+        Source::NetifydAgent => PathBuf::from("/etc/netifyd/agent.uuid"),
+        Source::Dmi => PathBuf::from("/sys/class/dmi/id/product_uuid"),
+        Source::DeviceTree => PathBuf::from("/proc/device-tree/serial-number"),
+        Source::MachineId => PathBuf::from("/etc/machine-id"),
+        Source::Mac(interface) => Path::new("/sys/class/net").join(interface).join("address"),
+        Source::Configured | Source::File | Source::Command => {
+            return Reading { source: source.clone(), content: Err("not configured".to_owned()) };
+        }
+    };
+    Reading { source: source.clone(), content: file(&path) }
+}
+
+fn file(path: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(4_096).read_to_end(&mut bytes));
+    read.map(|_| bytes).map_err(|error| format!("{}: {}", path.display(), reason(&error)))
+}

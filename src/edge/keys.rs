@@ -1,0 +1,79 @@
+//! The trusted keys' files. What others may write to is not trusted.
+
+use std::fs::Metadata;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::reason;
+use crate::core::config::{Config, ConfigError, TrustMode};
+use crate::core::keyring::{KeyFile, KeyRing};
+
+/// Largest key file in bytes.
+const MAX: u64 = 64 * 1024;
+
+/// Reads the key ring of a configuration. In mode `signature` at least one key must be good.
+pub fn load(config: &Config, path: &str, text: &str) -> Result<KeyRing, ConfigError> {
+    if config.trust.mode == TrustMode::Transport {
+        return Ok(KeyRing::default());
+    }
+    let about = |message| ConfigError::about(path, text, "trust.keys", message);
+    let files = config.trust.keys.iter().flat_map(|place| files_of(place.as_path()));
+    let ring = KeyRing::from_files(files);
+    if !ring.is_empty() {
+        return Ok(ring);
+    }
+    let places = config.trust.keys.iter().map(|place| place.as_path().display().to_string()).collect::<Vec<_>>().join(", ");
+    Err(about(if ring.problems.is_empty() {
+        format!(
+            "no trusted key in {places}, and trust.mode is \"signature\"; put the vendor's public key there as a .pem file, or set trust.mode = \"transport\""
+        )
+    } else {
+        format!("no trusted key can be used, and trust.mode is \"signature\": {}", ring.problems.join("; "))
+    }))
+}
+
+fn files_of(place: &Path) -> Vec<KeyFile> {
+    let one = |path: &Path| vec![(path.display().to_string(), read(path))];
+    let Ok(meta) = std::fs::metadata(place) else { return one(place) };
+    if !meta.is_dir() {
+        return one(place);
+    }
+    let bad = |problem: String| vec![(place.display().to_string(), Err(problem))];
+    if let Err(problem) = guarded(&meta) {
+        return bad(problem);
+    }
+    let entries = match std::fs::read_dir(place) {
+        Ok(entries) => entries,
+        Err(error) => return bad(format!("cannot list this directory: {}", reason(&error))),
+    };
+    let mut paths: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "pem")).collect();
+    paths.sort();
+    paths.iter().map(|path| (path.display().to_string(), read(path))).collect()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let failed = |error: std::io::Error| format!("cannot read this key: {}", reason(&error));
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let meta = file.metadata().map_err(failed)?;
+    if !meta.is_file() {
+        return Err("not a regular file".to_owned());
+    }
+    guarded(&meta)?;
+    let mut bytes = Vec::new();
+    file.take(MAX).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
+
+/// Only root and the own user may be able to write.
+fn guarded(meta: &Metadata) -> Result<(), String> {
+    let own = rustix::process::geteuid().as_raw();
+    if meta.mode() & 0o002 != 0 || (meta.mode() & 0o020 != 0 && meta.gid() != 0 && meta.gid() != rustix::process::getegid().as_raw()) {
+        return Err(format!("others may write to it (mode {:04o}), so it is not trusted; run: chmod go-w", meta.mode() & 0o7777));
+    }
+    if meta.uid() != 0 && meta.uid() != own {
+        return Err("it belongs to another user, so it is not trusted; run: chown root".to_owned());
+    }
+    Ok(())
+}

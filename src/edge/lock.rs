@@ -1,0 +1,93 @@
+//! One writer at a time: flock(2) in the runtime directory. The kernel drops it with the process, so none is ever stale.
+
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::{places, reason};
+
+/// Who holds the lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// `run` for the daemon, else the name of the command.
+    pub role: String,
+    /// Its process id.
+    pub pid: u32,
+}
+
+/// Held until dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Why the lock cannot be had.
+#[derive(Debug)]
+pub enum LockError {
+    /// Somebody else holds it.
+    Held(Option<Holder>),
+    /// One sentence.
+    Failed(String),
+}
+
+/// Tries to take the lock for `role`.
+pub fn take(path: &Path, role: &str) -> Result<Lock, LockError> {
+    if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
+        places::create(directory, 0o755).map_err(LockError::Failed)?;
+    }
+    let failed = |error: std::io::Error| LockError::Failed(format!("{}: cannot lock it: {}", path.display(), reason(&error)));
+    let mut file = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o644)
+        .open(path)
+        .map_err(failed)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => return Err(LockError::Held(read_holder(&mut file))),
+        Err(error) => return Err(failed(error.into())),
+    }
+    file.set_len(0).and_then(|()| writeln!(file, "{role} {}", std::process::id())).map_err(failed)?;
+    Ok(Lock { _file: file })
+}
+
+/// Takes the lock, waiting while another command (not the daemon) holds it.
+pub async fn take_waiting(path: &Path, role: &str, longest: Duration) -> Result<Lock, LockError> {
+    let deadline = tokio::time::Instant::now() + longest;
+    loop {
+        match take(path, role) {
+            Err(LockError::Held(holder)) if holder.as_ref().is_none_or(|holder| holder.role != "run") => {
+                if tokio::time::Instant::now() >= deadline {
+                    return Err(LockError::Held(holder));
+                }
+                // flock(2) has no asynchronous form; commands are short.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Who holds the lock at the moment, without taking it.
+#[must_use]
+pub fn holder(path: &Path) -> Option<Holder> {
+    let mut file = File::open(path).ok()?;
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Err(rustix::io::Errno::WOULDBLOCK) => read_holder(&mut file),
+        _ => None,
+    }
+}
+
+fn read_holder(file: &mut File) -> Option<Holder> {
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.take(64).read_to_string(&mut text).ok()?;
+    let (role, pid) = text.trim().split_once(' ')?;
+    Some(Holder { role: role.to_owned(), pid: pid.parse().ok()? })
+}

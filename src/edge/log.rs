@@ -1,0 +1,60 @@
+//! Where log lines go: the journal natively, plain text for procd and terminals, or JSON lines.
+
+use std::io::IsTerminal;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::core::config::{Log, LogFormat, LogLevel};
+
+static LEVEL: std::sync::OnceLock<reload::Handle<LevelFilter, tracing_subscriber::Registry>> = std::sync::OnceLock::new();
+
+const fn filter(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    }
+}
+
+/// Changes the level of a running process.
+pub fn set_level(level: LogLevel) {
+    if let Some(handle) = LEVEL.get() {
+        let _ = handle.reload(filter(level));
+    }
+}
+
+/// Starts logging for the rest of the process.
+pub fn start(log: &Log) {
+    let (level, handle) = reload::Layer::new(filter(log.level));
+    let _ = LEVEL.set(handle);
+    let wants_journal = match log.format {
+        LogFormat::Journald => true,
+        LogFormat::Auto => std::env::var_os("JOURNAL_STREAM").is_some(),
+        LogFormat::Text | LogFormat::Json => false,
+    };
+    let own = tracing_subscriber::filter::filter_fn(|meta| meta.target().starts_with("netify_licensed"));
+    let registry = tracing_subscriber::registry().with(level);
+    if wants_journal {
+        if let Ok(journal) = tracing_journald::layer() {
+            let journal = journal.with_field_prefix(None).with_syslog_identifier("netify-licensed".to_owned());
+            let _ = registry.with(journal.with_filter(own)).try_init();
+            return;
+        }
+    }
+    let terminal = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let result = if log.format == LogFormat::Json {
+        registry.with(tracing_subscriber::fmt::layer().json().flatten_event(true).with_target(false).with_writer(std::io::stderr).with_filter(own)).try_init()
+    } else {
+        // procd and the journal add the time themselves.
+        let text = tracing_subscriber::fmt::layer().with_target(false).with_ansi(terminal).with_writer(std::io::stderr);
+        registry.with(text.without_time().with_filter(own)).try_init()
+    };
+    // A second start in one process (tests) keeps the first.
+    let _ = result;
+}

@@ -1,0 +1,72 @@
+//! netifyd's process: found anew each time, held by a pidfd so that a recycled PID is never hit.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::core::config::Reload;
+use crate::edge::reason;
+
+/// A running netifyd.
+#[derive(Debug)]
+pub(super) struct Netifyd {
+    pid: i32,
+    handle: OwnedFd,
+}
+
+impl Netifyd {
+    /// From the PID file; only a process whose executable is netifyd counts.
+    pub(super) fn find(settings: &Reload) -> Result<Self, String> {
+        let path = settings.pid_file.as_path();
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {}", path.display(), reason(&error)))?;
+        let pid = text.trim().parse::<i32>().ok().filter(|pid| *pid > 1);
+        let pid = pid.ok_or_else(|| format!("{}: no process id in it", path.display()))?;
+        Self::open(pid, settings).map_err(|reason| format!("{}: {reason}", path.display()))
+    }
+
+    /// A process by its id. The handle is taken before the check, so both mean the same process.
+    pub(super) fn open(pid: i32, settings: &Reload) -> Result<Self, String> {
+        let gone = || format!("process {pid} does not run");
+        let handle = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()).ok_or_else(gone)?;
+        let executable = executable(pid).ok_or_else(gone)?;
+        if executable != "netifyd" && executable != settings.service {
+            return Err(format!("process {pid} is {executable}, not netifyd"));
+        }
+        Ok(Self { pid, handle })
+    }
+
+    pub(super) const fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    pub(super) fn hang_up(&self) -> Result<(), String> {
+        pidfd_send_signal(&self.handle, Signal::HUP)
+            .map_err(|error| format!("SIGHUP to netifyd (process {}): {}", self.pid, reason(&error.into())))
+    }
+
+    /// Whether the process ends within this time.
+    pub(super) async fn ends_within(&self, time: Duration) -> bool {
+        let Ok(handle) = self.handle.try_clone() else { return false };
+        let Ok(watched) = crate::edge::readable(handle) else { return false };
+        tokio::time::timeout(time, watched.readable()).await.is_ok()
+    }
+}
+
+/// Basename of `/proc/PID/exe`; the kernel's short name where that link may not be read.
+fn executable(pid: i32) -> Option<String> {
+    let link = std::fs::read_link(Path::new("/proc").join(pid.to_string()).join("exe"));
+    match link {
+        Ok(path) => {
+            let name = path.file_name()?.to_string_lossy().into_owned();
+            // A package upgrade replaced the file under the running process.
+            Some(name.trim_end_matches(" (deleted)").to_owned())
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+            Some(comm.trim().to_owned())
+        }
+        Err(_) => None,
+    }
+}

@@ -1,0 +1,72 @@
+//! netifyd's control socket: one JSON request, one JSON reply with a code; 100 means OK.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+use super::Asked;
+use super::process::Netifyd;
+use crate::core::config::Reload;
+use crate::edge::reason;
+
+/// netifyd's code for "queued".
+const OK: i64 = 100;
+/// Largest reply that is read, in bytes.
+const MAX_REPLY: usize = 64 * 1024;
+/// Longest wait for an answer to `status`.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) async fn reload(settings: &Reload) -> Result<Asked, String> {
+    let path = settings.socket.as_path();
+    let stream = match UnixStream::connect(path).await {
+        Ok(stream) => stream,
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused) => {
+            return Ok(Asked::NotRunning(format!("netifyd does not listen on {}", path.display())));
+        }
+        Err(error) => return Err(format!("{}: {}", path.display(), reason(&error))),
+    };
+    let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
+    let process = peer.and_then(|pid| Netifyd::open(pid, settings).ok());
+    let code = ask(stream, "reload").await.map_err(|error| format!("{}: {error}", path.display()))?;
+    if code != OK {
+        return Err(format!("{}: netifyd refused the reload with code {code}", path.display()));
+    }
+    Ok(process.map_or(Asked::Unknown, Asked::Process))
+}
+
+/// Whether somebody answers there.
+pub(super) async fn answers(settings: &Reload) -> bool {
+    UnixStream::connect(settings.socket.as_path()).await.is_ok()
+}
+
+/// Where there is a control socket, a netifyd that is well answers `status`.
+pub(super) async fn health(settings: &Reload) -> Result<(), String> {
+    let path = settings.socket.as_path();
+    let Ok(stream) = UnixStream::connect(path).await else { return Ok(()) };
+    match tokio::time::timeout(STATUS_TIMEOUT, ask(stream, "status")).await {
+        Ok(Ok(OK)) => Ok(()),
+        Ok(Ok(code)) => Err(format!("{}: netifyd answers its status with code {code}", path.display())),
+        Ok(Err(error)) => Err(format!("{}: {error}", path.display())),
+        Err(_) => Err(format!("{}: netifyd does not answer", path.display())),
+    }
+}
+
+async fn ask(mut stream: UnixStream, command: &str) -> Result<i64, String> {
+    let request = format!("{{\"command\":\"{command}\"}}\n");
+    stream.write_all(request.as_bytes()).await.map_err(|error| reason(&error))?;
+    let mut reply = Vec::new();
+    let mut buffer = [0_u8; 4_096];
+    loop {
+        // The reply ends where it is a whole JSON document; netifyd may keep the connection open.
+        let read = stream.read(&mut buffer).await.map_err(|error| reason(&error))?;
+        reply.extend_from_slice(&buffer[..read]);
+        if let Ok(value) = serde_json::from_slice::<Value>(&reply) {
+            return value.get("code").and_then(Value::as_i64).ok_or_else(|| "netifyd's reply has no code".to_owned());
+        }
+        if read == 0 || reply.len() > MAX_REPLY {
+            return Err("netifyd's reply is no JSON".to_owned());
+        }
+    }
+}

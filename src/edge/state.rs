@@ -1,0 +1,106 @@
+//! What is remembered: the state directory (durable, rarely written) and the runtime directory (gone after a reboot).
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::atomic::{self, Options, Ownership};
+use super::places::{self, Places};
+use super::reason;
+use crate::core::memory::{Durable, Volatile};
+
+/// The files of both directories.
+#[derive(Debug, Clone)]
+pub struct Store {
+    durable: PathBuf,
+    kept: PathBuf,
+    volatile: PathBuf,
+}
+
+impl Store {
+    /// The files in these places.
+    #[must_use]
+    pub fn new(places: &Places) -> Self {
+        Self {
+            durable: places.state.join("state.json"),
+            kept: places.state.join("previous-license.json"),
+            volatile: places.runtime.join("session.json"),
+        }
+    }
+
+    /// Reads the durable memory; a broken or missing file is an empty memory, and why.
+    #[must_use]
+    pub fn durable(&self) -> (Durable, Option<String>) {
+        load(&self.durable)
+    }
+
+    /// Reads the volatile memory.
+    #[must_use]
+    pub fn volatile(&self) -> (Volatile, Option<String>) {
+        load(&self.volatile)
+    }
+
+    /// The kept license.
+    #[must_use]
+    pub fn kept(&self) -> Option<Vec<u8>> {
+        std::fs::read(&self.kept).ok()
+    }
+
+    /// Writes the durable memory to disk.
+    pub fn save_durable(&self, durable: &Durable) -> Result<(), String> {
+        save(&self.durable, &json(durable), true)
+    }
+
+    /// Writes the volatile memory.
+    pub fn save_volatile(&self, volatile: &Volatile) -> Result<(), String> {
+        save(&self.volatile, &json(volatile), false)
+    }
+
+    /// Keeps a license.
+    pub fn keep(&self, bytes: &[u8]) -> Result<(), String> {
+        save(&self.kept, bytes, true)
+    }
+
+    /// Forgets the kept license.
+    pub fn forget_kept(&self) -> Result<(), String> {
+        match std::fs::remove_file(&self.kept) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(format!("{}: cannot remove the kept license: {}", self.kept.display(), reason(&error))),
+        }
+    }
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    // Plain structures of numbers and strings always serialize; an empty object reads back as the defaults.
+    let mut text = serde_json::to_vec(value).unwrap_or_else(|_| b"{}".to_vec());
+    text.push(b'\n');
+    text
+}
+
+fn load<T: DeserializeOwned + Default>(path: &Path) -> (T, Option<String>) {
+    match std::fs::read(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => (T::default(), None),
+        Err(error) => (T::default(), Some(format!("{}: cannot read the state: {}", path.display(), reason(&error)))),
+        Ok(bytes) => match serde_json::from_slice(&bytes) {
+            Ok(value) => (value, None),
+            Err(error) => (T::default(), Some(format!("{}: the state is damaged and starts anew: {error}", path.display()))),
+        },
+    }
+}
+
+fn save(path: &Path, bytes: &[u8], sync: bool) -> Result<(), String> {
+    write(path, bytes, 0o600, sync)
+}
+
+/// Replaces a small file of ours, creating its directory where that is missing.
+pub fn write(path: &Path, bytes: &[u8], mode: u32, sync: bool) -> Result<(), String> {
+    if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
+        places::create(directory, 0o755)?;
+    }
+    let ownership = Ownership { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw(), mode };
+    let options = Options { ownership: Some(ownership), sync, ..Options::default() };
+    atomic::replace(path, bytes, &options)
+        .map_err(|error| format!("cannot {} {}: {}", error.step, path.display(), reason(&error.error)))
+}

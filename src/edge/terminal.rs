@@ -1,0 +1,22 @@
+//! The terminal, and the status file as readers see it.
+
+use std::io::{IsTerminal, Read};
+use std::path::Path;
+
+use crate::core::report::Status;
+use crate::core::screen::Paint;
+
+/// Colors on a terminal, unless `NO_COLOR` says otherwise (no-color.org).
+#[must_use]
+pub fn paint() -> Paint {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    Paint(std::io::stdout().is_terminal() && !refused)
+}
+
+/// What a daemon last published.
+#[must_use]
+pub fn read_status(path: &Path) -> Option<Status> {
+    let mut text = Vec::new();
+    std::fs::File::open(path).ok()?.take(1024 * 1024).read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok()
+}
