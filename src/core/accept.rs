@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::foreign_text::{list, one_line};
 use super::license::Entitlement;
 use super::time::{WallTime, relative};
 use super::verify::{Authentic, State};
@@ -49,7 +50,9 @@ pub enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OtherSerial { wanted, got } => write!(f, "it has serial {got}, and {wanted} was asked for"),
+            Self::OtherSerial { wanted, got } => {
+                write!(f, "it has serial {}, and {} was asked for", one_line(got), one_line(wanted))
+            }
             Self::Expired { at, now } => write!(f, "it expired {} ({at})", relative(*at, *now)),
             Self::NotYetValid { from, now } => write!(f, "it is valid only {} ({from})", relative(*from, *now)),
             Self::NotLater { installed, candidate } if installed == candidate => {
@@ -59,7 +62,7 @@ impl fmt::Display for Refusal {
                 write!(f, "it ends {candidate}, earlier than the installed license ({installed})")
             }
             Self::FewerEntitlements { lost } => {
-                write!(f, "it lacks entitlements of the installed license, which still serves: {}", lost.join(", "))
+                write!(f, "it lacks entitlements of the installed license, which still serves: {}", list(lost))
             }
         }
     }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::foreign_text::one_line;
 use super::time::{Millis, SECOND, WallTime};
 
 /// An HTTP answer as it arrived.
@@ -85,7 +86,11 @@ impl Trouble {
     /// The message with the field errors.
     #[must_use]
     pub fn sentence(&self) -> String {
-        if self.fields.is_empty() { self.message.clone() } else { format!("{} ({})", self.message, self.fields.join("; ")) }
+        if self.fields.is_empty() {
+            self.message.clone()
+        } else {
+            format!("{} ({})", self.message, self.fields.join("; "))
+        }
     }
 
     /// Exit code: 5 when the hub refused, else 1.
@@ -102,13 +107,20 @@ impl From<TransportError> for Trouble {
     }
 }
 
-/// The hub's envelope, and that of the older generation of the same API family.
+/// The hub's envelope, and that of the older generation of the same API family. A hub may send both spellings at once;
+/// what only one can be right of, `data`, may appear once only.
 #[derive(Deserialize)]
 struct Envelope<'a> {
-    #[serde(default, alias = "resp_code")]
+    #[serde(default)]
     status_code: Option<Value>,
-    #[serde(default, alias = "resp_message", alias = "message")]
+    #[serde(default)]
+    resp_code: Option<Value>,
+    #[serde(default)]
     status_message: Option<Value>,
+    #[serde(default)]
+    resp_message: Option<Value>,
+    #[serde(default)]
+    message: Option<Value>,
     #[serde(default)]
     status_fields: Option<Value>,
     #[serde(default, borrow)]
@@ -120,6 +132,15 @@ impl<'a> Envelope<'a> {
     fn read(body: &'a [u8]) -> Option<Self> {
         if body.trim_ascii_start().starts_with(b"{") { serde_json::from_slice(body).ok() } else { None }
     }
+
+    fn code(&self) -> Option<&Value> {
+        self.status_code.as_ref().or(self.resp_code.as_ref())
+    }
+
+    /// The hub's words; one that is no text yields to one that is.
+    fn words(&self) -> Option<&str> {
+        [&self.status_message, &self.resp_message, &self.message].into_iter().flatten().find_map(Value::as_str)
+    }
 }
 
 /// The bytes of `data` of a successful API answer, exactly as received.
@@ -128,15 +149,18 @@ pub fn api_data(answer: &RawAnswer, now: WallTime) -> Result<Vec<u8>, Trouble> {
     if answer.status / 100 != 2 {
         return Err(failure(answer, envelope.as_ref(), now));
     }
-    let Some(envelope) = envelope else { return Err(not_an_answer(answer, "the hub's JSON envelope")) };
-    if let Some(status) = envelope.status_code.as_ref().and_then(http_status_of) {
+    let Some(envelope) = envelope else {
+        // 204 promises that there is no body.
+        let done = answer.status == 204 && answer.body.is_empty();
+        return if done { Ok(b"null".to_vec()) } else { Err(not_an_answer(answer, "the hub's JSON envelope")) };
+    };
+    if let Some(status) = envelope.code().and_then(http_status_of) {
         let inner = RawAnswer { status, ..answer.clone() };
         return Err(failure(&inner, Some(&envelope), now));
     }
     match envelope.data {
         Some(data) if data.get() != "null" => Ok(data.get().as_bytes().to_vec()),
-        _ if answer.status == 204 => Ok(Vec::new()),
-        _ if envelope.status_code.is_some() => Ok(b"null".to_vec()),
+        _ if envelope.code().is_some() => Ok(b"null".to_vec()),
         _ => Err(not_an_answer(answer, "the hub's envelope with `data`")),
     }
 }
@@ -202,12 +226,16 @@ fn failure(answer: &RawAnswer, envelope: Option<&Envelope<'_>>, now: WallTime) -
     };
     // A date is read against the server's own clock where it tells it.
     let server_now = answer.date.as_deref().and_then(WallTime::parse).unwrap_or(now);
-    let words = envelope.and_then(|envelope| envelope.status_message.as_ref()).and_then(Value::as_str).map(one_line);
+    let words = envelope.and_then(Envelope::words).map(one_line);
     let message = match (&answer.location_host, words) {
         (Some(host), _) if status / 100 == 3 => {
-            format!("the hub answered HTTP {status}, a redirect to {host}; redirects are not followed, set hub.url to the final address")
+            format!(
+                "the hub answered HTTP {status}, a redirect to {host}; redirects are not followed, set hub.url to the final address"
+            )
         }
-        (_, Some(words)) if !words.is_empty() => format!("the hub answered HTTP {status} ({}): {words}", reason_phrase(status)),
+        (_, Some(words)) if !words.is_empty() => {
+            format!("the hub answered HTTP {status} ({}): {words}", reason_phrase(status))
+        }
         _ => format!("the hub answered HTTP {status} ({})", reason_phrase(status)),
     };
     Trouble {
@@ -226,7 +254,8 @@ fn failure(answer: &RawAnswer, envelope: Option<&Envelope<'_>>, now: WallTime) -
 /// A 2xx whose body is not what was asked for, named as what it is.
 fn not_an_answer(answer: &RawAnswer, wanted: &str) -> Trouble {
     let body = answer.body.trim_ascii_start();
-    let html = answer.content_type.as_deref().is_some_and(|kind| kind.starts_with("text/html")) || body.starts_with(b"<");
+    let html =
+        answer.content_type.as_deref().is_some_and(|kind| kind.starts_with("text/html")) || body.starts_with(b"<");
     let compressed = answer.content_encoding.as_deref().filter(|encoding| !encoding.eq_ignore_ascii_case("identity"));
     let what = if body.is_empty() {
         "an empty body".to_owned()
@@ -239,7 +268,10 @@ fn not_an_answer(answer: &RawAnswer, wanted: &str) -> Trouble {
     } else {
         format!("{} bytes that are no complete JSON", answer.body.len())
     };
-    Trouble::outage(format!("the hub answered HTTP {} with {what} instead of {wanted}", answer.status), Some(answer.status))
+    Trouble::outage(
+        format!("the hub answered HTTP {} with {what} instead of {wanted}", answer.status),
+        Some(answer.status),
+    )
 }
 
 /// Field errors of any shape: strings, objects, lists, nested.
@@ -248,7 +280,8 @@ fn field_errors(value: &Value) -> Vec<String> {
         if found.len() >= 16 {
             return;
         }
-        let named = |text: &str| if prefix.is_empty() { one_line(text) } else { format!("{prefix}: {}", one_line(text)) };
+        let named =
+            |text: &str| if prefix.is_empty() { one_line(text) } else { format!("{prefix}: {}", one_line(text)) };
         match value {
             Value::Null => {}
             Value::String(text) => found.push(named(text)),
@@ -272,12 +305,6 @@ fn field_errors(value: &Value) -> Vec<String> {
     let mut found = Vec::new();
     walk("", value, &mut found);
     found
-}
-
-/// Foreign text in one line of bounded length, without control characters.
-fn one_line(text: &str) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
-    clean.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Reason phrases of RFC 9110 and RFC 6585 for what hubs and proxies answer.
@@ -333,10 +360,21 @@ mod tests {
 
     #[test]
     fn refusals_carry_the_hubs_words_and_fields() {
-        let t = trouble(&answer(422, r#"{"status_code":"422.000","status_message":"Validation error.","status_fields":[{"field":"expire_at","message":"too far"}]}"#));
+        let t = trouble(&answer(
+            422,
+            r#"{"status_code":"422.000","status_message":"Validation error.","status_fields":[{"field":"expire_at","message":"too far"}]}"#,
+        ));
         assert_eq!((t.kind, t.http_status, t.exit_code()), (TroubleKind::Refusal, Some(422), 5));
-        assert_eq!(t.sentence(), "the hub answered HTTP 422 (Validation Error): Validation error. (expire_at: too far)");
-        for fields in [r#"{"expire_at":["too far"]}"#, r#"["expire_at: too far"]"#, r#"{"expire_at":"too far"}"#, r#"[{"expire_at":"too far"}]"#] {
+        assert_eq!(
+            t.sentence(),
+            "the hub answered HTTP 422 (Validation Error): Validation error. (expire_at: too far)"
+        );
+        for fields in [
+            r#"{"expire_at":["too far"]}"#,
+            r#"["expire_at: too far"]"#,
+            r#"{"expire_at":"too far"}"#,
+            r#"[{"expire_at":"too far"}]"#,
+        ] {
             let t = trouble(&answer(422, &format!(r#"{{"status_message":"x","status_fields":{fields}}}"#)));
             assert_eq!(t.fields, ["expire_at: too far"], "{fields}");
         }
@@ -352,6 +390,21 @@ mod tests {
     fn a_200_may_carry_a_failure() {
         let t = trouble(&answer(200, r#"{"status_code":"403.000","status_message":"Denied."}"#));
         assert_eq!((t.kind, t.http_status), (TroubleKind::Refusal, Some(403)));
+    }
+
+    #[test]
+    fn both_spellings_at_once_are_an_answer() {
+        let body = r#"{"status_code":0,"resp_code":0,"status_message":"Success.","message":"ok","data":{"a":1}}"#;
+        assert_eq!(api_data(&answer(200, body), NOW), Ok(b"{\"a\":1}".to_vec()));
+        let t = trouble(&answer(403, r#"{"status_message":null,"resp_message":"Denied.","message":"no"}"#));
+        assert!(t.message.ends_with(": Denied."), "{}", t.message);
+    }
+
+    #[test]
+    fn a_delete_may_be_answered_with_nothing() {
+        assert_eq!(api_data(&answer(204, ""), NOW), Ok(b"null".to_vec()));
+        assert_eq!(trouble(&answer(200, "")).kind, TroubleKind::Outage);
+        assert_eq!(trouble(&answer(204, "<html>")).kind, TroubleKind::Outage);
     }
 
     #[test]

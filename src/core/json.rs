@@ -10,6 +10,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use super::foreign_text::one_line;
+
 /// Largest document, in bytes.
 pub const MAX_BYTES: usize = 64 * 1024;
 /// Deepest nesting; the outermost object is level 1.
@@ -63,7 +65,9 @@ pub fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, JsonError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Strict.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value)).map_err(|error| {
         let text = error.to_string();
-        let reason = text.split(" at line ").next().unwrap_or(&text).to_owned();
+        // A member's name may look like a position, so only the end is one.
+        let suffix = format!(" at line {} column {}", error.line(), error.column());
+        let reason = text.strip_suffix(&suffix).unwrap_or(&text).to_owned();
         let position = (error.line() > 0).then(|| (error.line(), error.column().max(1)));
         JsonError { reason, position }
     })?;
@@ -102,7 +106,10 @@ fn check_tokens(bytes: &[u8]) -> Result<(), JsonError> {
                 at += 1;
             }
             b'-' | b'0'..=b'9' => {
-                let length = bytes[at..].iter().take_while(|b| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')).count();
+                let length = bytes[at..]
+                    .iter()
+                    .take_while(|b| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
+                    .count();
                 check_number(&bytes[at..at + length]).map_err(|reason| JsonError::at(reason, bytes, at))?;
                 at += length;
             }
@@ -130,7 +137,9 @@ fn check_number(token: &[u8]) -> Result<(), String> {
     let text = String::from_utf8_lossy(token);
     if text.contains(['.', 'e', 'E']) {
         return match text.parse::<f64>() {
-            Ok(number) if !number.is_finite() => Err(format!("the number {text} is outside the range of a double")),
+            Ok(number) if !number.is_finite() => {
+                Err(format!("the number {} is outside the range of a double", one_line(&text)))
+            }
             _ => Ok(()),
         };
     }
@@ -138,7 +147,7 @@ fn check_number(token: &[u8]) -> Result<(), String> {
     match digits.parse::<u64>() {
         Ok(number) if number <= MAX_INTEGER => Ok(()),
         _ if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) => Ok(()),
-        _ => Err(format!("the integer {text} is outside ±(2^53-1), so readers would disagree on it")),
+        _ => Err(format!("the integer {} is outside ±(2^53-1), so readers would disagree on it", one_line(&text))),
     }
 }
 
@@ -203,7 +212,7 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(name) = map.next_key::<String>()? {
             no_nul(&name)?;
             if !seen.insert(name.clone()) {
-                return Err(serde::de::Error::custom(format!("the member `{name}` appears twice")));
+                return Err(serde::de::Error::custom(format!("the member `{}` appears twice", one_line(&name))));
             }
             members.insert(name, map.next_value_seed(Strict)?);
         }
@@ -252,7 +261,14 @@ mod tests {
         for good in ["0", "-0", "1.5", "1e21", "9007199254740991", "-9007199254740991", "1e308", "5e-324", "0.1e-400"] {
             assert!(parse_object(format!("{{\"n\":{good}}}").as_bytes()).is_ok(), "{good}");
         }
-        for bad in ["9007199254740992", "-9007199254740992", "18446744073709551616", "1e309", "-1e999", "123456789012345678901234567890"] {
+        for bad in [
+            "9007199254740992",
+            "-9007199254740992",
+            "18446744073709551616",
+            "1e309",
+            "-1e999",
+            "123456789012345678901234567890",
+        ] {
             assert!(parse_object(format!("{{\"n\":{bad}}}").as_bytes()).is_err(), "{bad}");
         }
         for grammar in ["01", "+1", "1.", ".5", "1e", "--1", "-", "NaN", "Infinity", "0x10"] {

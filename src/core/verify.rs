@@ -9,6 +9,7 @@ use ed25519_dalek::{Signature, Verifier as _};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::foreign_text::one_line;
 use super::keyring::{KeyRing, hex};
 use super::license::{self, Document, License};
 use super::time::{MINUTE, Millis, WallTime};
@@ -18,8 +19,8 @@ pub const CLOCK_TOLERANCE: Millis = 5 * MINUTE;
 
 /// The order of the Ed25519 group, little-endian (RFC 8032, section 5.1).
 const GROUP_ORDER: [u8; 32] = [
-    0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0x10,
+    0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
 ];
 
 /// The one vocabulary for what a license is worth.
@@ -190,8 +191,12 @@ impl Verifier {
     fn check_device(&self, license: &License) -> Result<(), String> {
         match (&license.duid, &self.duid) {
             (Some(theirs), Some(ours)) if theirs == ours => Ok(()),
-            (Some(theirs), Some(ours)) => Err(format!("the license is bound to device {theirs}, this is device {ours}")),
-            (Some(theirs), None) => Err(format!("the license is bound to device {theirs}, and this device's id is not known")),
+            (Some(theirs), Some(ours)) => {
+                Err(format!("the license is bound to device {}, this is device {ours}", one_line(theirs)))
+            }
+            (Some(theirs), None) => {
+                Err(format!("the license is bound to device {}, and this device's id is not known", one_line(theirs)))
+            }
             (None, _) if self.require_device_binding => {
                 Err("the license is bound to no device, and trust.require-device-binding asks for that".to_owned())
             }
@@ -208,7 +213,10 @@ pub fn signed_bytes(document: &Document) -> Result<Vec<u8>, String> {
 /// Strict Ed25519 (RFC 8032): canonical base64, canonical S, no small-order points, cofactorless equation.
 fn check_signature(document: &Document, keys: &KeyRing) -> Result<String, (State, String)> {
     let bad = |reason: &str| (State::BadSignature, reason.to_owned());
-    let text = document.signature.as_deref().ok_or_else(|| (State::Unsigned, "the license carries no signature".to_owned()))?;
+    let text = document
+        .signature
+        .as_deref()
+        .ok_or_else(|| (State::Unsigned, "the license carries no signature".to_owned()))?;
     let raw = STANDARD.decode(text).map_err(|error| bad(&format!("the signature is not standard base64: {error}")))?;
     let raw: [u8; 64] =
         raw.as_slice().try_into().map_err(|_| bad(&format!("the signature has {} bytes instead of 64", raw.len())))?;
@@ -226,7 +234,9 @@ fn check_signature(document: &Document, keys: &KeyRing) -> Result<String, (State
         }
     }
     Err(bad(&match keys.keys() {
-        [] => "no key is trusted, so no signature can be verified; put the vendor's public key into trust.keys".to_owned(),
+        [] => {
+            "no key is trusted, so no signature can be verified; put the vendor's public key into trust.keys".to_owned()
+        }
         [only] => format!("the trusted key {} did not make this signature", only.id),
         several => format!("none of the {} trusted keys made this signature", several.len()),
     }))
