@@ -55,8 +55,15 @@ impl Driver {
         let (durable, durable_trouble) = store.durable();
         let (volatile, volatile_trouble) = store.volatile();
         let (sender, receiver) = mpsc::unbounded_channel();
-        let start =
-            Start { config, keys, durable, volatile, kept: store.kept(), boot_id: clock::boot_id(), daemon: role == Role::Daemon };
+        let start = Start {
+            config,
+            keys,
+            durable,
+            volatile,
+            kept: store.kept(),
+            boot_id: clock::boot_id(),
+            daemon: role == Role::Daemon,
+        };
         let (engine, actions) = Engine::new(start, clock::moment());
         let mut driver = Self {
             engine,
@@ -151,13 +158,16 @@ impl Driver {
             }
             Action::Install { license, modified } if writes => {
                 let path = self.engine.config().license.path.as_path().to_path_buf();
-                let result = license_file::install(&path, &license, modified.map(|at| at.unix()));
+                let result = license_file::install(&path, &license, modified.map(super::core::time::WallTime::unix));
                 self.file_was_read = true;
                 self.queue.push_back(Event::Installed(result));
             }
             Action::Remove { keep_file } if writes => {
                 let path = self.engine.config().license.path.as_path().to_path_buf();
-                let result = self.store.forget_kept().and_then(|()| if keep_file { Ok(()) } else { license_file::remove(&path) });
+                let result = self
+                    .store
+                    .forget_kept()
+                    .and_then(|()| if keep_file { Ok(()) } else { license_file::remove(&path) });
                 self.queue.push_back(Event::Removed(result));
             }
             Action::Reload { serial } if writes => {
@@ -208,21 +218,25 @@ impl Driver {
         if let Err(error) = written {
             tracing::warn!("the status cannot be published: {error}");
         }
-        if let Some(file) = &config.status.metrics_textfile {
-            if let Err(error) = state::write(file.as_path(), metrics::prometheus(&status).as_bytes(), 0o644, false) {
-                tracing::warn!("the metrics cannot be published: {error}");
-            }
+        if let Some(file) = &config.status.metrics_textfile
+            && let Err(error) = state::write(file.as_path(), metrics::prometheus(&status).as_bytes(), 0o644, false)
+        {
+            tracing::warn!("the metrics cannot be published: {error}");
         }
         service::status(&status.line());
     }
 
     fn run_hook(&self) {
-        let (Some(command), Some(status)) = (self.engine.config().hooks.on_change.clone(), self.engine.status()) else { return };
+        let (Some(command), Some(status)) = (self.engine.config().hooks.on_change.clone(), self.engine.status()) else {
+            return;
+        };
         let input = serde_json::to_vec(status).unwrap_or_default();
         tokio::task::spawn_local(async move {
             match process::run(&command, &[], input, HOOK_TIMEOUT).await {
                 Ok(done) if done.success => {}
-                Ok(done) => tracing::warn!("hooks.on-change: {}: {} ({})", command.program(), done.status, done.last_words()),
+                Ok(done) => {
+                    tracing::warn!("hooks.on-change: {}: {} ({})", command.program(), done.status, done.last_words())
+                }
                 Err(error) => tracing::warn!("hooks.on-change: {error}"),
             }
         });

@@ -16,8 +16,22 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
 
 /// Crates and modules that touch the world.
 const FORBIDDEN: [&str; 16] = [
-    "crate::edge", "crate::driver", "crate::daemon", "crate::command", "tokio", "reqwest", "rustix", "notify::", "tracing",
-    "std::fs", "std::net", "std::process", "std::env", "std::thread", "SystemTime", "Instant",
+    "crate::edge",
+    "crate::driver",
+    "crate::daemon",
+    "crate::command",
+    "tokio",
+    "reqwest",
+    "rustix",
+    "notify::",
+    "tracing",
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::env",
+    "std::thread",
+    "SystemTime",
+    "Instant",
 ];
 
 #[test]

@@ -38,7 +38,9 @@ pub enum Command {
     ///
     /// Judges shape, signature, device and dates, in this order, and says what does not hold.
     /// Exit code: 0 valid or unchecked, 4 expired, 3 any other state.
-    #[command(after_help = "Examples:\n  netify-licensed verify\n  netify-licensed verify /tmp/license.json\n  curl -s URL | netify-licensed verify -")]
+    #[command(
+        after_help = "Examples:\n  netify-licensed verify\n  netify-licensed verify /tmp/license.json\n  curl -s URL | netify-licensed verify -"
+    )]
     Verify {
         /// A license file, or - for standard input [default: the installed license]
         file: Option<PathBuf>,
@@ -49,7 +51,9 @@ pub enum Command {
     /// Renew now, due or not, and wait for the outcome
     ///
     /// Asks the running daemon through its control socket; without a daemon it does the same itself, under the same lock.
-    #[command(after_help = "Examples:\n  netify-licensed renew\n  netify-licensed renew --if-due\n  netify-licensed renew --dry-run")]
+    #[command(
+        after_help = "Examples:\n  netify-licensed renew\n  netify-licensed renew --if-due\n  netify-licensed renew --dry-run"
+    )]
     Renew {
         /// Do nothing while the license is not due
         #[arg(long)]
@@ -62,7 +66,9 @@ pub enum Command {
         json: bool,
     },
     /// Verify FILE, install it as a renewal would be installed, and reload netifyd
-    #[command(after_help = "Examples:\n  netify-licensed install /media/usb/license.json\n  netify-licensed install --force older.json")]
+    #[command(
+        after_help = "Examples:\n  netify-licensed install /media/usb/license.json\n  netify-licensed install --force older.json"
+    )]
     Install {
         /// A license file, or - for standard input
         file: PathBuf,
@@ -74,7 +80,9 @@ pub enum Command {
         json: bool,
     },
     /// Show the daemon's state, or the state on disk when none runs
-    #[command(after_help = "Examples:\n  netify-licensed status\n  netify-licensed status --json\n  netify-licensed status --format openmetrics")]
+    #[command(
+        after_help = "Examples:\n  netify-licensed status\n  netify-licensed status --json\n  netify-licensed status --format openmetrics"
+    )]
     Status {
         /// Print JSON; short for --format json
         #[arg(long, conflicts_with = "format")]
@@ -142,7 +150,7 @@ pub enum StatusFormat {
     Text,
     /// The status document.
     Json,
-    /// OpenMetrics 1.0.
+    /// `OpenMetrics` 1.0.
     Openmetrics,
 }
 
@@ -192,7 +200,9 @@ pub struct Term {
 #[derive(Debug, Subcommand)]
 pub enum Hub {
     /// List the licenses of the API key, soonest expiry first
-    #[command(after_help = "Examples:\n  netify-licensed hub list --expiring 7\n  netify-licensed hub list --duid 4c4c4544-0042 --json")]
+    #[command(
+        after_help = "Examples:\n  netify-licensed hub list --expiring 7\n  netify-licensed hub list --duid 4c4c4544-0042 --json"
+    )]
     List {
         /// Only licenses bound to this device
         #[arg(long)]

@@ -9,10 +9,10 @@ use crate::core::engine::{Event, Request};
 use crate::core::keyring::KeyRing;
 use crate::core::protocol::Command;
 use crate::driver::{Driver, Role};
+use crate::edge::config_file;
 use crate::edge::control::{self, AskError};
 use crate::edge::lock::{self, Lock, LockError};
 use crate::edge::places::Places;
-use crate::edge::config_file;
 
 /// Longest wait for the outcome.
 const LONGEST: Duration = Duration::from_secs(600);
@@ -43,8 +43,15 @@ pub(super) async fn ask(path: Option<&Path>, name: &str, request: Request, as_js
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
             Err(LockError::Held(holder)) => {
-                let who = holder.map_or_else(|| "somebody".to_owned(), |holder| format!("{} (process {})", holder.role, holder.pid));
-                return Exit::outcome(1, format!("{who} holds {} and does not answer on {}", places.lock().display(), socket.display()), as_json);
+                let who = holder.map_or_else(
+                    || "somebody".to_owned(),
+                    |holder| format!("{} (process {})", holder.role, holder.pid),
+                );
+                return Exit::outcome(
+                    1,
+                    format!("{who} holds {} and does not answer on {}", places.lock().display(), socket.display()),
+                    as_json,
+                );
             }
             Err(LockError::Failed(sentence)) => return Exit::outcome(1, format!("{sentence}; run as root"), as_json),
         }

@@ -22,7 +22,11 @@ pub(super) async fn run(path: Option<&Path>, command: Hub) -> Exit {
         Err(error) => return Exit::config(&error),
     };
     if config.hub.kind == HubKind::Relay {
-        return Exit { code: 2, out: String::new(), err: "a relay has none of these endpoints; set hub.kind = \"api\"".to_owned() };
+        return Exit {
+            code: 2,
+            out: String::new(),
+            err: "a relay has none of these endpoints; set hub.kind = \"api\"".to_owned(),
+        };
     }
     match act(&config, command).await {
         Ok(out) => Exit::with(out),
@@ -45,12 +49,18 @@ async fn act(config: &Config, command: Hub) -> Result<String, Failure> {
             let wanted = |license: &license::License| {
                 duid.as_ref().is_none_or(|duid| license.duid.as_ref() == Some(duid))
                     && issued_to.as_ref().is_none_or(|name| {
-                        license.issued_to.as_ref().is_some_and(|issued| issued.to_lowercase().contains(&name.to_lowercase()))
+                        license
+                            .issued_to
+                            .as_ref()
+                            .is_some_and(|issued| issued.to_lowercase().contains(&name.to_lowercase()))
                     })
                     && expiring.is_none_or(|days| license.expires_at <= now.plus(i64::from(days) * DAY))
             };
-            let mut found: Vec<(license::License, Vec<u8>)> =
-                items.into_iter().filter_map(|item| Some((license::parse(&item).ok()?.license, item))).filter(|(l, _)| wanted(l)).collect();
+            let mut found: Vec<(license::License, Vec<u8>)> = items
+                .into_iter()
+                .filter_map(|item| Some((license::parse(&item).ok()?.license, item)))
+                .filter(|(l, _)| wanted(l))
+                .collect();
             found.sort_by(|(a, _), (b, _)| (a.expires_at, &a.serial).cmp(&(b.expires_at, &b.serial)));
             if output.json {
                 let raw: Vec<_> = found.iter().map(|(_, item)| String::from_utf8_lossy(item)).collect();
@@ -59,7 +69,9 @@ async fn act(config: &Config, command: Hub) -> Result<String, Failure> {
             let rows: Vec<_> = found.iter().map(|(license, _)| LicenseStatus::claims("", license)).collect();
             Ok(screen::licenses(&rows, now))
         }
-        Hub::View { serial, output } => shown(fetch(config, Call::view(&serial, output.format.word())).await?, output.json),
+        Hub::View { serial, output } => {
+            Ok(shown(&fetch(config, Call::view(&serial, output.format.word())).await?, output.json))
+        }
         Hub::Create { issued_to, entitlements, duid, description, notes, renewable, transferable, term, output } => {
             let mut body = term_members(&term)?;
             body.insert("issued_to".to_owned(), json!(issued_to));
@@ -69,12 +81,12 @@ async fn act(config: &Config, command: Hub) -> Result<String, Failure> {
             body.extend(text.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))));
             let flags = [("renewable", renewable), ("transferable", transferable)];
             body.extend(flags.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))));
-            shown(fetch(config, Call::create(body)).await?, output.json)
+            Ok(shown(&fetch(config, Call::create(body)).await?, output.json))
         }
         Hub::Renew { serial, term, output } => {
             let mut body = term_members(&term)?;
             body.insert("format".to_owned(), json!(output.format.word()));
-            shown(fetch(config, Call::renew(&serial, body)).await?, output.json)
+            Ok(shown(&fetch(config, Call::renew(&serial, body)).await?, output.json))
         }
         Hub::Delete { serial, json } => deleted(config, &serial, json).await,
     }
@@ -82,7 +94,11 @@ async fn act(config: &Config, command: Hub) -> Result<String, Failure> {
 
 async fn deleted(config: &Config, serial: &Serial, as_json: bool) -> Result<String, Failure> {
     fetch(config, Call::delete(serial)).await?;
-    Ok(if as_json { format!("{}\n", json!({ "deleted": serial.as_str() })) } else { format!("license {serial} deleted\n") })
+    Ok(if as_json {
+        format!("{}\n", json!({ "deleted": serial.as_str() }))
+    } else {
+        format!("license {serial} deleted\n")
+    })
 }
 
 async fn fetch(config: &Config, call: Call) -> Result<Vec<u8>, Failure> {
@@ -109,10 +125,11 @@ fn term_members(term: &Term) -> Result<Map<String, Value>, Failure> {
     Ok(members)
 }
 
-fn shown(data: Vec<u8>, as_json: bool) -> Result<String, Failure> {
-    let text = String::from_utf8_lossy(&data).into_owned();
-    match license::parse(&data) {
-        Ok(document) if !as_json => Ok(screen::licenses(&[LicenseStatus::claims("", &document.license)], clock::now().wall)),
-        _ => Ok(text + "\n"),
+fn shown(data: &[u8], as_json: bool) -> String {
+    match license::parse(data) {
+        Ok(document) if !as_json => {
+            screen::licenses(&[LicenseStatus::claims("", &document.license)], clock::now().wall)
+        }
+        _ => String::from_utf8_lossy(data).into_owned() + "\n",
     }
 }

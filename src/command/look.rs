@@ -52,7 +52,12 @@ pub(super) async fn check(path: Option<&Path>, warning: f64, critical: f64, as_j
             Err(error) => check::unknown(&error.to_string()),
             Ok(loaded) => match see(loaded).await {
                 Err(exit) => check::unknown(&exit.err),
-                Ok(seen) => check::judge(&seen.status, Thresholds { warning, critical }, clock::now().wall, seen.from.as_deref()),
+                Ok(seen) => check::judge(
+                    &seen.status,
+                    Thresholds { warning, critical },
+                    clock::now().wall,
+                    seen.from.as_deref(),
+                ),
             },
         }
     };
@@ -63,15 +68,18 @@ pub(super) async fn check(path: Option<&Path>, warning: f64, critical: f64, as_j
 async fn see(loaded: Loaded) -> Result<Seen, Exit> {
     let places = Places::from_environment();
     let socket = loaded.config.control_socket(&places.runtime);
-    if let Ok(answer) = control::ask(&socket, Command::Status, PATIENCE).await {
-        if let Some(status) = answer.status {
-            return Ok(Seen { status: *status, from: None });
-        }
+    if let Ok(answer) = control::ask(&socket, Command::Status, PATIENCE).await
+        && let Some(status) = answer.status
+    {
+        return Ok(Seen { status: *status, from: None });
     }
     let file = loaded.config.status_file(&places.runtime);
     let published = terminal::read_status(&file);
     // A daemon that may not be asked, but whose word is on disk.
-    if let Some(status) = published.clone().filter(|status| lock::holder(&places.lock()).is_some_and(|holder| Some(holder.pid) == status.pid)) {
+    if let Some(status) = published
+        .clone()
+        .filter(|status| lock::holder(&places.lock()).is_some_and(|holder| Some(holder.pid) == status.pid))
+    {
         return Ok(Seen { status, from: Some(format!("from {}, as the daemon may not be asked", file.display())) });
     }
     let config = loaded.config.clone();
@@ -84,8 +92,13 @@ async fn see(loaded: Loaded) -> Result<Seen, Exit> {
         }
     }
     match (driver.engine().status().cloned(), published) {
-        (Some(status), Some(published)) if status.state == State::Unreadable && published.state != State::Unreadable => {
-            Ok(Seen { status: published, from: Some(format!("from {}, as the license file cannot be read and no daemon runs", file.display())) })
+        (Some(status), Some(published))
+            if status.state == State::Unreadable && published.state != State::Unreadable =>
+        {
+            Ok(Seen {
+                status: published,
+                from: Some(format!("from {}, as the license file cannot be read and no daemon runs", file.display())),
+            })
         }
         (Some(status), _) => Ok(Seen { status, from: Some("no daemon runs".to_owned()) }),
         (None, _) => Err(Exit::failed("the state cannot be told".to_owned())),

@@ -59,7 +59,9 @@ impl Exit {
     #[must_use]
     fn outcome(code: u8, message: String, as_json: bool) -> Self {
         match (as_json, code) {
-            (true, _) => Self { code, out: format!("{}\n", json!({ "exit": code, "message": message })), err: String::new() },
+            (true, _) => {
+                Self { code, out: format!("{}\n", json!({ "exit": code, "message": message })), err: String::new() }
+            }
             (false, 0) => Self::with(format!("{message}\n")),
             (false, _) => Self { code, out: String::new(), err: message },
         }
@@ -98,7 +100,9 @@ async fn dispatch(cli: Cli) -> Exit {
     match cli.command {
         Command::Run => crate::daemon::run(cli.config).await,
         Command::Verify { file, json } => verify::verify(path, file.as_deref(), json).await,
-        Command::Renew { if_due, dry_run, json } => ask::ask(path, "renew", Request::Renew { if_due, dry_run }, json).await,
+        Command::Renew { if_due, dry_run, json } => {
+            ask::ask(path, "renew", Request::Renew { if_due, dry_run }, json).await
+        }
         Command::Install { file, force, json } => match document(&file) {
             Ok(bytes) => ask::ask(path, "install", Request::Install { bytes, force }, json).await,
             Err(sentence) => Exit::failed(sentence),
@@ -184,7 +188,8 @@ fn config_check(path: Option<&Path>, as_json: bool) -> Exit {
     let checked = config_file::load(path).and_then(|loaded| loaded.check_files());
     match checked {
         Ok(ring) => {
-            let keys: Vec<_> = ring.keys().iter().map(|key| format!("trusted key {} from {}", key.id, key.origin)).collect();
+            let keys: Vec<_> =
+                ring.keys().iter().map(|key| format!("trusted key {} from {}", key.id, key.origin)).collect();
             if as_json {
                 return Exit::with(format!("{}\n", json!({ "valid": true, "keys": keys, "problems": ring.problems })));
             }

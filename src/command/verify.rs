@@ -35,23 +35,29 @@ pub(super) async fn verify(path: Option<&Path>, file: Option<&Path>, as_json: bo
     let name = place.display().to_string();
     let moment = clock::moment();
     let (state, license, mut problems) = match &content {
-        FileContent::Missing => (State::Missing, LicenseStatus::none(&name), vec![format!("{name}: there is no license")]),
+        FileContent::Missing => {
+            (State::Missing, LicenseStatus::none(&name), vec![format!("{name}: there is no license")])
+        }
         FileContent::Unreadable(reason) => (State::Unreadable, LicenseStatus::none(&name), vec![reason.clone()]),
         FileContent::Bytes(bytes) => match verifier.check(bytes) {
             Err(rejection) => {
                 let claims = rejection.claims.as_ref();
-                let license = claims.map_or_else(|| LicenseStatus::none(&name), |claims| LicenseStatus::claims(&name, claims));
+                let license =
+                    claims.map_or_else(|| LicenseStatus::none(&name), |claims| LicenseStatus::claims(&name, claims));
                 (rejection.state, license, vec![rejection.reason])
             }
             Ok(license) => {
                 let last_good = Store::new(&Places::from_environment()).durable().0.last_good_time;
                 let known = Known { last_good, created_at: license.license().created_at };
-                let trust = clock_trust::judge(moment.now, &moment.evidence, &known, config.clock.trust == ClockTrust::Always);
+                let trust =
+                    clock_trust::judge(moment.now, &moment.evidence, &known, config.clock.trust == ClockTrust::Always);
                 let state = license.state(trust.trusted.then_some(moment.now.wall));
                 let fields = license.license();
                 let problem = match state {
                     State::Expired => Some(format!("the license expired at {}", fields.expires_at)),
-                    State::NotYetValid => fields.created_at.map(|at| format!("the license was issued at {at}, which is in the future")),
+                    State::NotYetValid => {
+                        fields.created_at.map(|at| format!("the license was issued at {at}, which is in the future"))
+                    }
                     State::ClockUntrusted => Some(format!("the clock cannot be believed: {}", trust.why)),
                     State::Unchecked => Some("the signature was not checked (trust.mode = \"transport\")".to_owned()),
                     _ => None,
@@ -63,7 +69,10 @@ pub(super) async fn verify(path: Option<&Path>, file: Option<&Path>, as_json: bo
     if winner.is_none() {
         problems.push(duid::none_usable(&judged));
     }
-    let device = DeviceStatus { duid: winner.map(|(duid, _)| duid.to_owned()), source: winner.map(|(_, source)| source.to_string()) };
+    let device = DeviceStatus {
+        duid: winner.map(|(duid, _)| duid.to_owned()),
+        source: winner.map(|(_, source)| source.to_string()),
+    };
     let verification = Verification { state, license, device, problems };
     let code = match state {
         State::Valid | State::Unchecked => 0,

@@ -133,14 +133,25 @@ pub(crate) mod tests {
     #[test]
     fn thresholds() {
         let ok = judge(&status(State::Valid), USUAL, at(5), None);
-        assert_eq!((ok.exit, ok.line.as_str()), (0, "LICENSE OK - valid, S-1, ends in 5 days | days_left=5.00;2:;1:;; consecutive_failures=0;;;0;"));
+        assert_eq!(
+            (ok.exit, ok.line.as_str()),
+            (0, "LICENSE OK - valid, S-1, ends in 5 days | days_left=5.00;2:;1:;; consecutive_failures=0;;;0;")
+        );
         assert_eq!(judge(&status(State::Valid), USUAL, at(2).plus(1), None).exit, 1);
         assert_eq!(judge(&status(State::Unchecked), USUAL, at(1).plus(1), None).exit, 2);
         let expired = judge(&status(State::Expired), USUAL, at(-1), None);
         assert_eq!(expired.exit, 2);
         assert!(expired.line.contains("ended 1 day ago"), "{}", expired.line);
         assert_eq!(judge(&status(State::ClockUntrusted), USUAL, at(5), None).exit, 1);
-        for bad in [State::Missing, State::Unreadable, State::Malformed, State::Unsigned, State::BadSignature, State::WrongDevice, State::NotYetValid] {
+        for bad in [
+            State::Missing,
+            State::Unreadable,
+            State::Malformed,
+            State::Unsigned,
+            State::BadSignature,
+            State::WrongDevice,
+            State::NotYetValid,
+        ] {
             assert_eq!(judge(&status(bad), USUAL, at(5), None).exit, 2, "{bad}");
         }
     }

@@ -74,7 +74,10 @@ pub fn judge(now: Now, evidence: &Evidence, known: &Known, always: bool) -> Trus
     }
     if !evidence.has_rtc && now.boot.0 < YOUNG {
         let up = span(now.boot.0);
-        return doubt(format!("it is unsynchronized, there is no real-time clock, and the device is up for {up} only"), Some(YOUNG - now.boot.0));
+        return doubt(
+            format!("it is unsynchronized, there is no real-time clock, and the device is up for {up} only"),
+            Some(YOUNG - now.boot.0),
+        );
     }
     trusted("nothing speaks against it")
 }
@@ -94,7 +97,8 @@ mod tests {
     use super::*;
     use crate::core::time::BootTime;
 
-    const UNSYNCHRONIZED: Evidence = Evidence { kernel_synchronized: Some(false), timesync_marker: false, has_rtc: true };
+    const UNSYNCHRONIZED: Evidence =
+        Evidence { kernel_synchronized: Some(false), timesync_marker: false, has_rtc: true };
 
     fn at(wall: WallTime, up_minutes: i64) -> Now {
         Now { wall, boot: BootTime(up_minutes * MINUTE) }

@@ -59,7 +59,9 @@ impl FromStr for Source {
             "machine-id" => Self::MachineId,
             _ => match text.strip_prefix("mac:") {
                 // dev_valid_name() of the kernel: at most 15 bytes, no slash, not a dot name.
-                Some(name) if !name.is_empty() && name.len() < 16 && !name.contains(['/', ' ']) && !name.starts_with('.') => {
+                Some(name)
+                    if !name.is_empty() && name.len() < 16 && !name.contains(['/', ' ']) && !name.starts_with('.') =>
+                {
                     Self::Mac(name.to_owned())
                 }
                 _ => {
@@ -109,10 +111,8 @@ pub fn winner(judged: &[Judged]) -> Option<(&str, &Source)> {
 /// One sentence when no source is usable.
 #[must_use]
 pub fn none_usable(judged: &[Judged]) -> String {
-    let reasons: Vec<String> = judged
-        .iter()
-        .filter_map(|entry| Some(format!("{}: {}", entry.source, entry.duid.as_ref().err()?)))
-        .collect();
+    let reasons: Vec<String> =
+        judged.iter().filter_map(|entry| Some(format!("{}: {}", entry.source, entry.duid.as_ref().err()?))).collect();
     format!("no source gives a device id ({}); set device.duid in the configuration", reasons.join("; "))
 }
 
@@ -128,7 +128,9 @@ fn usable(source: &Source, content: &[u8]) -> Result<String, String> {
     match source {
         Source::NetifydSerial if text == "-" => Err("netifyd's null serial".to_owned()),
         Source::NetifydAgent if text == "00-00-00-00" => Err("netifyd's null id".to_owned()),
-        Source::Dmi | Source::DeviceTree if is_junk(text) => Err(format!("{text} is a placeholder shared by many boards")),
+        Source::Dmi | Source::DeviceTree if is_junk(text) => {
+            Err(format!("{text} is a placeholder shared by many boards"))
+        }
         Source::Mac(_) if is_junk(text) || text.bytes().all(|b| matches!(b, b'0' | b':')) => {
             Err("no hardware address".to_owned())
         }
@@ -137,26 +139,31 @@ fn usable(source: &Source, content: &[u8]) -> Result<String, String> {
     }
 }
 
+/// Identifiers that boards share, without punctuation, in lower case.
+const PLACEHOLDERS: [&str; 12] = [
+    "03000200040005000006000700080009",
+    "00020003000400050006000700080009",
+    "0123456789",
+    "123456789",
+    "1234567890",
+    "0123456789abcdef",
+    "00112233445566778899aabbccddeeff",
+    "123456781234567812345678123456781234567812345678",
+    "12345678123412341234123456789abc",
+    "12345678123456781234567812345678",
+    "none",
+    "notspecified",
+];
+
 /// Values that vendors leave in: one digit repeated, a counting pattern, words for "nothing".
 fn is_junk(text: &str) -> bool {
     let plain: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     let uniform = plain.bytes().all(|b| Some(&b) == plain.as_bytes().first());
-    const PLACEHOLDERS: [&str; 12] = [
-        "03000200040005000006000700080009",
-        "00020003000400050006000700080009",
-        "0123456789",
-        "123456789",
-        "1234567890",
-        "0123456789abcdef",
-        "00112233445566778899aabbccddeeff",
-        "123456781234567812345678123456781234567812345678",
-        "12345678123412341234123456789abc",
-        "12345678123456781234567812345678",
-        "none",
-        "notspecified",
-    ];
     let words = ["tobefilled", "defaultstring", "notapplicable", "systemserial", "serialnumber", "unknown", "invalid"];
-    plain.len() < 4 || uniform || PLACEHOLDERS.contains(&plain.as_str()) || words.iter().any(|word| plain.starts_with(word))
+    plain.len() < 4
+        || uniform
+        || PLACEHOLDERS.contains(&plain.as_str())
+        || words.iter().any(|word| plain.starts_with(word))
 }
 
 /// An id for this application alone, as machine-id(5) asks for: HMAC-SHA256 keyed by the machine id, shaped as a

@@ -100,7 +100,8 @@ mod tests {
             }
             bucket.pass(MINUTE, WallTime(0));
         }
-        let busiest = taken.iter().map(|&from| taken.iter().filter(|&&at| at >= from && at < from + 24 * 60).count()).max();
+        let busiest =
+            taken.iter().map(|&from| taken.iter().filter(|&&at| at >= from && at < from + 24 * 60).count()).max();
         assert!(busiest.is_some_and(|busiest| (11..=12).contains(&busiest)), "{busiest:?}");
         assert!(taken.len() >= 5 * 8, "evenly refilled: {}", taken.len());
     }

@@ -79,9 +79,10 @@ fn keys_of(path: &str, pem: &[u8]) -> Result<Vec<TrustedKey>, String> {
     }
     if keys.is_empty() {
         let private = pem.windows(11).any(|window| window == b"PRIVATE KEY");
-        return Err(match private {
-            true => format!("a private key, which does not belong on this device; {hint}"),
-            false => format!("no public key in it; {hint}"),
+        return Err(if private {
+            format!("a private key, which does not belong on this device; {hint}")
+        } else {
+            format!("no public key in it; {hint}")
         });
     }
     Ok(keys)
@@ -90,7 +91,10 @@ fn keys_of(path: &str, pem: &[u8]) -> Result<Vec<TrustedKey>, String> {
 /// Lower-case hexadecimal.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        text.push_str(&format!("{byte:02x}"));
+        text
+    })
 }
 
 #[cfg(test)]
@@ -122,15 +126,22 @@ pub(crate) mod tests {
     #[test]
     fn bad_files_are_named() {
         assert!(ring("").problems[0].starts_with("k.pem: no public key in it"));
-        assert!(ring("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n").problems[0].contains("private key"));
-        assert!(ring("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n").problems[0].contains("another kind"));
+        assert!(
+            ring("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n").problems[0].contains("private key")
+        );
+        assert!(
+            ring("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n").problems[0].contains("another kind")
+        );
         assert!(ring("-----BEGIN PUBLIC KEY-----\n!!!\n").problems[0].contains("broken PEM"));
         let mut small_order = [0_u8; 32];
         small_order[0] = 1;
         assert!(ring(&pem(&small_order)).problems[0].contains("small-order"));
         let both = KeyRing::from_files([
             ("bad.pem".to_owned(), Err("permission denied".to_owned())),
-            ("good.pem".to_owned(), Ok(pem(&ed25519_dalek::SigningKey::from_bytes(&[3; 32]).verifying_key().to_bytes()).into_bytes())),
+            (
+                "good.pem".to_owned(),
+                Ok(pem(&ed25519_dalek::SigningKey::from_bytes(&[3; 32]).verifying_key().to_bytes()).into_bytes()),
+            ),
         ]);
         assert_eq!((both.keys().len(), both.problems.len()), (1, 1));
     }

@@ -78,9 +78,12 @@ fn read(members: &Map<String, Value>) -> Result<License, String> {
         Some(Value::Bool(flag)) => Ok(Some(*flag)),
         Some(_) => Err(format!("`{name}` is neither true nor false")),
     };
-    let serial = text("serial")?.filter(|serial| !serial.is_empty()).ok_or_else(|| match members.contains_key("data") {
-        true => "no member `serial`; this looks like the hub's envelope, the license is its member `data`".to_owned(),
-        false => "no member `serial`".to_owned(),
+    let serial = text("serial")?.filter(|serial| !serial.is_empty()).ok_or_else(|| {
+        if members.contains_key("data") {
+            "no member `serial`; this looks like the hub's envelope, the license is its member `data`".to_owned()
+        } else {
+            "no member `serial`".to_owned()
+        }
     })?;
     Ok(License {
         serial,
@@ -117,7 +120,9 @@ fn date(members: &Map<String, Value>, name: &str) -> Result<Option<WallTime>, St
         }
         found = Some(seconds);
     }
-    found.map(|seconds| Some(WallTime::from_unix(seconds))).ok_or_else(|| format!("`{name}` has neither `unix` nor `unix_time`"))
+    found
+        .map(|seconds| Some(WallTime::from_unix(seconds)))
+        .ok_or_else(|| format!("`{name}` has neither `unix` nor `unix_time`"))
 }
 
 /// From the array (or object) `entitlements` and from every top-level object with `not_valid_after`; sorted by name.
@@ -138,7 +143,11 @@ fn entitlements(members: &Map<String, Value>) -> Vec<Entitlement> {
         .map(|(name, not_valid_after)| Entitlement { name: name.to_owned(), not_valid_after })
         .collect();
     // Named twice: the entry with the earlier date stands, one without a date yields to one with.
-    all.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| (a.not_valid_after.is_none(), a.not_valid_after).cmp(&(b.not_valid_after.is_none(), b.not_valid_after))));
+    all.sort_by(|a, b| {
+        a.name.cmp(&b.name).then_with(|| {
+            (a.not_valid_after.is_none(), a.not_valid_after).cmp(&(b.not_valid_after.is_none(), b.not_valid_after))
+        })
+    });
     all.dedup_by(|later, first| later.name == first.name);
     all
 }
@@ -200,9 +209,11 @@ mod tests {
 
     #[test]
     fn reads_both_formats() {
-        let object = parse(br#"{"version":"1.0","serial":"S-1","issued_to":"Caf\u00e9","renewable":true,"transferable":false,
+        let object = parse(
+            br#"{"version":"1.0","serial":"S-1","issued_to":"Caf\u00e9","renewable":true,"transferable":false,
             "signature":"x","entitlements":["b","a"],"expire_at":{"unix_time":1780012800,"date":"2026-05-29 00:00:00"},
-            "created_at":{"unix_time":1774830914}}"#)
+            "created_at":{"unix_time":1774830914}}"#,
+        )
         .map(|d| d.license);
         let object = object.expect("a license");
         assert_eq!((object.serial.as_str(), object.issued_to.as_deref()), ("S-1", Some("Café")));
@@ -238,7 +249,9 @@ mod tests {
         assert!(reason(r#"{"serial":"s","expire_at":{"unix":-1}}"#).contains("seconds since 1970"));
         assert!(reason(r#"{"serial":"s","expire_at":{"unix":253402300800}}"#).contains("seconds since 1970"));
         assert!(reason(r#"{"serial":"s","expire_at":{"unix":1,"unix_time":2}}"#).contains("disagree"));
-        assert!(reason(r#"{"serial":"s","expire_at":{"unix":1},"renewable":"yes"}"#).contains("neither true nor false"));
+        assert!(
+            reason(r#"{"serial":"s","expire_at":{"unix":1},"renewable":"yes"}"#).contains("neither true nor false")
+        );
         assert!(reason(r#"{"serial":"s","expire_at":{"unix":1},"signature":7}"#).contains("not a string"));
         assert_eq!(reason(r#"{"serial":"s","expire_at":{"unix":1,"unix_time":1}}"#), "");
     }

@@ -1,4 +1,4 @@
-//! The status as metrics: Prometheus text format (for node_exporter's textfile collector) and OpenMetrics 1.0.
+//! The status as metrics: Prometheus text format (for `node_exporter`'s textfile collector) and `OpenMetrics` 1.0.
 
 use std::fmt::Write as _;
 
@@ -19,7 +19,7 @@ pub fn prometheus(status: &Status) -> String {
     render(status, Format::Prometheus)
 }
 
-/// OpenMetrics 1.0.
+/// `OpenMetrics` 1.0.
 #[must_use]
 pub fn openmetrics(status: &Status) -> String {
     let mut text = render(status, Format::OpenMetrics);
@@ -33,14 +33,15 @@ struct Page {
 }
 
 impl Page {
-    /// Starts a family. The name of a counter's family has no `_total` in OpenMetrics.
+    /// Starts a family. The name of a counter's family has no `_total` in `OpenMetrics`.
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         let name = if self.format == Format::OpenMetrics { name.trim_end_matches("_total") } else { name };
         let kind = match (self.format, kind) {
             (Format::Prometheus, "info") => "gauge",
             (_, kind) => kind,
         };
-        let name = if self.format == Format::OpenMetrics && kind == "info" { name.trim_end_matches("_info") } else { name };
+        let name =
+            if self.format == Format::OpenMetrics && kind == "info" { name.trim_end_matches("_info") } else { name };
         // Writing into a String cannot fail.
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
@@ -75,10 +76,22 @@ fn render(status: &Status, format: Format) -> String {
     for state in State::ALL {
         page.sample("netify_licensed_license_state", &[("state", state.word())], u8::from(state == status.state));
     }
-    page.gauge("netify_licensed_healthy", "1 while the license is usable and nothing needs a person.", u8::from(status.healthy));
+    page.gauge(
+        "netify_licensed_healthy",
+        "1 while the license is usable and nothing needs a person.",
+        u8::from(status.healthy),
+    );
     let license = &status.license;
-    page.time("netify_licensed_license_expiry_timestamp_seconds", "When the installed license ends.", license.expires_at.as_ref());
-    page.time("netify_licensed_license_issue_timestamp_seconds", "When the installed license was issued.", license.issued_at.as_ref());
+    page.time(
+        "netify_licensed_license_expiry_timestamp_seconds",
+        "When the installed license ends.",
+        license.expires_at.as_ref(),
+    );
+    page.time(
+        "netify_licensed_license_issue_timestamp_seconds",
+        "When the installed license was issued.",
+        license.issued_at.as_ref(),
+    );
     if let Some(serial) = &license.serial {
         page.family("netify_licensed_license_info", "info", "The installed license.");
         let key = license.key_id.as_deref().unwrap_or_default();
@@ -89,16 +102,36 @@ fn render(status: &Status, format: Format) -> String {
     for (outcome, count) in &renewal.attempts {
         page.sample("netify_licensed_renewal_attempts_total", &[("outcome", outcome)], count);
     }
-    page.gauge("netify_licensed_renewal_consecutive_failures", "Failed attempts in a row.", renewal.consecutive_failures);
+    page.gauge(
+        "netify_licensed_renewal_consecutive_failures",
+        "Failed attempts in a row.",
+        renewal.consecutive_failures,
+    );
     page.time("netify_licensed_renewal_due_timestamp_seconds", "When the license falls due.", renewal.due_at.as_ref());
-    page.time("netify_licensed_renewal_next_attempt_timestamp_seconds", "When the hub is asked next.", renewal.next_attempt_at.as_ref());
-    page.time("netify_licensed_renewal_last_success_timestamp_seconds", "When a license was last fetched and installed.", renewal.last_success_at.as_ref());
-    page.gauge("netify_licensed_reload_pending", "1 while netifyd has yet to load the installed license.", u8::from(status.reload.pending));
+    page.time(
+        "netify_licensed_renewal_next_attempt_timestamp_seconds",
+        "When the hub is asked next.",
+        renewal.next_attempt_at.as_ref(),
+    );
+    page.time(
+        "netify_licensed_renewal_last_success_timestamp_seconds",
+        "When a license was last fetched and installed.",
+        renewal.last_success_at.as_ref(),
+    );
+    page.gauge(
+        "netify_licensed_reload_pending",
+        "1 while netifyd has yet to load the installed license.",
+        u8::from(status.reload.pending),
+    );
     page.family("netify_licensed_reloads_total", "counter", "Reloads of netifyd since boot, by outcome.");
     for (outcome, count) in &status.reload.reloads {
         page.sample("netify_licensed_reloads_total", &[("outcome", outcome)], count);
     }
-    page.gauge("netify_licensed_clock_trusted", "1 while the device's clock can be believed.", u8::from(status.clock.trusted));
+    page.gauge(
+        "netify_licensed_clock_trusted",
+        "1 while the device's clock can be believed.",
+        u8::from(status.clock.trusted),
+    );
     page.text
 }
 

@@ -27,7 +27,7 @@ struct Line {
 pub enum Command {
     /// The status document.
     Status,
-    /// The status as OpenMetrics text.
+    /// The status as `OpenMetrics` text.
     Metrics,
     /// Read the configuration again.
     ReloadConfig,
@@ -101,8 +101,9 @@ pub fn parse(line: &[u8]) -> Result<Command, String> {
     struct Version {
         v: u32,
     }
-    let version: Version = serde_json::from_slice(line)
-        .map_err(|_| format!("not a request; write one line of JSON such as {{\"v\":{VERSION},\"command\":\"status\"}}"))?;
+    let version: Version = serde_json::from_slice(line).map_err(|_| {
+        format!("not a request; write one line of JSON such as {{\"v\":{VERSION},\"command\":\"status\"}}")
+    })?;
     if version.v != VERSION {
         return Err(format!("version {} of the protocol is not spoken here, only {VERSION}", version.v));
     }
@@ -169,7 +170,10 @@ mod tests {
             assert_eq!(parse(line.as_bytes()).and_then(Command::request), Ok(Some(request)), "{line}");
         }
         assert_eq!(parse(br#"{"v":1,"command":"status"}"#), Ok(Command::Status));
-        assert_eq!(parse(br#"{"v":1,"command":"renew","if_due":true}"#), Ok(Command::Renew { if_due: true, dry_run: false }));
+        assert_eq!(
+            parse(br#"{"v":1,"command":"renew","if_due":true}"#),
+            Ok(Command::Renew { if_due: true, dry_run: false })
+        );
     }
 
     #[test]

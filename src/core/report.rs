@@ -199,7 +199,10 @@ impl LicenseStatus {
             entitlements: license
                 .entitlements
                 .iter()
-                .map(|e| EntitlementStatus { name: e.name.clone(), not_valid_after: e.not_valid_after.map(WallTime::rfc3339) })
+                .map(|e| EntitlementStatus {
+                    name: e.name.clone(),
+                    not_valid_after: e.not_valid_after.map(WallTime::rfc3339),
+                })
                 .collect(),
             duid: license.duid.clone(),
             key_id: None,

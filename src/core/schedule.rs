@@ -80,7 +80,14 @@ mod tests {
 
     fn life(issued: i64, days: i64) -> Life<'static> {
         let issued = WallTime::from_unix(issued);
-        Life { issued, expires: issued.plus(days * DAY), renew_before: None, own_renewal: false, duid: "D", serial: "S" }
+        Life {
+            issued,
+            expires: issued.plus(days * DAY),
+            renew_before: None,
+            own_renewal: false,
+            duid: "D",
+            serial: "S",
+        }
     }
 
     #[test]

@@ -84,7 +84,10 @@ fn license_rows(table: &mut Table, license: &LicenseStatus, now: WallTime) {
     }
     table.maybe("signed by key", license.key_id.as_ref());
     for (at, EntitlementStatus { name, not_valid_after }) in license.entitlements.iter().enumerate() {
-        let date = not_valid_after.as_ref().map(|date| format!(" until {}", date.get(..10).unwrap_or(date))).unwrap_or_default();
+        let date = not_valid_after
+            .as_ref()
+            .map(|date| format!(" until {}", date.get(..10).unwrap_or(date)))
+            .unwrap_or_default();
         table.row(if at == 0 { "entitlements" } else { "" }, format!("{}{date}", clean(name)));
     }
 }
@@ -116,7 +119,10 @@ pub fn status(status: &Status, now: WallTime, paint: Paint, from: Option<&str>) 
     }
     for (at, attempt) in renewal.history.iter().rev().enumerate() {
         let error = attempt.error.as_deref().map(|error| format!(": {}", clean(error))).unwrap_or_default();
-        table.row(if at == 0 { "last attempts" } else { "" }, format!("{} {}{error}", when(&attempt.at, now), attempt.outcome));
+        table.row(
+            if at == 0 { "last attempts" } else { "" },
+            format!("{} {}{error}", when(&attempt.at, now), attempt.outcome),
+        );
     }
     let reload = &status.reload;
     let last = match (&reload.last_outcome, &reload.last_at) {

@@ -128,7 +128,7 @@ pub fn span(millis: Millis) -> String {
     let plural = if days == 1 { "" } else { "s" };
     match (days, hours, minutes) {
         (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, minutes) if minutes < 5 && seconds % 60 != 0 => format!("{minutes} min {} s", seconds % 60),
+        (0, 0, minutes) if minutes < 5 && !seconds.is_multiple_of(60) => format!("{minutes} min {} s", seconds % 60),
         (0, 0, minutes) => format!("{minutes} min"),
         (0, hours, 0) => format!("{hours} h"),
         (0, hours, minutes) => format!("{hours} h {minutes} min"),
@@ -151,7 +151,8 @@ pub fn relative(to: WallTime, now: WallTime) -> String {
 /// Reads a positive duration such as `30s`, `5m`, `6h`, `3d`, `1w`, `1h 30m`. A day has 24 hours; months and years
 /// have no fixed length and are refused.
 pub fn parse_span(text: &str) -> Result<Millis, String> {
-    let refuse = || format!("`{text}` is not a duration; write a number and a unit, such as \"30s\", \"5m\", \"6h\" or \"3d\"");
+    let refuse =
+        || format!("`{text}` is not a duration; write a number and a unit, such as \"30s\", \"5m\", \"6h\" or \"3d\"");
     let span: Span = text.parse().map_err(|_| refuse())?;
     let duration: SignedDuration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| refuse())?;
     let millis = Millis::try_from(duration.as_millis()).map_err(|_| refuse())?;

@@ -25,7 +25,7 @@ pub struct Ownership {
 pub struct Options<'a> {
     /// Ownership to give; the writer's own, 0600, otherwise.
     pub ownership: Option<Ownership>,
-    /// A file whose extended attributes (SELinux label, ACL) are taken over.
+    /// A file whose extended attributes (`SELinux` label, ACL) are taken over.
     pub attributes_of: Option<&'a Path>,
     /// Whether to wait until it is on the disk.
     pub sync: bool,
@@ -90,8 +90,9 @@ fn fill(file: OwnedFd, bytes: &[u8], options: &Options<'_>) -> Result<(), WriteE
     let mut file = File::from(file);
     file.write_all(bytes).map_err(|error| WriteError { step: "write", error })?;
     if let Some(seconds) = options.modified {
-        let time = Timespec { tv_sec: seconds.try_into().unwrap_or(0), tv_nsec: 0 };
-        rustix::fs::futimens(&file, &Timestamps { last_access: time, last_modification: time }).map_err(step("date"))?;
+        let time = Timespec { tv_sec: seconds, tv_nsec: 0 };
+        rustix::fs::futimens(&file, &Timestamps { last_access: time, last_modification: time })
+            .map_err(step("date"))?;
     }
     if options.sync {
         file.sync_all().map_err(|error| WriteError { step: "write to disk", error })?;
@@ -99,7 +100,7 @@ fn fill(file: OwnedFd, bytes: &[u8], options: &Options<'_>) -> Result<(), WriteE
     Ok(())
 }
 
-/// SELinux label, ACL and the like. A file system that has none is fine.
+/// `SELinux` label, ACL and the like. A file system that has none is fine.
 fn copy_attributes(old: &Path, new: &OwnedFd) -> Result<(), WriteError> {
     let mut names = vec![0_u8; 4_096];
     let Ok(length) = rustix::fs::llistxattr(old, &mut names) else { return Ok(()) };

@@ -4,7 +4,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::time::{
-    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime, timerfd_create, timerfd_settime,
+    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime, timerfd_create,
+    timerfd_settime,
 };
 use tokio::io::unix::AsyncFd;
 
@@ -24,14 +25,16 @@ pub fn moment() -> Moment {
 /// Both clocks.
 #[must_use]
 pub fn now() -> Now {
-    Now { wall: WallTime(millis(clock_gettime(ClockId::Realtime))), boot: BootTime(millis(clock_gettime(ClockId::Boottime))) }
+    Now {
+        wall: WallTime(millis(clock_gettime(ClockId::Realtime))),
+        boot: BootTime(millis(clock_gettime(ClockId::Boottime))),
+    }
 }
 
 fn millis(time: Timespec) -> Millis {
-    // Thirty-two-bit targets have narrower fields than this.
-    #[allow(clippy::useless_conversion)]
-    let (seconds, nanos) = (i64::from(time.tv_sec), i64::from(time.tv_nsec));
-    seconds.saturating_mul(1_000).saturating_add(nanos / 1_000_000)
+    #[allow(clippy::useless_conversion, reason = "the nanoseconds are narrower on 32-bit targets")]
+    let nanos = i64::from(time.tv_nsec);
+    time.tv_sec.saturating_mul(1_000).saturating_add(nanos / 1_000_000)
 }
 
 fn evidence() -> Evidence {
@@ -75,7 +78,9 @@ impl Alarm {
     /// Arms it for `after` milliseconds from `now`.
     pub fn set(&self, now: WallTime, after: Millis) -> io::Result<()> {
         let at = now.plus(after.max(1)).0.max(1);
-        let it_value = Timespec { tv_sec: (at / 1_000).try_into().unwrap_or(i32::MAX.into()), tv_nsec: (at % 1_000 * 1_000_000).try_into().unwrap_or(0) };
+        #[allow(clippy::useless_conversion, reason = "the nanoseconds are narrower on 32-bit targets")]
+        let tv_nsec = (at % 1_000 * 1_000_000).try_into().unwrap_or(0);
+        let it_value = Timespec { tv_sec: at / 1_000, tv_nsec };
         let never = Timespec { tv_sec: 0, tv_nsec: 0 };
         let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
         timerfd_settime(self.timer.get_ref(), flags, &Itimerspec { it_interval: never, it_value })?;
@@ -90,7 +95,9 @@ impl Alarm {
             match ready.try_io(|timer| rustix::io::read(timer.get_ref(), &mut count).map_err(io::Error::from)) {
                 Ok(Ok(_)) => return Ok(()),
                 // ECANCELED: the clock was set (timerfd_create(2)).
-                Ok(Err(error)) if error.raw_os_error() == Some(rustix::io::Errno::CANCELED.raw_os_error()) => return Ok(()),
+                Ok(Err(error)) if error.raw_os_error() == Some(rustix::io::Errno::CANCELED.raw_os_error()) => {
+                    return Ok(());
+                }
                 Ok(Err(error)) => return Err(error),
                 Err(_would_block) => {}
             }

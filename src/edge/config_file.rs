@@ -41,7 +41,8 @@ impl Loaded {
     pub fn check_files(&self) -> Result<KeyRing, ConfigError> {
         let ring = self.keys()?;
         let hub = &self.config.hub;
-        let files = [("hub.ca-file", &hub.ca_file), ("hub.client-cert", &hub.client_cert), ("hub.client-key", &hub.client_key)];
+        let files =
+            [("hub.ca-file", &hub.ca_file), ("hub.client-cert", &hub.client_cert), ("hub.client-key", &hub.client_key)];
         for (key, file) in files {
             let Some(file) = file else { continue };
             if let Err(error) = std::fs::File::open(file.as_path()) {

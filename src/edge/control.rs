@@ -83,8 +83,8 @@ async fn serve(listener: UnixListener, sender: mpsc::Sender<Incoming>) {
         }
         let (place, sender) = (Rc::clone(&clients), sender.clone());
         tokio::task::spawn_local(async move {
-            let _place = place;
             talk(stream, sender).await;
+            drop(place);
         });
     }
 }
@@ -184,14 +184,18 @@ pub async fn ask(path: &Path, command: Command, longest: Duration) -> Result<Ans
     let mut stream = match UnixStream::connect(path).await {
         Ok(stream) => stream,
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            let sentence = format!("{}: {}; run as root or as a member of the daemon's group", path.display(), reason(&error));
+            let sentence =
+                format!("{}: {}; run as root or as a member of the daemon's group", path.display(), reason(&error));
             return Err(AskError::Denied(sentence));
         }
         Err(_) => return Err(AskError::NoDaemon),
     };
     let broken = |what: &str| AskError::Broken(format!("{}: {what}", path.display()));
     let talk = async {
-        stream.write_all(format!("{}\n", command.line()).as_bytes()).await.map_err(|_| broken("the daemon turned us away; try again"))?;
+        stream
+            .write_all(format!("{}\n", command.line()).as_bytes())
+            .await
+            .map_err(|_| broken("the daemon turned us away; try again"))?;
         let mut text = Vec::new();
         stream.read_to_end(&mut text).await.map_err(|_| broken("the daemon hung up"))?;
         serde_json::from_slice::<Answer>(&text).map_err(|_| broken("the daemon ended, or is too busy; try again"))

@@ -34,7 +34,8 @@ pub async fn readings(config: &Config, all: bool) -> Vec<Reading> {
         found.extend(device.sources.iter().map(SourceName::source).map(read));
     }
     if all {
-        for source in [Source::NetifydSerial, Source::NetifydAgent, Source::Dmi, Source::DeviceTree, Source::MachineId] {
+        for source in [Source::NetifydSerial, Source::NetifydAgent, Source::Dmi, Source::DeviceTree, Source::MachineId]
+        {
             if !found.iter().any(|reading| reading.source == source) {
                 found.push(read(&source));
             }

@@ -122,7 +122,8 @@ pub async fn send(config: &Config, places: &Places, call: Call) -> Result<RawAns
     if let Some(body) = &call.body {
         request = request.header("content-type", "application/json").body(body.to_string());
     }
-    let failed = |error: &reqwest::Error| TransportError { message: describe(error, &shown, &config.hub), local: false };
+    let failed =
+        |error: &reqwest::Error| TransportError { message: describe(error, &shown, &config.hub), local: false };
     let mut response = request.send().await.map_err(|error| failed(&error))?;
     let mut answer = head(&response);
     while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
@@ -136,7 +137,9 @@ pub async fn send(config: &Config, places: &Places, call: Call) -> Result<RawAns
 }
 
 fn head(response: &Response) -> RawAnswer {
-    let text = |name: reqwest::header::HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let text = |name: reqwest::header::HeaderName| {
+        response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+    };
     RawAnswer {
         status: response.status().as_u16(),
         retry_after: text(RETRY_AFTER),
@@ -153,7 +156,8 @@ fn head(response: &Response) -> RawAnswer {
 fn address(hub: &Hub, call: &Call) -> Result<Url, String> {
     let mut url = hub.url.as_url().clone();
     if !call.path.is_empty() {
-        let mut segments = url.path_segments_mut().map_err(|()| format!("hub.url {} cannot have a path", hub.url.text()))?;
+        let mut segments =
+            url.path_segments_mut().map_err(|()| format!("hub.url {} cannot have a path", hub.url.text()))?;
         segments.pop_if_empty().extend(&call.path);
     }
     if let Some(format) = call.format {
@@ -175,7 +179,8 @@ fn credentials(config: &Config, places: &Places) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     let hub = &config.hub;
     let sensitive = |bytes: &[u8], what: &str| {
-        let mut value = HeaderValue::from_bytes(bytes).map_err(|_| format!("{what} cannot be sent in an HTTP header"))?;
+        let mut value =
+            HeaderValue::from_bytes(bytes).map_err(|_| format!("{what} cannot be sent in an HTTP header"))?;
         value.set_sensitive(true);
         Ok::<_, String>(value)
     };
@@ -186,7 +191,8 @@ fn credentials(config: &Config, places: &Places) -> Result<HeaderMap, String> {
     if let (Some(user), Some(file)) = (&hub.username, &hub.password_file) {
         let password = secret::from_file(file)?;
         let pair = zeroize::Zeroizing::new([user.as_bytes(), b":", password.expose()].concat());
-        let text = zeroize::Zeroizing::new(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(&*pair)));
+        let text =
+            zeroize::Zeroizing::new(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(&*pair)));
         headers.insert(AUTHORIZATION, sensitive(text.as_bytes(), "the password")?);
     } else if let Some(file) = &hub.bearer_token_file {
         let token = secret::from_file(file)?;
@@ -208,7 +214,8 @@ fn client(hub: &Hub) -> Result<Client, String> {
     // An unencrypted request never leaves this machine, so no proxy gets to see it.
     builder = match &hub.proxy {
         Some(proxy) if encrypted => {
-            let proxy = reqwest::Proxy::all(proxy.with_secret().clone()).map_err(|_| "hub.proxy cannot be used".to_owned())?;
+            let proxy =
+                reqwest::Proxy::all(proxy.with_secret().clone()).map_err(|_| "hub.proxy cannot be used".to_owned())?;
             builder.no_proxy().proxy(proxy)
         }
         None if encrypted => builder,
@@ -230,9 +237,12 @@ fn tls(hub: &Hub, roots: RootCertStore, encrypted: bool) -> Result<ClientConfig,
     match (&hub.client_cert, &hub.client_key) {
         (Some(certificate), Some(key)) if encrypted => {
             let chain = certificates(certificate.as_path(), "hub.client-cert")?;
-            let key = PrivateKeyDer::from_pem_file(key.as_path())
-                .map_err(|error| format!("hub.client-key: {}: no private key in PEM: {error}", key.as_path().display()))?;
-            builder.with_client_auth_cert(chain, key).map_err(|error| format!("hub.client-cert and hub.client-key do not fit: {error}"))
+            let key = PrivateKeyDer::from_pem_file(key.as_path()).map_err(|error| {
+                format!("hub.client-key: {}: no private key in PEM: {error}", key.as_path().display())
+            })?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| format!("hub.client-cert and hub.client-key do not fit: {error}"))
         }
         _ => Ok(builder.with_no_client_auth()),
     }
@@ -241,7 +251,9 @@ fn tls(hub: &Hub, roots: RootCertStore, encrypted: bool) -> Result<ClientConfig,
 fn roots(hub: &Hub) -> Result<RootCertStore, String> {
     let mut store = RootCertStore::empty();
     let (certificates, origin) = match &hub.ca_file {
-        Some(file) => (certificates(file.as_path(), "hub.ca-file")?, format!("hub.ca-file: {}", file.as_path().display())),
+        Some(file) => {
+            (certificates(file.as_path(), "hub.ca-file")?, format!("hub.ca-file: {}", file.as_path().display()))
+        }
         None => (rustls_native_certs::load_native_certs().certs, "the system's certificate store".to_owned()),
     };
     let (good, _) = store.add_parsable_certificates(certificates);

@@ -23,7 +23,8 @@ pub fn load(config: &Config, path: &str, text: &str) -> Result<KeyRing, ConfigEr
     if !ring.is_empty() {
         return Ok(ring);
     }
-    let places = config.trust.keys.iter().map(|place| place.as_path().display().to_string()).collect::<Vec<_>>().join(", ");
+    let places =
+        config.trust.keys.iter().map(|place| place.as_path().display().to_string()).collect::<Vec<_>>().join(", ");
     Err(about(if ring.problems.is_empty() {
         format!(
             "no trusted key in {places}, and trust.mode is \"signature\"; put the vendor's public key there as a .pem file, or set trust.mode = \"transport\""
@@ -47,8 +48,11 @@ fn files_of(place: &Path) -> Vec<KeyFile> {
         Ok(entries) => entries,
         Err(error) => return bad(format!("cannot list this directory: {}", reason(&error))),
     };
-    let mut paths: Vec<PathBuf> =
-        entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "pem")).collect();
+    let mut paths: Vec<PathBuf> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "pem"))
+        .collect();
     paths.sort();
     paths.iter().map(|path| (path.display().to_string(), read(path))).collect()
 }
@@ -69,8 +73,13 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 /// Only root and the own user may be able to write.
 fn guarded(meta: &Metadata) -> Result<(), String> {
     let own = rustix::process::geteuid().as_raw();
-    if meta.mode() & 0o002 != 0 || (meta.mode() & 0o020 != 0 && meta.gid() != 0 && meta.gid() != rustix::process::getegid().as_raw()) {
-        return Err(format!("others may write to it (mode {:04o}), so it is not trusted; run: chmod go-w", meta.mode() & 0o7777));
+    if meta.mode() & 0o002 != 0
+        || (meta.mode() & 0o020 != 0 && meta.gid() != 0 && meta.gid() != rustix::process::getegid().as_raw())
+    {
+        return Err(format!(
+            "others may write to it (mode {:04o}), so it is not trusted; run: chmod go-w",
+            meta.mode() & 0o7777
+        ));
     }
     if meta.uid() != 0 && meta.uid() != own {
         return Err("it belongs to another user, so it is not trusted; run: chown root".to_owned());

@@ -52,7 +52,9 @@ pub fn read(path: &Path) -> FileContent {
     match read_bounded(path) {
         Ok(bytes) => FileContent::Bytes(bytes),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => FileContent::Missing,
-        Err(error) => FileContent::Unreadable(format!("{}: cannot read the license: {}", path.display(), reason(&error))),
+        Err(error) => {
+            FileContent::Unreadable(format!("{}: cannot read the license: {}", path.display(), reason(&error)))
+        }
     }
 }
 
@@ -120,7 +122,9 @@ fn explain(path: &Path, error: &WriteError) -> String {
         Some(Errno::ROFS) => "the file system is read-only; remount it writable",
         Some(Errno::NOSPC) => "the file system is full; free some space",
         Some(Errno::DQUOT) => "the quota is used up; free some space",
-        Some(Errno::ACCESS | Errno::PERM) => "run as root, or give this user the rights to the directory and the owner of the file",
+        Some(Errno::ACCESS | Errno::PERM) => {
+            "run as root, or give this user the rights to the directory and the owner of the file"
+        }
         Some(Errno::IO) => "the device reports errors; check the storage",
         _ => "the license there is unchanged",
     };

@@ -39,7 +39,8 @@ pub fn take(path: &Path, role: &str) -> Result<Lock, LockError> {
     if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
         places::create(directory, 0o755).map_err(LockError::Failed)?;
     }
-    let failed = |error: std::io::Error| LockError::Failed(format!("{}: cannot lock it: {}", path.display(), reason(&error)));
+    let failed =
+        |error: std::io::Error| LockError::Failed(format!("{}: cannot lock it: {}", path.display(), reason(&error)));
     let mut file = std::fs::OpenOptions::new()
         .read(true)
         .write(true)

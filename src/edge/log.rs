@@ -10,7 +10,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::core::config::{Log, LogFormat, LogLevel};
 
-static LEVEL: std::sync::OnceLock<reload::Handle<LevelFilter, tracing_subscriber::Registry>> = std::sync::OnceLock::new();
+static LEVEL: std::sync::OnceLock<reload::Handle<LevelFilter, tracing_subscriber::Registry>> =
+    std::sync::OnceLock::new();
 
 const fn filter(level: LogLevel) -> LevelFilter {
     match level {
@@ -40,16 +41,23 @@ pub fn start(log: &Log) {
     };
     let own = tracing_subscriber::filter::filter_fn(|meta| meta.target().starts_with("netify_licensed"));
     let registry = tracing_subscriber::registry().with(level);
-    if wants_journal {
-        if let Ok(journal) = tracing_journald::layer() {
-            let journal = journal.with_field_prefix(None).with_syslog_identifier("netify-licensed".to_owned());
-            let _ = registry.with(journal.with_filter(own)).try_init();
-            return;
-        }
+    if wants_journal && let Ok(journal) = tracing_journald::layer() {
+        let journal = journal.with_field_prefix(None).with_syslog_identifier("netify-licensed".to_owned());
+        let _ = registry.with(journal.with_filter(own)).try_init();
+        return;
     }
     let terminal = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let result = if log.format == LogFormat::Json {
-        registry.with(tracing_subscriber::fmt::layer().json().flatten_event(true).with_target(false).with_writer(std::io::stderr).with_filter(own)).try_init()
+        registry
+            .with(
+                tracing_subscriber::fmt::layer()
+                    .json()
+                    .flatten_event(true)
+                    .with_target(false)
+                    .with_writer(std::io::stderr)
+                    .with_filter(own),
+            )
+            .try_init()
     } else {
         // procd and the journal add the time themselves.
         let text = tracing_subscriber::fmt::layer().with_target(false).with_ansi(terminal).with_writer(std::io::stderr);

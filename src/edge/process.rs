@@ -57,7 +57,12 @@ impl Drop for Group {
 }
 
 /// Runs `command` with more environment and with `input` on its standard input.
-pub async fn run(command: &Command, environment: &[(&str, String)], input: Vec<u8>, timeout: Duration) -> Result<Finished, String> {
+pub async fn run(
+    command: &Command,
+    environment: &[(&str, String)],
+    input: Vec<u8>,
+    timeout: Duration,
+) -> Result<Finished, String> {
     let program = command.program();
     let mut child = tokio::process::Command::new(program)
         .args(command.arguments())
@@ -107,7 +112,10 @@ pub async fn run(command: &Command, environment: &[(&str, String)], input: Vec<u
     };
     let Ok((status, stdout, stderr)) = tokio::time::timeout(timeout, everything).await else {
         drop(group);
-        return Err(format!("{program}: not done after {} s, so it was ended with all its children", timeout.as_secs().max(1)));
+        return Err(format!(
+            "{program}: not done after {} s, so it was ended with all its children",
+            timeout.as_secs().max(1)
+        ));
     };
     let status = status.map_err(|error| format!("{program}: cannot be waited for: {}", reason(&error)))?;
     let mut group = group;

@@ -35,7 +35,9 @@ impl Secret {
 
 /// The API key: the systemd credential first, then the configured file.
 pub fn api_key(places: &Places, file: Option<&AbsolutePath>) -> Result<Secret, String> {
-    if let Some(path) = places.credentials.as_ref().map(|directory| directory.join("api-key")).filter(|path| path.exists()) {
+    if let Some(path) =
+        places.credentials.as_ref().map(|directory| directory.join("api-key")).filter(|path| path.exists())
+    {
         // The service manager guards its credentials with its own rights.
         return read(&path, false);
     }
@@ -61,10 +63,19 @@ fn read(path: &Path, guarded: bool) -> Result<Secret, String> {
     }
     let own = rustix::process::geteuid().as_raw();
     if guarded && meta.mode() & 0o077 != 0 {
-        return Err(format!("{}: others may read the secret (mode {:04o}); run: chmod 600 {}", path.display(), meta.mode() & 0o7777, path.display()));
+        return Err(format!(
+            "{}: others may read the secret (mode {:04o}); run: chmod 600 {}",
+            path.display(),
+            meta.mode() & 0o7777,
+            path.display()
+        ));
     }
     if guarded && meta.uid() != 0 && meta.uid() != own {
-        return Err(format!("{}: the secret belongs to another user; run: chown root {}", path.display(), path.display()));
+        return Err(format!(
+            "{}: the secret belongs to another user; run: chown root {}",
+            path.display(),
+            path.display()
+        ));
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(256));
     file.take(MAX + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;

@@ -85,7 +85,9 @@ fn load<T: DeserializeOwned + Default>(path: &Path) -> (T, Option<String>) {
         Err(error) => (T::default(), Some(format!("{}: cannot read the state: {}", path.display(), reason(&error)))),
         Ok(bytes) => match serde_json::from_slice(&bytes) {
             Ok(value) => (value, None),
-            Err(error) => (T::default(), Some(format!("{}: the state is damaged and starts anew: {error}", path.display()))),
+            Err(error) => {
+                (T::default(), Some(format!("{}: the state is damaged and starts anew: {error}", path.display())))
+            }
         },
     }
 }
@@ -99,7 +101,8 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32, sync: bool) -> Result<(), Str
     if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
         places::create(directory, 0o755)?;
     }
-    let ownership = Ownership { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw(), mode };
+    let ownership =
+        Ownership { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw(), mode };
     let options = Options { ownership: Some(ownership), sync, ..Options::default() };
     atomic::replace(path, bytes, &options)
         .map_err(|error| format!("cannot {} {}: {}", error.step, path.display(), reason(&error.error)))

@@ -42,7 +42,9 @@ impl Watch {
     /// Watches the directory of the file, or the nearest one above that exists.
     pub fn arm(&mut self) {
         let real = std::fs::canonicalize(&self.file).unwrap_or_else(|_| self.file.clone());
-        let Some(directory) = real.ancestors().skip(1).find(|path| path.is_dir()).map(Path::to_path_buf) else { return };
+        let Some(directory) = real.ancestors().skip(1).find(|path| path.is_dir()).map(Path::to_path_buf) else {
+            return;
+        };
         let identity = license_file::stamp(&directory).map(Stamp::identity_only);
         if self.watched == Some((directory.clone(), identity)) && self.watcher.is_some() {
             return;
@@ -52,11 +54,16 @@ impl Watch {
         let home = real.parent().is_some_and(|parent| parent == directory);
         let handler = move |event: notify::Result<notify::Event>| {
             let Ok(event) = event else { return };
-            if matches!(event.kind, EventKind::Access(AccessKind::Open(_) | AccessKind::Read | AccessKind::Close(notify::event::AccessMode::Read))) {
+            if matches!(
+                event.kind,
+                EventKind::Access(
+                    AccessKind::Open(_) | AccessKind::Read | AccessKind::Close(notify::event::AccessMode::Read)
+                )
+            ) {
                 return;
             }
             let concerns = |path: &PathBuf| !home || path.file_name() == name.as_deref();
-            let ours = event.paths.is_empty() || event.paths.iter().any(|path| concerns(path));
+            let ours = event.paths.is_empty() || event.paths.iter().any(concerns);
             let gone = matches!(event.kind, EventKind::Remove(_)) || event.need_rescan();
             if ours || gone {
                 // The receiver lives as long as the daemon.
@@ -64,7 +71,8 @@ impl Watch {
             }
         };
         let mut watcher = notify::recommended_watcher(handler).ok();
-        let armed = watcher.as_mut().is_some_and(|watcher| watcher.watch(&directory, RecursiveMode::NonRecursive).is_ok());
+        let armed =
+            watcher.as_mut().is_some_and(|watcher| watcher.watch(&directory, RecursiveMode::NonRecursive).is_ok());
         self.watcher = watcher.filter(|_| armed);
         self.watched = Some((directory, identity));
     }

@@ -143,9 +143,7 @@ section!(Reload {
     timeout: Span = Span::fixed("30s"),
 });
 
-section!(Clock {
-    trust: ClockTrust = ClockTrust::Auto,
-});
+section!(Clock { trust: ClockTrust = ClockTrust::Auto });
 
 section!(Hooks {
     on_change: Option<Command> = None,
@@ -157,10 +155,7 @@ section!(Status {
     metrics_textfile: Option<AbsolutePath> = None,
 });
 
-section!(Log {
-    level: LogLevel = LogLevel::Info,
-    format: LogFormat = LogFormat::Auto,
-});
+section!(Log { level: LogLevel = LogLevel::Info, format: LogFormat = LogFormat::Auto });
 
 impl Config {
     /// The status file, below the runtime directory unless configured.

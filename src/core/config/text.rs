@@ -33,11 +33,13 @@ impl std::error::Error for ConfigError {}
 /// Parses and checks a configuration. `path` is for messages only.
 pub fn parse(text: &str, path: &str) -> Result<Config, ConfigError> {
     let fail = |line, message| ConfigError { path: path.to_owned(), line, message };
-    let config = Config::deserialize(toml::Deserializer::parse(text).map_err(|e| fail(line_of(text, e.span()), e.message().to_owned()))?)
-        .map_err(|error| {
-            let line = line_of(text, error.span());
-            fail(line, explain(error.message(), text, line))
-        })?;
+    let config = Config::deserialize(
+        toml::Deserializer::parse(text).map_err(|e| fail(line_of(text, e.span()), e.message().to_owned()))?,
+    )
+    .map_err(|error| {
+        let line = line_of(text, error.span());
+        fail(line, explain(error.message(), text, line))
+    })?;
     if let Some((key, message)) = contradiction(&config) {
         return Err(ConfigError { path: path.to_owned(), line: line_of_key(text, key), message });
     }
@@ -67,7 +69,11 @@ fn contradiction(config: &Config) -> Option<(&'static str, String)> {
     if given.iter().filter(|given| **given).count() > 1 {
         return say("device.duid", "device.duid, duid-file and duid-command exclude each other; keep one of them");
     }
-    if device.duid.as_ref().is_some_and(|duid| duid.is_empty() || duid.len() > 128 || !duid.bytes().all(|b| b.is_ascii_graphic())) {
+    if device
+        .duid
+        .as_ref()
+        .is_some_and(|duid| duid.is_empty() || duid.len() > 128 || !duid.bytes().all(|b| b.is_ascii_graphic()))
+    {
         return say("device.duid", "device.duid wants 1 to 128 printable ASCII characters without spaces");
     }
     if config.renewal.min_retry.millis() > config.renewal.max_retry.millis() {
@@ -80,12 +86,18 @@ fn contradiction(config: &Config) -> Option<(&'static str, String)> {
         return say("provision.term-days", "provision.term-days wants a number of days from 1");
     }
     if config.reload.method == ReloadMethod::Command && config.reload.command.is_none() {
-        return say("reload.method", "reload.method is \"command\", and reload.command is not set; write the program and its arguments there");
+        return say(
+            "reload.method",
+            "reload.method is \"command\", and reload.command is not set; write the program and its arguments there",
+        );
     }
     let service = &config.reload.service;
     let name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'@' | b':' | b'\\');
     if service.is_empty() || service.starts_with(['-', '.']) || !service.bytes().all(name) {
-        return say("reload.service", "reload.service is not the name of a service; write it without a path, such as \"netifyd\"");
+        return say(
+            "reload.service",
+            "reload.service is not the name of a service; write it without a path, such as \"netifyd\"",
+        );
     }
     if hub.client_cert.is_some() != hub.client_key.is_some() {
         return say("hub.client-cert", "hub.client-cert and hub.client-key belong together; set both or neither");
@@ -94,13 +106,19 @@ fn contradiction(config: &Config) -> Option<(&'static str, String)> {
         return say("hub.username", "hub.username and hub.password-file belong together; set both or neither");
     }
     if hub.username.is_some() && hub.bearer_token_file.is_some() {
-        return say("hub.bearer-token-file", "hub.username and hub.bearer-token-file exclude each other; keep one of them");
+        return say(
+            "hub.bearer-token-file",
+            "hub.username and hub.bearer-token-file exclude each other; keep one of them",
+        );
     }
     if hub.kind == HubKind::Api && hub.url.as_url().query().is_some() {
         return say("hub.url", "hub.url is a base to which paths are added, so it cannot have a query (?…)");
     }
     if config.provision.enabled && hub.kind == HubKind::Relay {
-        return say("provision.enabled", "a relay cannot create licenses; set provision.enabled = false or hub.kind = \"api\"");
+        return say(
+            "provision.enabled",
+            "a relay cannot create licenses; set provision.enabled = false or hub.kind = \"api\"",
+        );
     }
     if config.provision.enabled && (config.provision.issued_to.is_none() || config.provision.entitlements.is_empty()) {
         return say("provision.enabled", "provision.enabled needs provision.issued-to and provision.entitlements");
@@ -116,7 +134,9 @@ fn explain(message: &str, text: &str, line: Option<usize>) -> String {
     };
     let section = line.and_then(|line| section_at(text, line, &unknown));
     let (place, candidates): (String, Vec<&str>) = match &section {
-        Some(section) => (format!(" in [{section}]"), KEYS.iter().filter(|key| key.section == section).map(|key| key.name).collect()),
+        Some(section) => {
+            (format!(" in [{section}]"), KEYS.iter().filter(|key| key.section == section).map(|key| key.name).collect())
+        }
         None => (String::new(), super::SECTIONS.iter().map(|(name, _)| *name).collect()),
     };
     let nearest = candidates
@@ -155,8 +175,7 @@ fn line_of_key(text: &str, path: &str) -> Option<usize> {
 }
 
 fn line_of(text: &str, span: Option<Range<usize>>) -> Option<usize> {
-    let before = text.as_bytes().get(..span?.start)?;
-    Some(before.iter().filter(|&&byte| byte == b'\n').count() + 1)
+    Some(text.get(..span?.start)?.matches('\n').count() + 1)
 }
 
 /// Levenshtein distance.
@@ -184,11 +203,20 @@ mod tests {
 
     #[test]
     fn mistakes_have_a_line_and_a_remedy() {
-        assert_eq!(error("[renewal]\nrenew-befor = \"3d\"\n"), "c.toml:2: unknown key `renew-befor` in [renewal]; did you mean `renew-before`?");
+        assert_eq!(
+            error("[renewal]\nrenew-befor = \"3d\"\n"),
+            "c.toml:2: unknown key `renew-befor` in [renewal]; did you mean `renew-before`?"
+        );
         assert_eq!(error("\n[renewl]\n"), "c.toml:2: unknown key `renewl`; did you mean `renewal`?");
-        assert_eq!(error("[renewal]\npid-file = \"/x\"\n"), "c.toml:2: unknown key `pid-file` in [renewal]; it belongs to [reload]");
+        assert_eq!(
+            error("[renewal]\npid-file = \"/x\"\n"),
+            "c.toml:2: unknown key `pid-file` in [renewal]; it belongs to [reload]"
+        );
         assert!(error("[hub]\nzzzzzzzzzzzz = 1\n").contains("known are kind, url"));
-        assert!(error("[hub]\nurl = \"http://hub.example/\"\n").starts_with("c.toml:2: `http://hub.example/` would send the API key in the clear"));
+        assert!(
+            error("[hub]\nurl = \"http://hub.example/\"\n")
+                .starts_with("c.toml:2: `http://hub.example/` would send the API key in the clear")
+        );
         assert!(error("[hub]\nurl = \"ftp://hub.example/\"\n").contains("scheme ftp"));
         assert!(error("[hub]\nurl = \"https://u:p@hub.example/\"\n").contains("credentials do not belong"));
         assert!(!error("[hub]\nurl = \"https://u:p@hub.example/\"\n").contains("u:p"));
@@ -197,17 +225,29 @@ mod tests {
         assert!(error("[renewal]\nmin-retry = \"7h\"\n").starts_with("c.toml:2: renewal.min-retry is longer"));
         assert!(error("[license]\npath = \"license.json\"\n").contains("not an absolute path"));
         assert!(error("[license]\nserial = \"../x\"\n").contains("not a serial number"));
-        assert!(error("[trust]\nmode = \"maybe\"\n").starts_with("c.toml:2: unknown variant `maybe`, expected `signature` or `transport`"));
-        assert!(error("[device]\nduid = \"a\"\nduid-file = \"/b\"\n").starts_with("c.toml:2: device.duid, duid-file and duid-command"));
+        assert!(
+            error("[trust]\nmode = \"maybe\"\n")
+                .starts_with("c.toml:2: unknown variant `maybe`, expected `signature` or `transport`")
+        );
+        assert!(
+            error("[device]\nduid = \"a\"\nduid-file = \"/b\"\n")
+                .starts_with("c.toml:2: device.duid, duid-file and duid-command")
+        );
         assert!(error("[device]\nsources = [\"dmi\", \"bios\"]\n").contains("`bios` is no source"));
         assert!(error("[reload]\nmethod = \"command\"\n").starts_with("c.toml:2: reload.method is"));
         assert!(error("[reload]\ncommand = [\"thing\"]\n").contains("absolute path of a program"));
         assert!(error("[reload]\nservice = \"../x\"\n").contains("not the name of a service"));
-        assert!(error("[hub]\nkind = \"relay\"\n[provision]\nenabled = true\n").starts_with("c.toml:4: a relay cannot create"));
+        assert!(
+            error("[hub]\nkind = \"relay\"\n[provision]\nenabled = true\n")
+                .starts_with("c.toml:4: a relay cannot create")
+        );
         assert!(error("[provision]\nenabled = true\n").contains("needs provision.issued-to"));
         assert!(error("[hub]\nusername = \"x\"\n").contains("belong together"));
         assert!(error("a = [\n").starts_with("c.toml:"));
-        assert!(error("[hub]\nproxy = \"secret\"\n").contains("not a URL") && !error("[hub]\nproxy = \"secret\"\n").contains("secret"));
+        assert!(
+            error("[hub]\nproxy = \"secret\"\n").contains("not a URL")
+                && !error("[hub]\nproxy = \"secret\"\n").contains("secret")
+        );
     }
 
     #[test]
@@ -229,7 +269,10 @@ mod tests {
     fn what_is_shown_can_be_loaded_and_holds_no_password() {
         let text = "[hub]\nproxy = \"http://user:geheim@proxy:3128\"\n[renewal]\nrenew-before = \"3d\"\n";
         let shown = render(&parse(text, "c").expect("valid"));
-        assert!(!shown.contains("geheim") && shown.contains("REDACTED") && shown.contains("renew-before = \"3d\""), "{shown}");
+        assert!(
+            !shown.contains("geheim") && shown.contains("REDACTED") && shown.contains("renew-before = \"3d\""),
+            "{shown}"
+        );
         assert!(parse(&shown, "shown").is_ok(), "{shown}");
         let defaults = render(&Config::default());
         assert_eq!(parse(&defaults, "shown"), Ok(Config::default()), "{defaults}");

@@ -43,10 +43,7 @@ macro_rules! checked_text {
 checked_text!(
     /// An absolute path.
     AbsolutePath(PathBuf),
-    |text| match Path::new(&text).is_absolute() && !text.contains('\0') {
-        true => Ok(PathBuf::from(text)),
-        false => Err(format!("`{text}` is not an absolute path; write the path from the root, such as \"/etc/netifyd/license.json\"")),
-    },
+    |text| if Path::new(&text).is_absolute() && !text.contains('\0') { Ok(PathBuf::from(text)) } else { Err(format!("`{text}` is not an absolute path; write the path from the root, such as \"/etc/netifyd/license.json\"")) },
     |path| path.display().to_string()
 );
 

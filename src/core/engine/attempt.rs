@@ -53,12 +53,19 @@ pub(super) struct Attempt {
     /// Whether a person asked for it.
     pub(super) manual: bool,
     pub(super) waiters: Vec<RequestId>,
-    /// A renewal was sent, so what comes is its result.
-    renewed: bool,
+    /// What the hub was asked to make: what comes next is its result.
+    made: Option<Made>,
     /// The hub's list was looked at.
     listed: bool,
-    /// A license was created.
-    created: bool,
+}
+
+/// See [`Attempt::made`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Made {
+    /// A renewal.
+    Renewal,
+    /// A new license.
+    License,
 }
 
 impl Engine {
@@ -75,7 +82,9 @@ impl Engine {
         if let Some(not_before) = self.not_before.filter(|not_before| *not_before > at) {
             at = not_before;
             why = match self.volatile.history.last() {
-                _ if self.volatile.recovering => "the hub is back after a long outage, and the fleet takes turns".to_owned(),
+                _ if self.volatile.recovering => {
+                    "the hub is back after a long outage, and the fleet takes turns".to_owned()
+                }
                 Some(last) if self.volatile.failures > 0 => {
                     format!("attempt {} failed ({}), backing off", self.volatile.failures, last.outcome)
                 }
@@ -105,7 +114,11 @@ impl Engine {
             return (now.boot, "the license has expired".to_owned());
         }
         let due = if wall >= plan.emergency_from { plan.due.min(plan.emergency_from) } else { plan.due };
-        let why = if wall >= plan.emergency_from { "the license is about to expire" } else { "the license is due for renewal" };
+        let why = if wall >= plan.emergency_from {
+            "the license is about to expire"
+        } else {
+            "the license is due for renewal"
+        };
         (now.boot.plus(due.since(wall)), why.to_owned())
     }
 
@@ -155,7 +168,7 @@ impl Engine {
             _ => (Stage::List, HubRequest::List),
         };
         let listed = stage == Stage::List;
-        self.attempt = Some(Attempt { goal, stage, serial, manual, waiters, renewed: false, listed, created: false });
+        self.attempt = Some(Attempt { goal, stage, serial, manual, waiters, made: None, listed });
         self.actions.push(Action::Ask(request));
     }
 
@@ -168,10 +181,10 @@ impl Engine {
     pub(super) fn answered(&mut self, answer: Result<RawAnswer, TransportError>) {
         let Some(attempt) = self.attempt.take() else { return };
         let wall = self.moment.now.wall;
-        if let Ok(raw) = &answer {
-            if let Some(date) = raw.date.as_deref().and_then(WallTime::parse) {
-                self.hub_clock = Some((date, self.moment.now.boot));
-            }
+        if let Ok(raw) = &answer
+            && let Some(date) = raw.date.as_deref().and_then(WallTime::parse)
+        {
+            self.hub_clock = Some((date, self.moment.now.boot));
         }
         let data = answer.map_err(Trouble::from).and_then(|raw| match attempt.stage {
             Stage::Relay => answer::relay_data(&raw, wall),
@@ -179,7 +192,7 @@ impl Engine {
         });
         match (attempt.stage, data) {
             (Stage::View | Stage::Confirm, Err(trouble)) if is_gone(&trouble) => self.serial_is_gone(attempt, trouble),
-            (Stage::Delete, Err(trouble)) if is_gone(&trouble) => self.deleted(attempt),
+            (Stage::Delete, Err(trouble)) if is_gone(&trouble) => self.deleted(&attempt),
             // A license that was found by its device may be past renewing: then a new one is made.
             (Stage::Renew, Err(trouble)) if attempt.goal == Goal::Provision && trouble.kind == TroubleKind::Refusal => {
                 self.create(attempt);
@@ -192,7 +205,7 @@ impl Engine {
             (Stage::View | Stage::Confirm | Stage::Relay, Ok(data)) => self.candidate(attempt, &data),
             (Stage::Renew, Ok(_)) => self.confirm(attempt),
             (Stage::Create, Ok(data)) => self.created(attempt, &data),
-            (Stage::Delete, Ok(_)) => self.deleted(attempt),
+            (Stage::Delete, Ok(_)) => self.deleted(&attempt),
         }
     }
 
@@ -215,7 +228,10 @@ impl Engine {
         let file_is_whole = self.file.good().is_some();
         match verdict {
             Ok(_) if attempt.goal == Goal::DryRun => {
-                let text = format!("the hub has a license that ends {}; it would be installed", candidate.license().expires_at);
+                let text = format!(
+                    "the hub has a license that ends {}; it would be installed",
+                    candidate.license().expires_at
+                );
                 self.end_attempt(attempt, End::DryRun(text));
             }
             Ok(Acceptance::Install { lost }) => self.install_candidate(attempt, candidate, lost),
@@ -226,12 +242,14 @@ impl Engine {
             Ok(Acceptance::Same) | Err(Refusal::NotLater { .. } | Refusal::Expired { .. }) => {
                 self.nothing_newer(attempt, &candidate);
             }
-            Err(refusal) => self.end_attempt(attempt, End::CandidateRefused(format!("the hub's license is refused: {refusal}"))),
+            Err(refusal) => {
+                self.end_attempt(attempt, End::CandidateRefused(format!("the hub's license is refused: {refusal}")))
+            }
         }
     }
 
     fn install_candidate(&mut self, attempt: Attempt, candidate: Authentic, lost: Vec<String>) {
-        let origin = if attempt.renewed || attempt.created { Origin::Renewed } else { Origin::Pulled };
+        let origin = if attempt.made.is_some() { Origin::Renewed } else { Origin::Pulled };
         if !self.file.good().is_some_and(|_| true) && self.kept.is_some() {
             self.volatile.heals.push(self.moment.now.wall);
         }
@@ -243,19 +261,26 @@ impl Engine {
 
     /// The hub has nothing later than we: ask it to renew, if that is allowed now.
     fn nothing_newer(&mut self, attempt: Attempt, theirs: &Authentic) {
-        if attempt.renewed || attempt.created {
-            let ends = theirs.license().expires_at;
-            return self.end_attempt(attempt, End::CandidateRefused(format!("the hub renewed, but its license still ends {ends}")));
+        if attempt.made.is_some() {
+            let text = format!("the hub renewed, but its license still ends {}", theirs.license().expires_at);
+            // Renewed by hand before its time, a license may already reach as far as the hub lets it.
+            let early = attempt.manual && self.due().0 > self.moment.now.boot;
+            return self
+                .end_attempt(attempt, if early { End::NothingNewer(text) } else { End::CandidateRefused(text) });
         }
         if self.is_relay() {
             return self.end_attempt(attempt, End::NothingNewer("the relay has no later license yet".to_owned()));
         }
         if theirs.license().renewable == Some(false) {
-            return self.end_attempt(attempt, End::NothingNewer("the license is not renewable, and the hub has no later one".to_owned()));
+            return self.end_attempt(
+                attempt,
+                End::NothingNewer("the license is not renewable, and the hub has no later one".to_owned()),
+            );
         }
         let due = self.due().0 <= self.moment.now.boot;
         if attempt.goal == Goal::DryRun {
-            let text = format!("the hub has nothing later than {}; it would be asked to renew", theirs.license().expires_at);
+            let text =
+                format!("the hub has nothing later than {}; it would be asked to renew", theirs.license().expires_at);
             return self.end_attempt(attempt, End::DryRun(text));
         }
         if attempt.goal == Goal::Provision && !due && theirs.license().expires_at > self.moment.now.wall {
@@ -263,7 +288,10 @@ impl Engine {
         }
         if !attempt.manual {
             if self.best_now().is_none() || !due {
-                return self.end_attempt(attempt, End::NothingNewer("the hub has nothing later, and by its clock the license is not due".to_owned()));
+                return self.end_attempt(
+                    attempt,
+                    End::NothingNewer("the hub has nothing later, and by its clock the license is not due".to_owned()),
+                );
             }
             if let Some(wait) = self.turn() {
                 return self.end_attempt(attempt, End::Recovering(wait));
@@ -288,13 +316,15 @@ impl Engine {
 
     fn renew(&mut self, mut attempt: Attempt, theirs: &Authentic) {
         let Ok(serial) = theirs.license().serial.parse::<Serial>() else {
-            return self.end_attempt(attempt, End::CandidateRefused("its serial number cannot be part of a URL".to_owned()));
+            return self
+                .end_attempt(attempt, End::CandidateRefused("its serial number cannot be part of a URL".to_owned()));
         };
         let taken = if attempt.manual {
             self.volatile.manual.take(floor::MANUAL)
         } else {
             let license = self.reference().unwrap_or(theirs);
-            let issued = self.durable.issue.as_ref().filter(|issue| issue.sha256 == license.sha256()).map(|issue| issue.at);
+            let issued =
+                self.durable.issue.as_ref().filter(|issue| issue.sha256 == license.sha256()).map(|issue| issue.at);
             let begin = issued.or(license.license().created_at).unwrap_or(self.moment.now.wall);
             let life = license.license().expires_at.since(begin);
             self.durable.automatic.take(floor::automatic(life))
@@ -303,7 +333,7 @@ impl Engine {
             return self.end_attempt(attempt, End::Floor(wait));
         }
         self.save_durable();
-        attempt.renewed = true;
+        attempt.made = Some(Made::Renewal);
         attempt.serial = Some(serial.clone());
         let term_days = self.config.renewal.term_days;
         self.ask(attempt, Stage::Renew, HubRequest::Renew { serial, term_days });
@@ -319,7 +349,10 @@ impl Engine {
     /// The hub's list: ours is the one that is bound to this device and ends last.
     fn listed(&mut self, mut attempt: Attempt, items: &[Vec<u8>]) {
         let Some(duid) = self.duid().map(str::to_owned) else {
-            return self.end_attempt(attempt, End::NotFound("this device's id is not known, so its license cannot be found".to_owned()));
+            return self.end_attempt(
+                attempt,
+                End::NotFound("this device's id is not known, so its license cannot be found".to_owned()),
+            );
         };
         let ours = |item: &Vec<u8>| {
             let license = crate::core::license::parse(item).ok()?.license;
@@ -333,11 +366,13 @@ impl Engine {
             }
             (Some(serial), _) => {
                 attempt.serial = Some(serial.clone());
-                let stage = if attempt.created { Stage::Confirm } else { Stage::View };
+                let stage = if attempt.made == Some(Made::License) { Stage::Confirm } else { Stage::View };
                 self.ask(attempt, stage, HubRequest::View(serial));
             }
-            (None, Goal::Provision) if !attempt.created => self.create(attempt),
-            (None, _) => self.end_attempt(attempt, End::NotFound(format!("the hub lists no license for device {duid}"))),
+            (None, Goal::Provision) if attempt.made != Some(Made::License) => self.create(attempt),
+            (None, _) => {
+                self.end_attempt(attempt, End::NotFound(format!("the hub lists no license for device {duid}")))
+            }
         }
     }
 
@@ -346,7 +381,7 @@ impl Engine {
         let may_look = self.config.license.serial.is_none() && self.duid().is_some() && !attempt.listed;
         if !may_look {
             return match attempt.goal {
-                Goal::Provision if !attempt.created => self.create(attempt),
+                Goal::Provision if attempt.made != Some(Made::License) => self.create(attempt),
                 _ => self.end_attempt(attempt, End::Trouble(trouble)),
             };
         }
@@ -364,38 +399,42 @@ impl Engine {
 
     fn create(&mut self, mut attempt: Attempt) {
         let Some(duid) = self.duid().map(str::to_owned) else {
-            return self.end_attempt(attempt, End::NotFound("this device's id is not known, so no license can be made for it".to_owned()));
+            return self.end_attempt(
+                attempt,
+                End::NotFound("this device's id is not known, so no license can be made for it".to_owned()),
+            );
         };
         if !attempt.manual && !self.may_provision() {
-            return self.end_attempt(attempt, End::NotFound(format!("the hub has no license for device {duid}; one is created once a day at most")));
+            return self.end_attempt(
+                attempt,
+                End::NotFound(format!("the hub has no license for device {duid}; one is created once a day at most")),
+            );
         }
-        if attempt.manual {
-            if let Err(wait) = self.volatile.manual.take(floor::MANUAL) {
-                return self.end_attempt(attempt, End::Floor(wait));
-            }
+        if attempt.manual
+            && let Err(wait) = self.volatile.manual.take(floor::MANUAL)
+        {
+            return self.end_attempt(attempt, End::Floor(wait));
         }
         self.durable.provision_tried_at = Some(self.moment.now.wall);
         self.save_durable();
-        attempt.created = true;
+        attempt.made = Some(Made::License);
         self.ask(attempt, Stage::Create, HubRequest::Create { duid });
     }
 
     fn created(&mut self, mut attempt: Attempt, data: &[u8]) {
-        let serial = serde_json::from_slice::<Value>(data).ok().and_then(|v| v.get("serial")?.as_str()?.parse::<Serial>().ok());
-        match serial {
-            Some(serial) => {
-                attempt.serial = Some(serial.clone());
-                self.ask(attempt, Stage::Confirm, HubRequest::View(serial));
-            }
-            None => {
-                attempt.listed = true;
-                self.ask(attempt, Stage::List, HubRequest::List);
-            }
+        let serial =
+            serde_json::from_slice::<Value>(data).ok().and_then(|v| v.get("serial")?.as_str()?.parse::<Serial>().ok());
+        if let Some(serial) = serial {
+            attempt.serial = Some(serial.clone());
+            self.ask(attempt, Stage::Confirm, HubRequest::View(serial));
+        } else {
+            attempt.listed = true;
+            self.ask(attempt, Stage::List, HubRequest::List);
         }
     }
 
     /// Deleted at the hub: only now the file goes.
-    fn deleted(&mut self, attempt: Attempt) {
+    fn deleted(&mut self, attempt: &Attempt) {
         let Goal::Retire { keep_file } = attempt.goal else { return };
         self.durable.retired = true;
         self.durable.serial = None;

@@ -48,10 +48,14 @@ impl Engine {
             self.volatile.outage_since = Some(now.wall);
         }
         let (word, sentence, status, failed, exit) = match &end {
-            End::Trouble(trouble) => (trouble.kind.word(), Some(trouble.sentence()), trouble.http_status, true, trouble.exit_code()),
+            End::Trouble(trouble) => {
+                (trouble.kind.word(), Some(trouble.sentence()), trouble.http_status, true, trouble.exit_code())
+            }
             End::CandidateRefused(reason) => ("candidate-refused", Some(reason.clone()), None, true, 3),
             End::NotFound(reason) => ("not-found", Some(reason.clone()), None, true, 1),
-            End::NothingNewer(reason) => ("nothing-newer", Some(reason.clone()), None, false, u8::from(self.attempt_was_due())),
+            End::NothingNewer(reason) => {
+                ("nothing-newer", Some(reason.clone()), None, false, u8::from(self.attempt_was_due()))
+            }
             End::UpToDate => ("up-to-date", None, None, false, 0),
             End::Floor(wait) => {
                 let at = now.wall.plus(*wait);
@@ -74,10 +78,10 @@ impl Engine {
         self.record(word, sentence.clone(), status);
         if let (Some(sentence), true) = (&sentence, failed) {
             self.note_failure(word, sentence.clone());
-        } else if let Some(sentence) = &sentence {
-            if self.notes.first_time(sentence) {
-                self.note(Level::Info, sentence.clone());
-            }
+        } else if let Some(sentence) = &sentence
+            && self.notes.first_time(sentence)
+        {
+            self.note(Level::Info, sentence.clone());
         }
         let message = match (&attempt.goal, sentence) {
             (Goal::Retire { .. }, Some(sentence)) => format!("nothing was removed: {sentence}"),
@@ -96,7 +100,8 @@ impl Engine {
 
     /// Sets the time before which no automatic attempt begins.
     fn wait_after(&mut self, end: &End) {
-        let limits = Limits { min: self.config.renewal.min_retry.millis(), max: self.config.renewal.max_retry.millis() };
+        let limits =
+            Limits { min: self.config.renewal.min_retry.millis(), max: self.config.renewal.max_retry.millis() };
         let remaining = self.reference().and_then(|license| Some(license.license().expires_at.since(self.best_now()?)));
         let situation = Situation {
             failures: self.volatile.failures.max(self.volatile.waits).max(1),
@@ -112,9 +117,8 @@ impl Engine {
                 ..situation
             }),
             End::CandidateRefused(_) => limits.delay(&Situation { refusal: true, ..situation }),
-            End::NotFound(_) => limits.delay(&situation),
             End::NothingNewer(_) if self.trusted_now().is_none() => limits.delay(&situation).min(UNTRUSTED_AGAIN),
-            End::NothingNewer(_) => limits.delay(&situation),
+            End::NotFound(_) | End::NothingNewer(_) => limits.delay(&situation),
             // The floor's own time says when; the shortest wait keeps a drained bucket from being asked at every step.
             End::Floor(wait) => (*wait).max(limits.min.min(MINUTE)),
             End::Recovering(wait) => *wait,
@@ -130,7 +134,12 @@ impl Engine {
 
     fn record(&mut self, word: &str, error: Option<String>, http_status: Option<u16>) {
         *self.volatile.attempts.entry(word.to_owned()).or_default() += 1;
-        self.volatile.history.push(AttemptRecord { at: self.moment.now.wall, outcome: word.to_owned(), error, http_status });
+        self.volatile.history.push(AttemptRecord {
+            at: self.moment.now.wall,
+            outcome: word.to_owned(),
+            error,
+            http_status,
+        });
         let extra = self.volatile.history.len().saturating_sub(HISTORY);
         self.volatile.history.drain(..extra);
     }
@@ -153,7 +162,10 @@ impl Engine {
     pub(super) fn end_attempt_install_failed(&mut self, reason: &str, waiters: Vec<RequestId>) {
         self.attempt = None;
         self.volatile.failures = self.volatile.failures.saturating_add(1);
-        let limits = Limits { min: self.config.renewal.min_retry.millis(), max: INSTALL_AGAIN.max(self.config.renewal.min_retry.millis()) };
+        let limits = Limits {
+            min: self.config.renewal.min_retry.millis(),
+            max: INSTALL_AGAIN.max(self.config.renewal.min_retry.millis()),
+        };
         let remaining = self.reference().and_then(|license| Some(license.license().expires_at.since(self.best_now()?)));
         let delay = limits.delay(&Situation {
             failures: self.volatile.failures,
@@ -174,18 +186,29 @@ impl Engine {
             Ok(()) => {
                 self.kept = None;
                 self.kept_bytes = None;
-                let text = if keep_file { "the license was deleted at the hub; its file was left in place" } else { "the license was deleted at the hub, and its file removed" };
+                let text = if keep_file {
+                    "the license was deleted at the hub; its file was left in place"
+                } else {
+                    "the license was deleted at the hub, and its file removed"
+                };
                 self.note(Level::Info, text);
                 if keep_file {
                     return self.reply(vec![id], 0, text);
                 }
                 self.file = super::file::FileView::Missing;
                 self.volatile.unload = true;
-                self.reload.expect(vec![id], text.to_owned(), self.moment.now.boot);
+                self.reload.expect(vec![id], text, self.moment.now.boot);
             }
             Err(reason) => {
-                self.note(Level::Error, format!("the license was deleted at the hub, but its file could not be removed: {reason}"));
-                self.reply(vec![id], 1, &format!("the license was deleted at the hub, but its file could not be removed: {reason}"));
+                self.note(
+                    Level::Error,
+                    format!("the license was deleted at the hub, but its file could not be removed: {reason}"),
+                );
+                self.reply(
+                    vec![id],
+                    1,
+                    &format!("the license was deleted at the hub, but its file could not be removed: {reason}"),
+                );
                 self.actions.push(Action::ReadLicense);
             }
         }

@@ -2,9 +2,9 @@
 
 use super::{Action, Engine, FileContent, Level, RequestId};
 use crate::core::accept::{self, Acceptance, Standing};
+use crate::core::clock_trust::build_date;
 use crate::core::memory::Issue;
 use crate::core::time::{BootTime, HOUR, Millis, SECOND, WallTime, relative};
-use crate::core::clock_trust::build_date;
 use crate::core::verify::{Authentic, CLOCK_TOLERANCE, Rejection, State};
 
 /// A changed file is read once it has been left alone this long.
@@ -141,12 +141,16 @@ impl Engine {
             }
             return;
         };
-        let best = [before.good(), self.kept.as_ref()].into_iter().flatten().max_by_key(|known| known.license().expires_at);
+        let best =
+            [before.good(), self.kept.as_ref()].into_iter().flatten().max_by_key(|known| known.license().expires_at);
         let expires = license.license().expires_at;
         let older = best.is_some_and(|best| best.sha256() != license.sha256() && best.license().expires_at > expires);
         if older {
             self.reload.left_alone = Some(license.sha256().to_owned());
-            self.note(Level::Warn, format!("somebody installed an older license, which is left alone: it ends {expires}"));
+            self.note(
+                Level::Warn,
+                format!("somebody installed an older license, which is left alone: it ends {expires}"),
+            );
         } else {
             self.reload.left_alone = None;
             self.durable.retired &= before.is_unknown();
@@ -179,7 +183,10 @@ impl Engine {
         }
         self.volatile.heals.push(self.moment.now.wall);
         let state = self.state();
-        self.note(Level::Warn, format!("the license file is {state}; the kept license {} is put back", kept.license().serial));
+        self.note(
+            Level::Warn,
+            format!("the license file is {state}; the kept license {} is put back", kept.license().serial),
+        );
         self.install(kept, Origin::Healed, Vec::new(), Vec::new());
     }
 
@@ -205,7 +212,11 @@ impl Engine {
         let candidate = match self.verifier().check(bytes) {
             Ok(candidate) => candidate,
             Err(rejection) => {
-                return self.reply(vec![id], 3, &format!("not installed, the license is {}: {}", rejection.state, rejection.reason));
+                return self.reply(
+                    vec![id],
+                    3,
+                    &format!("not installed, the license is {}: {}", rejection.state, rejection.reason),
+                );
             }
         };
         let standing = Standing {
@@ -257,7 +268,10 @@ impl Engine {
     pub(super) fn installed(&mut self, result: Result<(), String>) {
         let Some(Installing { license, origin, waiters, lost }) = self.installing.take() else { return };
         if let Err(reason) = result {
-            self.note_failure("install", format!("license {} could not be installed: {reason}", license.license().serial));
+            self.note_failure(
+                "install",
+                format!("license {} could not be installed: {reason}", license.license().serial),
+            );
             match origin {
                 Origin::Pulled | Origin::Renewed => self.end_attempt_install_failed(&reason, waiters),
                 Origin::Given => self.reply(waiters, 1, &format!("not installed: {reason}")),
@@ -279,7 +293,8 @@ impl Engine {
             Origin::Healed => "put back",
             Origin::Given => "installed",
         };
-        let mut message = format!("license {serial} {verb}, ends {expires} ({})", relative(expires, self.moment.now.wall));
+        let mut message =
+            format!("license {serial} {verb}, ends {expires} ({})", relative(expires, self.moment.now.wall));
         if !lost.is_empty() {
             message.push_str(&format!("; it no longer entitles to {}", lost.join(", ")));
         }
@@ -293,7 +308,7 @@ impl Engine {
         if matches!(origin, Origin::Pulled | Origin::Renewed) {
             self.end_attempt_installed();
         }
-        self.reload.expect(waiters, message, self.moment.now.boot);
+        self.reload.expect(waiters, &message, self.moment.now.boot);
     }
 
     /// Remembers what its own `created_at` does not tell: when this version of the license began to live.
@@ -305,9 +320,11 @@ impl Engine {
         let fields = license.license();
         // A hub that keeps the first issue's date through renewals: the date tells nothing about this version.
         let known = [self.file.good(), self.kept.as_ref()].into_iter().flatten();
-        let stale = known.filter(|k| k.sha256() != license.sha256()).any(|k| k.license().created_at == fields.created_at);
+        let stale =
+            known.filter(|k| k.sha256() != license.sha256()).any(|k| k.license().created_at == fields.created_at);
         let at = fields.created_at.filter(|_| !stale).unwrap_or(now).min(fields.expires_at);
-        self.durable.issue = Some(Issue { sha256: license.sha256().to_owned(), at, own_renewal: origin == Origin::Renewed });
+        self.durable.issue =
+            Some(Issue { sha256: license.sha256().to_owned(), at, own_renewal: origin == Origin::Renewed });
         if let Ok(serial) = fields.serial.parse() {
             self.durable.serial = Some(serial);
         }

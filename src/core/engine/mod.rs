@@ -22,7 +22,8 @@ use file::FileView;
 use reload::Reload;
 
 pub use event::{
-    Action, Deadline, Event, FileContent, HubRequest, Level, Moment, ReloadOutcome, ReloadReport, Reply, Request, RequestId,
+    Action, Deadline, Event, FileContent, HubRequest, Level, Moment, ReloadOutcome, ReloadReport, Reply, Request,
+    RequestId,
 };
 
 /// What the engine begins with.
@@ -143,7 +144,7 @@ impl Engine {
             Event::Answer(answer) => self.answered(answer),
             Event::Installed(result) => self.installed(result),
             Event::Removed(result) => self.removed(result),
-            Event::Reloaded(report) => self.reloaded(report),
+            Event::Reloaded(report) => self.reloaded(&report),
             Event::StateTrouble(trouble) => self.state_trouble = trouble,
             Event::Request(id, request) => self.requested(id, request),
             Event::Configured(config, keys) => self.configured(*config, keys),
@@ -189,10 +190,12 @@ impl Engine {
         if let (Some(at), true) = (self.reload.next_at, self.reload_is_owed()) {
             consider(at.since(now.boot), "netifyd's reload is tried again");
         }
-        if self.attempt.is_none() && self.installing.is_none() && self.daemon {
-            if let Some((at, _)) = self.next_attempt() {
-                consider(at.since(now.boot), "the next attempt to renew");
-            }
+        if self.attempt.is_none()
+            && self.installing.is_none()
+            && self.daemon
+            && let Some((at, _)) = self.next_attempt()
+        {
+            consider(at.since(now.boot), "the next attempt to renew");
         }
         if let (FileView::Good(license), true) = (&self.file, self.trust.trusted) {
             let created = license.license().created_at.map(|at| at.plus(-super::verify::CLOCK_TOLERANCE));
@@ -233,7 +236,11 @@ impl Engine {
     fn judge_clock(&mut self) {
         let known = Known {
             last_good: self.durable.last_good_time,
-            created_at: [&self.kept, &self.file.good().cloned()].into_iter().flatten().filter_map(|l| l.license().created_at).max(),
+            created_at: [&self.kept, &self.file.good().cloned()]
+                .into_iter()
+                .flatten()
+                .filter_map(|l| l.license().created_at)
+                .max(),
         };
         let always = self.config.clock.trust == ClockTrust::Always;
         self.trust = clock_trust::judge(self.moment.now, &self.moment.evidence, &known, always);
@@ -353,11 +360,16 @@ impl Engine {
     fn save_durable(&mut self) {
         let mut durable = self.durable.clone();
         // A time stamp or a refilled bucket alone is no reason to touch the flash.
-        let comparable = |durable: &Durable| Durable { last_good_time: None, automatic: super::floor::Bucket::default(), ..durable.clone() };
+        let comparable = |durable: &Durable| Durable {
+            last_good_time: None,
+            automatic: super::floor::Bucket::default(),
+            ..durable.clone()
+        };
         durable.boot_id.clone_from(&self.boot_id);
         let spent = |durable: &Durable| !durable.automatic.is_full();
         let unchanged = self.saved_durable.as_ref().is_some_and(|saved| {
-            comparable(saved) == comparable(&durable) && (!spent(&durable) || saved.automatic.covers(&durable.automatic))
+            comparable(saved) == comparable(&durable)
+                && (!spent(&durable) || saved.automatic.covers(&durable.automatic))
         });
         if unchanged {
             return;

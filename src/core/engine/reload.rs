@@ -36,8 +36,8 @@ impl Reload {
     }
 
     /// A new license was installed: a reload may start, unless the last one failed a moment ago.
-    pub(super) fn expect(&mut self, waiters: Vec<RequestId>, message: String, now: BootTime) {
-        self.waiters.extend(waiters.into_iter().map(|id| (id, message.clone())));
+    pub(super) fn expect(&mut self, waiters: Vec<RequestId>, message: &str, now: BootTime) {
+        self.waiters.extend(waiters.into_iter().map(|id| (id, message.to_owned())));
         if self.next_at.is_none_or(|at| at.since(now) > CLOSEST) {
             self.next_at = None;
         }
@@ -70,7 +70,7 @@ impl Engine {
         self.actions.push(Action::Reload { serial });
     }
 
-    pub(super) fn reloaded(&mut self, report: ReloadReport) {
+    pub(super) fn reloaded(&mut self, report: &ReloadReport) {
         self.reload.running = false;
         let now = self.moment.now;
         let (word, detail) = match &report.outcome {
@@ -81,10 +81,15 @@ impl Engine {
             ReloadOutcome::Disabled => ("none", None),
         };
         let repeated = self.volatile.reload.as_ref().is_some_and(|last| last.outcome == word && last.detail == detail);
-        self.volatile.reload =
-            Some(ReloadRecord { at: now.wall, method: report.method.clone(), outcome: word.to_owned(), detail: detail.clone() });
+        self.volatile.reload = Some(ReloadRecord {
+            at: now.wall,
+            method: report.method.clone(),
+            outcome: word.to_owned(),
+            detail: detail.clone(),
+        });
         *self.volatile.reloads.entry(word.to_owned()).or_default() += 1;
-        let done = matches!(report.outcome, ReloadOutcome::Confirmed | ReloadOutcome::Restarted(_) | ReloadOutcome::Disabled);
+        let done =
+            matches!(report.outcome, ReloadOutcome::Confirmed | ReloadOutcome::Restarted(_) | ReloadOutcome::Disabled);
         if done {
             self.durable.loaded = self.reload.target.take();
             self.volatile.unload = false;
@@ -103,7 +108,8 @@ impl Engine {
             }
             (ReloadOutcome::Disabled, _) => (0, "reload.method is \"none\", so netifyd was not told".to_owned()),
             (ReloadOutcome::NotRunning(detail), _) => {
-                self.reload.next_at = Some(now.boot.plus(if self.volatile.reload_failures == 0 { CLOSEST } else { LOOK }));
+                self.reload.next_at =
+                    Some(now.boot.plus(if self.volatile.reload_failures == 0 { CLOSEST } else { LOOK }));
                 self.volatile.reload_failures += 1;
                 if !repeated {
                     self.note(Level::Warn, format!("netifyd was not reloaded: {detail}; it is told when it appears"));
@@ -115,7 +121,10 @@ impl Engine {
                 self.reload.next_at = Some(now.boot.plus(doubled.min(LONGEST)));
                 self.volatile.reload_failures += 1;
                 if !repeated {
-                    self.note(Level::Error, format!("netifyd's reload ({method}) is not confirmed: {detail}; it is tried again"));
+                    self.note(
+                        Level::Error,
+                        format!("netifyd's reload ({method}) is not confirmed: {detail}; it is tried again"),
+                    );
                 }
                 (6, format!("netifyd's reload is not confirmed: {detail}"))
             }

@@ -37,7 +37,11 @@ impl Engine {
             Request::Provision => {
                 let wants = &self.config.provision;
                 if wants.issued_to.is_none() || wants.entitlements.is_empty() {
-                    return self.reply(vec![id], 78, "provision needs provision.issued-to and provision.entitlements in the configuration");
+                    return self.reply(
+                        vec![id],
+                        78,
+                        "provision needs provision.issued-to and provision.entitlements in the configuration",
+                    );
                 }
                 self.begin(id, Goal::Provision);
             }
@@ -77,7 +81,8 @@ impl Engine {
 
     /// Neither a serial nor a device id: there is nothing to ask the hub for.
     fn wanted_nothing(&self) -> bool {
-        let serial = self.config.license.serial.is_some() || self.reference().is_some() || self.durable.serial.is_some();
+        let serial =
+            self.config.license.serial.is_some() || self.reference().is_some() || self.durable.serial.is_some();
         !serial && self.duid().is_none() && !self.is_relay()
     }
 }

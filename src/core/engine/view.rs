@@ -49,14 +49,19 @@ impl Engine {
     pub(super) fn note_failure(&mut self, kind: &'static str, text: String) {
         let now = self.moment.now.wall;
         let known = self.notes.failures.get_mut(kind);
-        if let Some(failure) = known.filter(|failure| failure.text == text && (0..DAY).contains(&now.since(failure.logged_at))) {
+        if let Some(failure) =
+            known.filter(|failure| failure.text == text && (0..DAY).contains(&now.since(failure.logged_at)))
+        {
             failure.silent += 1;
             let text = failure.text.clone();
             return self.note(Level::Debug, text);
         }
         let silent = self.notes.failures.get(kind).map_or(0, |failure| failure.silent);
         self.notes.failures.insert(kind, Failure { text: text.clone(), logged_at: now, silent: 0 });
-        self.note(Level::Warn, if silent > 0 { format!("{text} ({silent} more like the last one before)") } else { text });
+        self.note(
+            Level::Warn,
+            if silent > 0 { format!("{text} ({silent} more like the last one before)") } else { text },
+        );
     }
 
     /// Publishes the status if it changed, and logs what a person wants to know of the change.
@@ -83,7 +88,8 @@ impl Engine {
             self.notes.state = Some(status.state);
         }
         let changed = self.published.as_ref().is_none_or(|before| {
-            (before.state, before.healthy, &before.license.sha256) != (status.state, status.healthy, &status.license.sha256)
+            (before.state, before.healthy, &before.license.sha256)
+                != (status.state, status.healthy, &status.license.sha256)
         });
         self.published = Some(status.clone());
         self.actions.push(Action::Publish(Box::new(status)));
@@ -106,7 +112,10 @@ impl Engine {
         let path = self.config.license.path.as_path().display().to_string();
         let license = match &self.file {
             FileView::Good(license) => LicenseStatus::of(&path, license),
-            FileView::Bad(rejection, _) => rejection.claims.as_ref().map_or_else(|| LicenseStatus::none(&path), |claims| LicenseStatus::claims(&path, claims)),
+            FileView::Bad(rejection, _) => rejection
+                .claims
+                .as_ref()
+                .map_or_else(|| LicenseStatus::none(&path), |claims| LicenseStatus::claims(&path, claims)),
             _ => LicenseStatus::none(&path),
         };
         let winner = duid::winner(&self.device);
@@ -122,7 +131,8 @@ impl Engine {
         });
         let state = self.state();
         let (problems, advice) = self.problems(state);
-        let reload_in_trouble = self.volatile.reload_failures > 0 && reload.is_some_and(|last| last.outcome == "failed");
+        let reload_in_trouble =
+            self.volatile.reload_failures > 0 && reload.is_some_and(|last| last.outcome == "failed");
         Status {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -163,7 +173,9 @@ impl Engine {
                 trusted: self.trust.trusted,
                 // A changing span in the text is no change of the state.
                 why: match &self.published {
-                    Some(before) if before.clock.trusted == self.trust.trusted && !self.trust.trusted => before.clock.why.clone(),
+                    Some(before) if before.clock.trusted == self.trust.trusted && !self.trust.trusted => {
+                        before.clock.why.clone()
+                    }
                     _ => self.trust.why.clone(),
                 },
                 skew,
@@ -219,10 +231,19 @@ impl Engine {
             problems.push("the signature is not checked (trust.mode = \"transport\")".to_owned());
         }
         if let (Some(last), true) = (self.volatile.history.last(), self.volatile.failures > 0) {
-            problems.push(format!("{} attempts failed; the last: {}", self.volatile.failures, last.error.as_deref().unwrap_or(&last.outcome)));
+            problems.push(format!(
+                "{} attempts failed; the last: {}",
+                self.volatile.failures,
+                last.error.as_deref().unwrap_or(&last.outcome)
+            ));
         }
-        if let Some(last) = self.volatile.reload.as_ref().filter(|last| last.outcome == "failed" && self.reload_is_owed()) {
-            problems.push(format!("netifyd has not loaded the installed license: {}", last.detail.as_deref().unwrap_or("no reason given")));
+        if let Some(last) =
+            self.volatile.reload.as_ref().filter(|last| last.outcome == "failed" && self.reload_is_owed())
+        {
+            problems.push(format!(
+                "netifyd has not loaded the installed license: {}",
+                last.detail.as_deref().unwrap_or("no reason given")
+            ));
             advice.push(format!("check the service {} and reload.method", self.config.reload.service));
         }
         if let Some(license) = self.file.good() {
@@ -230,11 +251,17 @@ impl Engine {
                 problems.push(format!("the license is not renewable and ends {}", license.license().expires_at));
                 advice.push("ask the issuer for a renewable license in time".to_owned());
             }
-            let wanted: Vec<Entitlement> =
-                self.config.provision.entitlements.iter().map(|name| Entitlement { name: name.clone(), not_valid_after: None }).collect();
+            let wanted: Vec<Entitlement> = self
+                .config
+                .provision
+                .entitlements
+                .iter()
+                .map(|name| Entitlement { name: name.clone(), not_valid_after: None })
+                .collect();
             let missing = accept::missing(&wanted, &license.license().entitlements);
             if !missing.is_empty() {
-                problems.push(format!("provision.entitlements asks for more than the license has: {}", missing.join(", ")));
+                problems
+                    .push(format!("provision.entitlements asks for more than the license has: {}", missing.join(", ")));
             }
         }
         if self.reload.left_alone.is_some() {

@@ -1,8 +1,8 @@
 //! Having netifyd read its new license, and making sure that it survived that.
 
 mod command;
-mod process;
 mod procd;
+mod process;
 mod signal;
 mod socket;
 mod systemd;
@@ -34,37 +34,37 @@ enum Asked {
 
 /// Reloads netifyd as configured and confirms it.
 pub async fn reload(config: &Config, serial: Option<&str>) -> ReloadReport {
-    let settings = &config.reload;
-    let method = match settings.method {
-        ReloadMethod::Auto => choose(settings).await,
+    let rules = &config.reload;
+    let method = match rules.method {
+        ReloadMethod::Auto => choose(rules).await,
         fixed => Some(fixed),
     };
     let Some(method) = method else {
         let outcome = ReloadOutcome::NotRunning("no running netifyd was found".to_owned());
         return ReloadReport { method: "auto".to_owned(), outcome };
     };
-    let word = name(method, settings);
+    let label = name(method, rules);
     if method == ReloadMethod::None {
-        return ReloadReport { method: word, outcome: ReloadOutcome::Disabled };
+        return ReloadReport { method: label, outcome: ReloadOutcome::Disabled };
     }
     let work = async {
         let asked = match method {
-            ReloadMethod::Systemd => systemd::reload(settings).await,
-            ReloadMethod::Procd => procd::reload(settings).await,
-            ReloadMethod::Socket => socket::reload(settings).await,
-            ReloadMethod::Signal => signal::reload(settings),
-            _ => command::reload(settings, config.license.path.as_path(), serial).await,
+            ReloadMethod::Systemd => systemd::reload(rules).await,
+            ReloadMethod::Procd => procd::reload(rules).await,
+            ReloadMethod::Socket => socket::reload(rules).await,
+            ReloadMethod::Signal => signal::reload(rules),
+            _ => command::reload(rules, config.license.path.as_path(), serial).await,
         };
         match asked {
-            Ok(asked) => confirm(settings, asked).await,
+            Ok(asked) => confirm(rules, asked).await,
             Err(reason) => ReloadOutcome::Failed(reason),
         }
     };
-    let limit = settings.timeout.duration();
+    let limit = rules.timeout.duration();
     let outcome = tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
         ReloadOutcome::Failed(format!("no confirmation within reload.timeout ({} s)", limit.as_secs_f32()))
     });
-    ReloadReport { method: word, outcome }
+    ReloadReport { method: label, outcome }
 }
 
 fn name(method: ReloadMethod, settings: &Reload) -> String {
@@ -118,6 +118,8 @@ async fn confirm(settings: &Reload, asked: Asked) -> ReloadOutcome {
     .await;
     match returned {
         Ok(pid) => ReloadOutcome::Restarted(format!("process {} ended and {pid} took its place", process.pid())),
-        Err(_) => ReloadOutcome::Failed(format!("netifyd (process {}) ended on reload and did not come back", process.pid())),
+        Err(_) => {
+            ReloadOutcome::Failed(format!("netifyd (process {}) ended on reload and did not come back", process.pid()))
+        }
     }
 }

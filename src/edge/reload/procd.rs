@@ -1,4 +1,4 @@
-//! OpenWrt: the init script, which does netifyd's configuration step first.
+//! `OpenWrt`: the init script, which does netifyd's configuration step first.
 
 use std::path::PathBuf;
 

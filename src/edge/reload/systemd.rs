@@ -1,4 +1,4 @@
-//! systemd: ReloadUnit, which waits for the job's result.
+//! systemd: `ReloadUnit`, which waits for the job's result.
 
 use super::Asked;
 use super::process::Netifyd;
@@ -13,7 +13,11 @@ struct Unit {
 }
 
 fn unit(settings: &Reload) -> String {
-    if settings.service.ends_with(".service") { settings.service.clone() } else { format!("{}.service", settings.service) }
+    if settings.service.ends_with(".service") {
+        settings.service.clone()
+    } else {
+        format!("{}.service", settings.service)
+    }
 }
 
 /// Whether systemd knows the unit.
@@ -40,12 +44,15 @@ pub(super) async fn reload(settings: &Reload) -> Result<Asked, String> {
 
 async fn show(settings: &Reload) -> Result<Unit, String> {
     let name = unit(settings);
-    let done = systemctl(&["show", "-p", "LoadState", "-p", "ActiveState", "-p", "MainPID", "--", &name], settings).await?;
+    let done =
+        systemctl(&["show", "-p", "LoadState", "-p", "ActiveState", "-p", "MainPID", "--", &name], settings).await?;
     if !done.success {
         return Err(format!("systemctl show {name}: {} ({})", done.status, done.last_words()));
     }
     let text = String::from_utf8_lossy(&done.stdout).into_owned();
-    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).unwrap_or_default().to_owned();
+    let value = |key: &str| {
+        text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).unwrap_or_default().to_owned()
+    };
     Ok(Unit {
         loaded: value("LoadState") == "loaded",
         active: matches!(value("ActiveState").as_str(), "active" | "reloading"),
@@ -56,6 +63,10 @@ async fn show(settings: &Reload) -> Result<Unit, String> {
 async fn systemctl(arguments: &[&str], settings: &Reload) -> Result<process::Finished, String> {
     let program = ["/usr/bin/systemctl", "/bin/systemctl"].into_iter().find(|path| std::path::Path::new(path).exists());
     let program = program.ok_or("systemctl is not installed; set reload.method")?;
-    let argv = [program, "--no-ask-password", "--no-pager"].iter().chain(arguments).map(|&word| word.to_owned()).collect::<Vec<_>>();
+    let argv = [program, "--no-ask-password", "--no-pager"]
+        .iter()
+        .chain(arguments)
+        .map(|&word| word.to_owned())
+        .collect::<Vec<_>>();
     process::run(&Command::try_from(argv)?, &[], Vec::new(), settings.timeout.duration()).await
 }
