@@ -36,7 +36,7 @@ pub struct Config {
 }
 
 macro_rules! section {
-    ($name:ident { $($(#[$meta:meta])* $field:ident : $type:ty = $default:expr,)* }) => {
+    ($name:ident { $($(#[$meta:meta])* $field:ident : $type:ty = $default:expr),* $(,)? }) => {
         /// One section of the configuration; its keys are documented in [`KEYS`].
         #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
         #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
