@@ -59,11 +59,7 @@ fn fine(value: &Value) -> Answer {
 }
 
 fn wrong(status: u16, why: &str) -> Answer {
-    Answer::new(
-        status,
-        "application/json",
-        json!({ "message": why }).to_string() + "\n",
-    )
+    Answer::new(status, "application/json", json!({ "message": why }).to_string() + "\n")
 }
 
 fn read<'a, T: Deserialize<'a>>(request: &'a Request) -> Result<T, Answer> {
@@ -81,12 +77,7 @@ pub(crate) fn handle(shared: &Shared, path: &str, request: &Request) -> (Answer,
     (answer, command)
 }
 
-fn route(
-    shared: &Shared,
-    path: &str,
-    request: &Request,
-    command: &mut Option<Command>,
-) -> Result<Answer, Answer> {
+fn route(shared: &Shared, path: &str, request: &Request, command: &mut Option<Command>) -> Result<Answer, Answer> {
     match (request.method.as_str(), path) {
         ("POST", "faults") => {
             let rule: FaultRule = read(request)?;
@@ -122,16 +113,10 @@ fn route(
             lock(&shared.hub).options.lifetime = lifetime.seconds.map(span).transpose()?;
             Ok(fine(&json!({ "seconds": lifetime.seconds })))
         }
-        ("GET", "public-key") => Ok(Answer::new(
-            200,
-            "application/x-pem-file",
-            lock(&shared.hub).key.public_key_pem(),
-        )),
+        ("GET", "public-key") => Ok(Answer::new(200, "application/x-pem-file", lock(&shared.hub).key.public_key_pem())),
         (method, _) => match path.strip_prefix("licenses/") {
             Some(serial) if method == "DELETE" => {
-                lock(&shared.hub)
-                    .licenses
-                    .retain(|held| held.spec.serial != serial);
+                lock(&shared.hub).licenses.retain(|held| held.spec.serial != serial);
                 Ok(fine(&licenses(shared)))
             }
             Some(rest) if method == "POST" && rest.ends_with("/renew") => {
@@ -171,11 +156,8 @@ fn requests(shared: &Shared) -> Value {
 
 fn licenses(shared: &Shared) -> Value {
     let hub = lock(&shared.hub);
-    let all: Vec<Value> = hub
-        .licenses
-        .iter()
-        .map(|held| held.spec.signed(&hub.key, Format::Netifyd).to_value())
-        .collect();
+    let all: Vec<Value> =
+        hub.licenses.iter().map(|held| held.spec.signed(&hub.key, Format::Netifyd).to_value()).collect();
     json!({ "licenses": all })
 }
 

@@ -31,18 +31,8 @@ pub(crate) enum Wire {
 
 impl Reply {
     pub(crate) fn plain(answer: Answer) -> Self {
-        let Fault {
-            delivery,
-            framing,
-            delay,
-            ..
-        } = Fault::default();
-        Self {
-            wire: Wire::Answer(answer),
-            delivery,
-            framing,
-            delay,
-        }
+        let Fault { delivery, framing, delay, .. } = Fault::default();
+        Self { wire: Wire::Answer(answer), delivery, framing, delay }
     }
 
     /// The status that the client gets to see, if any.
@@ -70,22 +60,12 @@ pub(crate) fn reply(hub: &mut Hub, route: &Route, request: &Request, fault: Opti
             Wire::Answer(disfigure(hub, &truth, answer.as_ref()).with("Date", date))
         }
     };
-    Reply {
-        wire,
-        delivery: fault.delivery,
-        framing: fault.framing,
-        delay: fault.delay,
-    }
+    Reply { wire, delivery: fault.delivery, framing: fault.framing, delay: fault.delay }
 }
 
 fn disfigure(hub: &Hub, truth: &Outcome, fault: Option<&FaultAnswer>) -> Answer {
-    let mut writer = Writer {
-        options: &hub.options,
-        key: &hub.key,
-        now: hub.now(),
-        envelope: hub.options.envelope,
-        defect: None,
-    };
+    let mut writer =
+        Writer { options: &hub.options, key: &hub.key, now: hub.now(), envelope: hub.options.envelope, defect: None };
     match fault {
         None | Some(FaultAnswer::Raw(_)) => writer.write(truth),
         Some(FaultAnswer::Status(status)) => {
@@ -110,10 +90,7 @@ fn disfigure(hub: &Hub, truth: &Outcome, fault: Option<&FaultAnswer>) -> Answer 
             answer.body.resize(size, b' ');
             answer
         }
-        Some(FaultAnswer::NullData) => writer.write(&Outcome {
-            bare: truth.bare,
-            ..Outcome::success(Payload::Null)
-        }),
+        Some(FaultAnswer::NullData) => writer.write(&Outcome { bare: truth.bare, ..Outcome::success(Payload::Null) }),
         Some(FaultAnswer::License(defect)) => {
             writer.defect = Some(*defect);
             writer.write(truth)

@@ -31,10 +31,7 @@ impl Body {
         }
         // A null is as good as no member.
         members.retain(|_, value| !value.is_null());
-        Ok(Self {
-            members,
-            complaints: Vec::new(),
-        })
+        Ok(Self { members, complaints: Vec::new() })
     }
 
     pub(crate) fn complain(&mut self, field: &str, message: impl Into<String>) {
@@ -43,18 +40,12 @@ impl Body {
 
     /// 422 if there was any complaint.
     pub(crate) fn finish(self) -> Result<(), Outcome> {
-        if self.complaints.is_empty() {
-            Ok(())
-        } else {
-            Err(Outcome::invalid(self.complaints))
-        }
+        if self.complaints.is_empty() { Ok(()) } else { Err(Outcome::invalid(self.complaints)) }
     }
 
     pub(crate) fn text(&mut self, field: &str) -> Option<String> {
         match self.members.get(field)? {
-            Value::String(text) if !text.trim().is_empty() && text.chars().count() <= 255 => {
-                Some(text.clone())
-            }
+            Value::String(text) if !text.trim().is_empty() && text.chars().count() <= 255 => Some(text.clone()),
             Value::String(_) => {
                 self.complain(field, "Must have 1 to 255 characters.");
                 None
@@ -86,9 +77,8 @@ impl Body {
             self.complain(field, "This field is required.");
             return Vec::new();
         };
-        let names: Option<Vec<String>> = value
-            .as_array()
-            .and_then(|list| list.iter().map(|name| name.as_str().map(str::to_owned)).collect());
+        let names: Option<Vec<String>> =
+            value.as_array().and_then(|list| list.iter().map(|name| name.as_str().map(str::to_owned)).collect());
         match names {
             Some(names) if !names.is_empty() && names.iter().all(|name| !name.is_empty()) => names,
             _ => {
@@ -103,10 +93,7 @@ impl Body {
         let today = midnight(now);
         let last = today.saturating_add(i64::from(max_days).saturating_mul(DAY));
         let too_long = format!("The longest term of this key is {max_days} days.");
-        match (
-            self.members.get("expire_at").cloned(),
-            self.members.get("duration_days").cloned(),
-        ) {
+        match (self.members.get("expire_at").cloned(), self.members.get("duration_days").cloned()) {
             (None, None) => None,
             (Some(_), Some(_)) => {
                 self.complain("expire_at", "Give expire_at or duration_days, not both.");
@@ -167,10 +154,7 @@ mod tests {
 
     fn body(value: &Value) -> Body {
         let request = Request {
-            headers: vec![(
-                "Content-Type".to_owned(),
-                "application/json; charset=utf-8".to_owned(),
-            )],
+            headers: vec![("Content-Type".to_owned(), "application/json; charset=utf-8".to_owned())],
             body: value.to_string().into_bytes(),
             ..Request::default()
         };
@@ -188,18 +172,9 @@ mod tests {
     #[test]
     fn terms_are_whole_days_from_today() {
         assert_eq!(body(&json!({})).term(NOW, 30), None);
-        assert_eq!(
-            body(&json!({"duration_days": 30})).term(NOW, 30),
-            Some(1_780_012_800 + 30 * DAY)
-        );
-        assert_eq!(
-            body(&json!({"expire_at": "2026-05-30"})).term(NOW, 30),
-            Some(1_780_012_800 + DAY)
-        );
-        assert_eq!(
-            body(&json!({"expire_at": null, "duration_days": 1})).term(NOW, 30),
-            Some(1_780_012_800 + DAY)
-        );
+        assert_eq!(body(&json!({"duration_days": 30})).term(NOW, 30), Some(1_780_012_800 + 30 * DAY));
+        assert_eq!(body(&json!({"expire_at": "2026-05-30"})).term(NOW, 30), Some(1_780_012_800 + DAY));
+        assert_eq!(body(&json!({"expire_at": null, "duration_days": 1})).term(NOW, 30), Some(1_780_012_800 + DAY));
     }
 
     #[test]
@@ -211,21 +186,14 @@ mod tests {
         assert_eq!(refused(&json!({"expire_at": "2026-05-29"})), ["expire_at"]);
         assert_eq!(refused(&json!({"expire_at": "2027-05-29"})), ["expire_at"]);
         assert_eq!(refused(&json!({"expire_at": "29.05.2027"})), ["expire_at"]);
-        assert_eq!(
-            refused(&json!({"expire_at": "2026-06-01", "duration_days": 3})),
-            ["expire_at", "duration_days"]
-        );
+        assert_eq!(refused(&json!({"expire_at": "2026-06-01", "duration_days": 3})), ["expire_at", "duration_days"]);
     }
 
     #[test]
     fn not_json_is_a_bad_request() {
         let json_type = || vec![("content-type".to_owned(), "application/json".to_owned())];
         let status = |headers, body: &[u8]| {
-            let request = Request {
-                headers,
-                body: body.to_vec(),
-                ..Request::default()
-            };
+            let request = Request { headers, body: body.to_vec(), ..Request::default() };
             Body::read(&request).err().map(|outcome| outcome.status)
         };
         assert_eq!(status(json_type(), b"{"), Some(400));

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use hub_emulator::{
-    ApiKey, BodyStyle, CertificateName, EnvelopeStyle, FieldsStyle, LicenseSpec, Options, RateLimit,
-    RelayOptions, RetryAfterStyle, TlsOptions, Validity,
+    ApiKey, BodyStyle, CertificateName, EnvelopeStyle, FieldsStyle, LicenseSpec, Options, RateLimit, RelayOptions,
+    RetryAfterStyle, TlsOptions, Validity,
 };
 
 use crate::values::{Given, parse_key, parse_license, parse_rate, parse_span};
@@ -169,10 +169,7 @@ enum Dates {
 impl Cli {
     /// The options of the library.
     pub(crate) fn options(&self) -> Options {
-        let (username, password) = self
-            .relay_basic
-            .split_once(':')
-            .unwrap_or((&self.relay_basic, ""));
+        let (username, password) = self.relay_basic.split_once(':').unwrap_or((&self.relay_basic, ""));
         Options {
             listen: self.listen,
             base_path: self.base_path.clone(),
@@ -181,11 +178,7 @@ impl Cli {
             keep_created_at: self.keep_created_at,
             clock_offset: self.clock_offset,
             rate_limit: self.rate_limit,
-            retry_after: if self.retry_after_date {
-                RetryAfterStyle::HttpDate
-            } else {
-                RetryAfterStyle::Seconds
-            },
+            retry_after: if self.retry_after_date { RetryAfterStyle::HttpDate } else { RetryAfterStyle::Seconds },
             body_style: match self.body_style {
                 Body::Compact => BodyStyle::Compact,
                 Body::Pretty => BodyStyle::Pretty,
@@ -244,11 +237,7 @@ impl Cli {
             Dates::Expired => Validity::Expired,
             Dates::NotYet => Validity::NotYet,
         };
-        let asked = TlsOptions {
-            name,
-            validity,
-            client_certificate: self.client_certificate,
-        };
+        let asked = TlsOptions { name, validity, client_certificate: self.client_certificate };
         (self.tls || asked != TlsOptions::default()).then_some(asked)
     }
 }
@@ -265,22 +254,12 @@ mod tests {
 
     #[test]
     fn licenses_follow_the_emulators_term_and_clock() {
-        let args = [
-            "x",
-            "--lifetime=10s",
-            "--clock-offset=-1000",
-            "--license=serial=A",
-            "--license=serial=B,expires-in=1h",
-        ];
-        let lives: Vec<i64> = Cli::parse_from(args)
-            .licenses()
-            .map(|spec| spec.expire_at - spec.created_at.unwrap())
-            .collect();
+        let args =
+            ["x", "--lifetime=10s", "--clock-offset=-1000", "--license=serial=A", "--license=serial=B,expires-in=1h"];
+        let lives: Vec<i64> =
+            Cli::parse_from(args).licenses().map(|spec| spec.expire_at - spec.created_at.unwrap()).collect();
         // Parsing and asking may fall into different seconds.
-        assert!(
-            (10..70).contains(&lives[0]) && (3600..3660).contains(&lives[1]),
-            "{lives:?}"
-        );
+        assert!((10..70).contains(&lives[0]) && (3600..3660).contains(&lives[1]), "{lives:?}");
         let created = Cli::parse_from(args).licenses().next().unwrap().created_at;
         assert!(created < Some(LicenseSpec::new("").created_at.unwrap() - 900));
     }

@@ -12,9 +12,7 @@ pub const DAY: i64 = 86_400;
 
 /// The system clock in milliseconds since 1970.
 fn system_millis() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -51,10 +49,7 @@ fn utc_date(unix: i64) -> Date {
 /// `2026-05-29 00:00:00`, UTC, as the license members `expire_at.date` and `created_at.date` show it.
 #[must_use]
 pub fn date_time(unix: i64) -> String {
-    TimeZone::UTC
-        .to_datetime(timestamp(unix))
-        .strftime("%Y-%m-%d %H:%M:%S")
-        .to_string()
+    TimeZone::UTC.to_datetime(timestamp(unix)).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// `2026-05-29`, UTC.
@@ -70,11 +65,7 @@ pub fn date(unix: i64) -> String {
 #[must_use]
 pub fn midnight_not_before(unix: i64) -> i64 {
     let start = midnight(unix);
-    if start == unix {
-        start
-    } else {
-        start.saturating_add(DAY)
-    }
+    if start == unix { start } else { start.saturating_add(DAY) }
 }
 
 /// The midnight (UTC) that began the day of `unix`.
@@ -87,39 +78,25 @@ pub fn midnight(unix: i64) -> i64 {
 #[must_use]
 pub fn parse_date(text: &str) -> Option<i64> {
     let shape = text.len() == 10
-        && text.bytes().enumerate().all(|(i, b)| {
-            if i == 4 || i == 7 {
-                b == b'-'
-            } else {
-                b.is_ascii_digit()
-            }
-        });
+        && text.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
     if !shape {
         return None;
     }
     let date: Date = text.parse().ok()?;
-    let zoned = TimeZone::UTC
-        .to_timestamp(date.to_datetime(jiff::civil::Time::midnight()))
-        .ok()?;
+    let zoned = TimeZone::UTC.to_timestamp(date.to_datetime(jiff::civil::Time::midnight())).ok()?;
     Some(zoned.as_second())
 }
 
 /// An HTTP date (RFC 9110, section 5.6.7), such as `Fri, 29 May 2026 00:00:00 GMT`.
 #[must_use]
 pub fn http_date(unix: i64) -> String {
-    DateTimePrinter::new()
-        .timestamp_to_rfc9110_string(&timestamp(unix))
-        .unwrap_or_default()
+    DateTimePrinter::new().timestamp_to_rfc9110_string(&timestamp(unix)).unwrap_or_default()
 }
 
 /// Whole seconds of a lifetime, rounded up: a license date has no fraction.
 pub(crate) fn ceil_seconds(span: Duration) -> i64 {
     let whole = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
-    if span.subsec_nanos() > 0 {
-        whole.saturating_add(1)
-    } else {
-        whole
-    }
+    if span.subsec_nanos() > 0 { whole.saturating_add(1) } else { whole }
 }
 
 #[cfg(test)]
@@ -136,15 +113,7 @@ mod tests {
     #[test]
     fn only_the_documented_date_shape_is_read() {
         assert_eq!(parse_date("2026-05-29"), Some(1_780_012_800));
-        for wrong in [
-            "2026-5-29",
-            "2026-02-30",
-            "29-05-2026",
-            "2026-05-29T00:00",
-            "2026/05/29",
-            "",
-            "+002026-05",
-        ] {
+        for wrong in ["2026-5-29", "2026-02-30", "29-05-2026", "2026-05-29T00:00", "2026/05/29", "", "+002026-05"] {
             assert_eq!(parse_date(wrong), None, "{wrong}");
         }
     }

@@ -40,20 +40,11 @@ async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(shared: &Shared, stream: &mut
     send(stream, &Reply::plain(answer), false, true).await
 }
 
-async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
-    shared: &Shared,
-    stream: &mut S,
-    request: Request,
-) -> After {
+async fn answer<S: AsyncRead + AsyncWrite + Unpin>(shared: &Shared, stream: &mut S, request: Request) -> After {
     let (route, admin_on, now, at_millis) = {
         let hub = lock(&shared.hub);
         let options = &hub.options;
-        let route = Route::find(
-            &request.method,
-            &request.path,
-            &options.base_path,
-            options.renew_without_suffix,
-        );
+        let route = Route::find(&request.method, &request.path, &options.base_path, options.renew_without_suffix);
         (route, options.admin, hub.now(), hub.clock().millis())
     };
     let close = request.wants_close();

@@ -57,9 +57,7 @@ pub struct HubEmulator {
 
 impl fmt::Debug for HubEmulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HubEmulator")
-            .field("url", &self.url())
-            .finish_non_exhaustive()
+        f.debug_struct("HubEmulator").field("url", &self.url()).finish_non_exhaustive()
     }
 }
 
@@ -83,16 +81,11 @@ impl HubEmulator {
         let (config, material) = match options.tls {
             None => (None, None),
             Some(tls) => {
-                let (config, material) =
-                    tls::prepare(tls).map_err(|error| StartError::Tls(error.to_string()))?;
+                let (config, material) = tls::prepare(tls).map_err(|error| StartError::Tls(error.to_string()))?;
                 (Some(config), Some(material))
             }
         };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .build()
-            .map_err(io)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(io)?;
         let door = {
             let _entered = runtime.enter();
             Door::new(wanted).map_err(io)?
@@ -110,12 +103,7 @@ impl HubEmulator {
             .name("hub-emulator".to_owned())
             .spawn(move || runtime.block_on(server::run(theirs, door, config, inbox)))
             .map_err(io)?;
-        Ok(Self {
-            shared,
-            address,
-            tls: material,
-            thread: Some(thread),
-        })
+        Ok(Self { shared, address, tls: material, thread: Some(thread) })
     }
 
     /// `http://127.0.0.1:PORT`
@@ -175,11 +163,7 @@ impl HubEmulator {
     /// The license as the hub would send it in netifyd format, compact.
     #[must_use]
     pub fn sign(&self, spec: &LicenseSpec) -> String {
-        spec.to_json(
-            &self.signing_key(),
-            crate::Format::Netifyd,
-            crate::BodyStyle::Compact,
-        )
+        spec.to_json(&self.signing_key(), crate::Format::Netifyd, crate::BodyStyle::Compact)
     }
 
     /// Adds a license of the first API key, in place of one with the same serial.
@@ -196,11 +180,7 @@ impl HubEmulator {
     /// All licenses, of all keys.
     #[must_use]
     pub fn licenses(&self) -> Vec<LicenseSpec> {
-        lock(&self.shared.hub)
-            .licenses
-            .iter()
-            .map(|held| held.spec.clone())
-            .collect()
+        lock(&self.shared.hub).licenses.iter().map(|held| held.spec.clone()).collect()
     }
 
     /// One license.
@@ -250,13 +230,7 @@ impl HubEmulator {
     /// # Panics
     /// When the listener cannot be had back, or its thread has died.
     pub fn set_down(&self, down: bool) {
-        self.command(|done| {
-            if down {
-                Command::Down(None, Some(done))
-            } else {
-                Command::Up(Some(done))
-            }
-        });
+        self.command(|done| if down { Command::Down(None, Some(done)) } else { Command::Up(Some(done)) });
     }
 
     /// Refuses connections for a while; in force when this returns.
@@ -271,9 +245,7 @@ impl HubEmulator {
         let (done, wait) = mpsc::channel();
         let sent = self.shared.commands.send(command(done));
         sent.expect("the listener runs");
-        wait.recv()
-            .expect("the listener runs")
-            .expect("the listener obeys");
+        wait.recv().expect("the listener runs").expect("the listener obeys");
     }
 
     /// Changes options while running; `listen`, `tls`, and the seeds have had their effect already.
@@ -290,10 +262,7 @@ impl HubEmulator {
     /// Those for one endpoint.
     #[must_use]
     pub fn requests_for(&self, endpoint: Endpoint) -> Vec<LoggedRequest> {
-        self.requests()
-            .into_iter()
-            .filter(|entry| endpoint.covers(entry.endpoint))
-            .collect()
+        self.requests().into_iter().filter(|entry| endpoint.covers(entry.endpoint)).collect()
     }
 
     /// How many requests an endpoint has seen.

@@ -58,9 +58,7 @@ impl RelayPath {
     }
 
     fn of(path: &str) -> Option<Self> {
-        [Self::Open, Self::Enterprise, Self::Community, Self::Bearer]
-            .into_iter()
-            .find(|relay| relay.path() == path)
+        [Self::Open, Self::Enterprise, Self::Community, Self::Bearer].into_iter().find(|relay| relay.path() == path)
     }
 }
 
@@ -91,16 +89,9 @@ impl Route {
             return Self::Admin(rest.to_owned());
         }
         if let Some(relay) = RelayPath::of(path) {
-            return if method == "GET" {
-                Self::Relay(relay)
-            } else {
-                Self::WrongMethod("GET")
-            };
+            return if method == "GET" { Self::Relay(relay) } else { Self::WrongMethod("GET") };
         }
-        let Some(rest) = path
-            .strip_prefix(base)
-            .and_then(|rest| rest.strip_prefix("/licenses"))
-        else {
+        let Some(rest) = path.strip_prefix(base).and_then(|rest| rest.strip_prefix("/licenses")) else {
             return Self::Nowhere;
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
@@ -134,9 +125,7 @@ pub(crate) fn percent_decode(text: &str, plus_is_blank: bool) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        let pair = bytes
-            .get(at + 1..at + 3)
-            .and_then(|hex| std::str::from_utf8(hex).ok());
+        let pair = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
         match (byte, pair.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
             (b'%', Some(value)) => {
                 out.push(value);
@@ -165,38 +154,18 @@ mod tests {
         let base = "/api/v2/integrator/licenses";
         assert_eq!(find("GET", base), Route::Api(Endpoint::List, String::new()));
         assert_eq!(find("POST", base), Route::Api(Endpoint::Create, String::new()));
-        assert_eq!(
-            find("GET", &format!("{base}/2026-1-2")),
-            Route::Api(Endpoint::View, serial())
-        );
-        assert_eq!(
-            find("POST", &format!("{base}/2026-1-2/renew")),
-            Route::Api(Endpoint::Renew, serial())
-        );
-        assert_eq!(
-            find("DELETE", &format!("{base}/2026%2D1-2")),
-            Route::Api(Endpoint::Delete, serial())
-        );
+        assert_eq!(find("GET", &format!("{base}/2026-1-2")), Route::Api(Endpoint::View, serial()));
+        assert_eq!(find("POST", &format!("{base}/2026-1-2/renew")), Route::Api(Endpoint::Renew, serial()));
+        assert_eq!(find("DELETE", &format!("{base}/2026%2D1-2")), Route::Api(Endpoint::Delete, serial()));
     }
 
     #[test]
     fn wrong_methods_and_paths() {
         let base = "/api/v2/integrator/licenses";
         assert_eq!(find("PUT", base), Route::WrongMethod("GET, POST"));
-        assert_eq!(
-            find("POST", &format!("{base}/x")),
-            Route::WrongMethod("GET, DELETE")
-        );
-        assert_eq!(
-            find("GET", &format!("{base}/x/renew")),
-            Route::WrongMethod("POST")
-        );
-        for nowhere in [
-            "/",
-            "/api/v2/integrator/licensesx",
-            "/api/v2/integrator/licenses/x/y",
-            "/licenses",
-        ] {
+        assert_eq!(find("POST", &format!("{base}/x")), Route::WrongMethod("GET, DELETE"));
+        assert_eq!(find("GET", &format!("{base}/x/renew")), Route::WrongMethod("POST"));
+        for nowhere in ["/", "/api/v2/integrator/licensesx", "/api/v2/integrator/licenses/x/y", "/licenses"] {
             assert_eq!(find("GET", nowhere), Route::Nowhere, "{nowhere}");
         }
         let lenient = Route::find("POST", &format!("{base}/x"), "/api/v2/integrator", true);

@@ -142,33 +142,20 @@ impl Fault {
     /// A wrong answer.
     #[must_use]
     pub fn answer(answer: FaultAnswer) -> Self {
-        Self {
-            answer: Some(answer),
-            ..Self::default()
-        }
+        Self { answer: Some(answer), ..Self::default() }
     }
 
     /// An error status in the usual envelope.
     #[must_use]
     pub fn status(code: u16) -> Self {
-        Self::answer(FaultAnswer::Status(StatusFault {
-            code,
-            envelope: None,
-            retry_after: None,
-            message: None,
-        }))
+        Self::answer(FaultAnswer::Status(StatusFault { code, envelope: None, retry_after: None, message: None }))
     }
 
     /// An error status in an envelope of this style, or without one.
     #[must_use]
     pub fn status_as(code: u16, envelope: EnvelopeStyle) -> Self {
         let envelope = Some(envelope);
-        Self::answer(FaultAnswer::Status(StatusFault {
-            code,
-            envelope,
-            retry_after: None,
-            message: None,
-        }))
+        Self::answer(FaultAnswer::Status(StatusFault { code, envelope, retry_after: None, message: None }))
     }
 
     /// Adds `Retry-After` to an error status.
@@ -211,12 +198,7 @@ impl Fault {
     #[must_use]
     pub fn body(body: impl Into<String>) -> Self {
         let content_type = json_type();
-        Self::answer(FaultAnswer::Body(BodyFault {
-            code: 200,
-            content_type,
-            headers: Vec::new(),
-            body: body.into(),
-        }))
+        Self::answer(FaultAnswer::Body(BodyFault { code: 200, content_type, headers: Vec::new(), body: body.into() }))
     }
 
     /// The true answer, delivered like this.
@@ -274,10 +256,7 @@ impl Fault {
             (Delivery::LostAnswer, _) | (_, None) => true,
             (_, Some(answer)) => matches!(
                 answer,
-                FaultAnswer::License(_)
-                    | FaultAnswer::Gzip
-                    | FaultAnswer::TruncatedJson
-                    | FaultAnswer::Huge(_)
+                FaultAnswer::License(_) | FaultAnswer::Gzip | FaultAnswer::TruncatedJson | FaultAnswer::Huge(_)
             ),
         };
         self.carry_out.unwrap_or(by_default)

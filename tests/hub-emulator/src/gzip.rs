@@ -25,11 +25,7 @@ fn crc32(data: &[u8]) -> u32 {
     for &byte in data {
         crc ^= u32::from(byte);
         for _ in 0..8 {
-            crc = if crc & 1 == 1 {
-                (crc >> 1) ^ 0xEDB8_8320
-            } else {
-                crc >> 1
-            };
+            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 };
         }
     }
     !crc
@@ -49,9 +45,6 @@ mod tests {
         let packed = encode(b"hi");
         assert_eq!(packed[10..17], [1, 2, 0, 0xfd, 0xff, b'h', b'i']);
         assert_eq!(packed[21..], [2, 0, 0, 0]);
-        assert_eq!(
-            encode(&vec![0; 70_000]).len(),
-            10 + 5 + 0xffff + 5 + (70_000 - 0xffff) + 8
-        );
+        assert_eq!(encode(&vec![0; 70_000]).len(), 10 + 5 + 0xffff + 5 + (70_000 - 0xffff) + 8);
     }
 }

@@ -45,22 +45,12 @@ impl Hub {
             fill_random(&mut bytes);
             u64::from_le_bytes(bytes)
         });
-        let key = options
-            .key_seed
-            .map_or_else(SigningKey::generate, SigningKey::from_seed);
-        Self {
-            options,
-            key,
-            licenses: Vec::new(),
-            recent: VecDeque::new(),
-            random: SplitMix::new(seed),
-        }
+        let key = options.key_seed.map_or_else(SigningKey::generate, SigningKey::from_seed);
+        Self { options, key, licenses: Vec::new(), recent: VecDeque::new(), random: SplitMix::new(seed) }
     }
 
     pub(crate) fn clock(&self) -> HubClock {
-        HubClock {
-            offset: self.options.clock_offset,
-        }
+        HubClock { offset: self.options.clock_offset }
     }
 
     pub(crate) fn now(&self) -> i64 {
@@ -69,11 +59,7 @@ impl Hub {
 
     /// The secret of the key that licenses belong to if nobody says otherwise.
     pub(crate) fn first_key(&self) -> String {
-        self.options
-            .api_keys
-            .first()
-            .map(|key| key.secret.clone())
-            .unwrap_or_default()
+        self.options.api_keys.first().map(|key| key.secret.clone()).unwrap_or_default()
     }
 
     /// Adds a license, in place of one with the same serial.
@@ -83,23 +69,15 @@ impl Hub {
     }
 
     pub(crate) fn find(&self, serial: &str) -> Option<&LicenseSpec> {
-        self.licenses
-            .iter()
-            .find(|held| held.spec.serial == serial)
-            .map(|held| &held.spec)
+        self.licenses.iter().find(|held| held.spec.serial == serial).map(|held| &held.spec)
     }
 
     /// Answers a request for the API or the relay.
     pub(crate) fn handle(&mut self, route: &Route, request: &Request) -> Outcome {
         match route {
-            Route::Api(endpoint, serial) => self
-                .api(*endpoint, serial, request)
-                .unwrap_or_else(|refusal| refusal),
+            Route::Api(endpoint, serial) => self.api(*endpoint, serial, request).unwrap_or_else(|refusal| refusal),
             Route::Relay(path) => self.relay(*path, request).bare(),
-            Route::WrongMethod(allow) => Outcome {
-                allow: Some(*allow),
-                ..Outcome::status(405)
-            },
+            Route::WrongMethod(allow) => Outcome { allow: Some(*allow), ..Outcome::status(405) },
             Route::Admin(_) | Route::Nowhere => Outcome::status(404),
         }
     }
@@ -107,32 +85,21 @@ impl Hub {
     fn api(&mut self, endpoint: Endpoint, serial: &str, request: &Request) -> Result<Outcome, Outcome> {
         let secret = request.header("x-api-key").unwrap_or_default();
         let known = self.options.api_keys.iter().find(|key| key.secret == secret);
-        let key = known
-            .cloned()
-            .ok_or_else(|| Outcome::error(401, "Unknown or missing API key."))?;
+        let key = known.cloned().ok_or_else(|| Outcome::error(401, "Unknown or missing API key."))?;
         if let Some(wait) = self.throttled() {
-            return Err(Outcome {
-                retry_after: Some(wait),
-                ..Outcome::status(429)
-            });
+            return Err(Outcome { retry_after: Some(wait), ..Outcome::status(429) });
         }
         match endpoint {
             Endpoint::List => {
                 let format = query_format(request)?;
                 let own = self.licenses.iter().filter(|held| held.owner == key.secret);
-                Ok(Outcome::success(Payload::List(
-                    own.map(|held| held.spec.clone()).collect(),
-                    format,
-                )))
+                Ok(Outcome::success(Payload::List(own.map(|held| held.spec.clone()).collect(), format)))
             }
             Endpoint::Create => self.create(&key, request),
             Endpoint::View => {
                 let format = query_format(request)?;
                 let at = self.own(&key, serial)?;
-                Ok(Outcome::success(Payload::License(
-                    Box::new(self.licenses[at].spec.clone()),
-                    format,
-                )))
+                Ok(Outcome::success(Payload::License(Box::new(self.licenses[at].spec.clone()), format)))
             }
             Endpoint::Renew => {
                 let at = self.own(&key, serial)?;
@@ -149,10 +116,7 @@ impl Hub {
 
     /// Where a license of this key stands; that of another key does not exist for it.
     fn own(&self, key: &ApiKey, serial: &str) -> Result<usize, Outcome> {
-        let at = self
-            .licenses
-            .iter()
-            .position(|held| held.owner == key.secret && held.spec.serial == serial);
+        let at = self.licenses.iter().position(|held| held.owner == key.secret && held.spec.serial == serial);
         at.ok_or_else(|| Outcome::error(404, "There is no license with this serial number."))
     }
 
@@ -161,21 +125,14 @@ impl Hub {
         let limit = self.options.rate_limit?;
         let now = self.clock().millis();
         let window = i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX);
-        while self
-            .recent
-            .front()
-            .is_some_and(|&first| now.saturating_sub(first) >= window)
-        {
+        while self.recent.front().is_some_and(|&first| now.saturating_sub(first) >= window) {
             self.recent.pop_front();
         }
         if self.recent.len() < usize::try_from(limit.requests).unwrap_or(usize::MAX) {
             self.recent.push_back(now);
             return None;
         }
-        let free_at = self
-            .recent
-            .front()
-            .map_or(now.saturating_add(window), |first| first.saturating_add(window));
+        let free_at = self.recent.front().map_or(now.saturating_add(window), |first| first.saturating_add(window));
         let millis = u64::try_from(free_at.saturating_sub(now)).unwrap_or(0);
         Some(ceil_seconds(Duration::from_millis(millis)).max(1).unsigned_abs())
     }
@@ -194,20 +151,14 @@ impl Hub {
         let format = body.format(request);
         body.finish()?;
         if let Some(name) = entitlements.iter().find(|&name| !key.entitlements.contains(name)) {
-            return Err(Outcome::error(
-                403,
-                format!("Permission denied: this API key may not grant {name}."),
-            ));
+            return Err(Outcome::error(403, format!("Permission denied: this API key may not grant {name}.")));
         }
         for (name, asked, may) in [
             ("renewable", renewable.is_some(), key.may_set_renewable),
             ("transferable", transferable.is_some(), key.may_set_transferable),
         ] {
             if asked && !may {
-                return Err(Outcome::error(
-                    403,
-                    format!("Permission denied: this API key may not set {name}."),
-                ));
+                return Err(Outcome::error(403, format!("Permission denied: this API key may not set {name}.")));
             }
         }
         let held = |held: &Held| held.owner == key.secret && held.spec.duid == duid;
@@ -222,11 +173,7 @@ impl Hub {
             created_at: Some(now),
             expire_at: term.unwrap_or_else(|| self.default_expiry(now, key)),
             entitlements,
-            renewable: renewable.or(if key.renewable_by_default {
-                None
-            } else {
-                Some(false)
-            }),
+            renewable: renewable.or(if key.renewable_by_default { None } else { Some(false) }),
             transferable,
             description,
             notes,
@@ -282,12 +229,7 @@ impl Hub {
             return false;
         };
         let owner = self.licenses[at].owner.clone();
-        let key = self
-            .options
-            .api_keys
-            .iter()
-            .find(|key| key.secret == owner)
-            .cloned();
+        let key = self.options.api_keys.iter().find(|key| key.secret == owner).cloned();
         let key = key.unwrap_or_else(|| ApiKey::new(owner));
         self.licenses[at].spec = self.extend(self.licenses[at].spec.clone(), None, &key, now);
         true
@@ -305,12 +247,7 @@ impl Hub {
             return Outcome::error(500, "Unable to get license");
         };
         let left = spec.expire_at.saturating_sub(self.now());
-        if self
-            .options
-            .relay
-            .renew_before
-            .is_some_and(|before| left < ceil_seconds(before))
-        {
+        if self.options.relay.renew_before.is_some_and(|before| left < ceil_seconds(before)) {
             self.renew_now(&spec.serial);
         }
         let spec = self.find(&spec.serial).cloned().unwrap_or(spec);
@@ -321,11 +258,7 @@ impl Hub {
         loop {
             let number = self.random.next();
             let year = &crate::clock::date(now)[..4];
-            let serial = format!(
-                "{year}-{:04}-{:08}",
-                (number >> 32) % 10_000,
-                number % 100_000_000
-            );
+            let serial = format!("{year}-{:04}-{:08}", (number >> 32) % 10_000, number % 100_000_000);
             if self.find(&serial).is_none() {
                 return serial;
             }

@@ -33,13 +33,9 @@ impl BodyStyle {
         // Writing to memory a value without exotic map keys cannot fail.
         let _ = match self {
             Self::Compact => value.serialize(&mut serde_json::Serializer::new(&mut out)),
-            Self::Pretty => {
-                value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, indented()))
-            }
+            Self::Pretty => value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, indented())),
             Self::Escaped => {
-                let style = Escaping {
-                    inner: CompactFormatter,
-                };
+                let style = Escaping { inner: CompactFormatter };
                 value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, style))
             }
             Self::PrettyEscaped => {
@@ -133,10 +129,7 @@ impl Document {
     /// A member's value.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.members
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value)
+        self.members.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
     /// A copy without order, for comparing and canonicalizing.
@@ -177,22 +170,14 @@ mod tests {
     fn order_is_kept_and_replacing_does_not_move() {
         let mut document = sample();
         document.set("z", 1);
-        assert_eq!(
-            document.to_json(BodyStyle::Compact),
-            r#"{"z":1,"a":[1,{"b":null}]}"#
-        );
+        assert_eq!(document.to_json(BodyStyle::Compact), r#"{"z":1,"a":[1,{"b":null}]}"#);
         assert_eq!(document.remove("z"), Some(Value::from(1)));
         assert_eq!(document.get("z"), None);
     }
 
     #[test]
     fn every_style_reads_back_as_the_same_value() {
-        for style in [
-            BodyStyle::Compact,
-            BodyStyle::Pretty,
-            BodyStyle::Escaped,
-            BodyStyle::PrettyEscaped,
-        ] {
+        for style in [BodyStyle::Compact, BodyStyle::Pretty, BodyStyle::Escaped, BodyStyle::PrettyEscaped] {
             let text = sample().to_json(style);
             let back: Value = serde_json::from_str(&text).unwrap();
             assert_eq!(back, sample().to_value(), "{text}");

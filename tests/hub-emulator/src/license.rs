@@ -109,10 +109,7 @@ impl LicenseSpec {
             duid: None,
             created_at: Some(now),
             expire_at: now.saturating_add(7 * DAY),
-            entitlements: vec![
-                "netify-proc-aggregator".to_owned(),
-                "application-signatures".to_owned(),
-            ],
+            entitlements: vec!["netify-proc-aggregator".to_owned(), "application-signatures".to_owned()],
             renewable: None,
             transferable: None,
             description: None,
@@ -282,10 +279,7 @@ impl LicenseSpec {
             Defect::OtherKey => return self.signed(&SigningKey::generate(), format),
             Defect::Tampered => {
                 let mut doc = self.signed(key, format);
-                doc.set(
-                    "expire_at",
-                    moment(self.expire_at.saturating_add(365 * DAY), format),
-                );
+                doc.set("expire_at", moment(self.expire_at.saturating_add(365 * DAY), format));
                 return doc;
             }
         }

@@ -46,11 +46,7 @@ pub(crate) struct RequestLog {
 }
 
 fn sum(counts: &HashMap<Endpoint, u64>, endpoint: Endpoint) -> u64 {
-    counts
-        .iter()
-        .filter(|(actual, _)| endpoint.covers(**actual))
-        .map(|(_, count)| count)
-        .sum()
+    counts.iter().filter(|(actual, _)| endpoint.covers(**actual)).map(|(_, count)| count).sum()
 }
 
 impl RequestLog {
@@ -61,14 +57,7 @@ impl RequestLog {
         if entries.kept.len() >= KEPT {
             entries.kept.pop_front();
         }
-        entries.kept.push_back(LoggedRequest {
-            number,
-            endpoint,
-            request,
-            at_millis,
-            status: None,
-            done: false,
-        });
+        entries.kept.push_back(LoggedRequest { number, endpoint, request, at_millis, status: None, done: false });
         *entries.seen.entry(endpoint).or_default() += 1;
         self.changed.notify_all();
         number
@@ -159,8 +148,7 @@ mod tests {
         let log = std::sync::Arc::new(RequestLog::default());
         assert!(!log.wait_seen(Endpoint::Renew, 1, Duration::from_millis(1)));
         let other = std::sync::Arc::clone(&log);
-        let waiting =
-            std::thread::spawn(move || other.wait_done(Endpoint::Renew, 1, Duration::from_secs(30)));
+        let waiting = std::thread::spawn(move || other.wait_done(Endpoint::Renew, 1, Duration::from_secs(30)));
         let number = log.seen(Endpoint::Renew, Request::default(), 0);
         log.done(number, Endpoint::Renew, Some(200));
         assert!(waiting.join().unwrap());

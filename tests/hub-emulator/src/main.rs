@@ -31,9 +31,7 @@ fn run(cli: &cli::Cli) -> Result<(), String> {
         write_files(dir, &hub).map_err(|error| format!("cannot write into {}: {error}", dir.display()))?;
     }
     let mut out = io::stdout();
-    writeln!(out, "{}", hub.url())
-        .and_then(|()| out.flush())
-        .map_err(|error| format!("standard output: {error}"))?;
+    writeln!(out, "{}", hub.url()).and_then(|()| out.flush()).map_err(|error| format!("standard output: {error}"))?;
     if cli.until_stdin_closes {
         std::thread::spawn(|| {
             let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
@@ -60,11 +58,6 @@ fn write_files(dir: &Path, hub: &HubEmulator) -> io::Result<()> {
 
 /// Clients refuse secrets that others can read.
 fn secret(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())
 }

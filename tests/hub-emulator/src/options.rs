@@ -140,10 +140,7 @@ impl Default for RelayOptions {
 
 /// How an emulator is set up. Everything has a default that suits most tests.
 #[derive(Debug, Clone)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent switches, each named at its use"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches, each named at its use")]
 pub struct Options {
     /// Loopback address; port 0 takes a free one.
     pub listen: SocketAddr,

@@ -35,37 +35,20 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     pub(crate) fn success(payload: Payload) -> Self {
-        Self {
-            payload,
-            ..Self::status(200)
-        }
+        Self { payload, ..Self::status(200) }
     }
 
     pub(crate) fn status(status: u16) -> Self {
         let payload = Payload::Null;
-        Self {
-            status,
-            message: None,
-            fields: Vec::new(),
-            retry_after: None,
-            allow: None,
-            payload,
-            bare: false,
-        }
+        Self { status, message: None, fields: Vec::new(), retry_after: None, allow: None, payload, bare: false }
     }
 
     pub(crate) fn error(status: u16, message: impl Into<String>) -> Self {
-        Self {
-            message: Some(message.into()),
-            ..Self::status(status)
-        }
+        Self { message: Some(message.into()), ..Self::status(status) }
     }
 
     pub(crate) fn invalid(fields: Vec<(String, String)>) -> Self {
-        Self {
-            fields,
-            ..Self::status(422)
-        }
+        Self { fields, ..Self::status(422) }
     }
 
     pub(crate) fn bare(mut self) -> Self {
@@ -85,11 +68,7 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         let headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
-        Self {
-            status,
-            headers,
-            body: body.into(),
-        }
+        Self { status, headers, body: body.into() }
     }
 
     pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -112,10 +91,7 @@ pub(crate) struct Writer<'a> {
 impl Writer<'_> {
     pub(crate) fn write(&self, outcome: &Outcome) -> Answer {
         let data = self.data(&outcome.payload);
-        let message = outcome
-            .message
-            .clone()
-            .unwrap_or_else(|| words(outcome.status).to_owned());
+        let message = outcome.message.clone().unwrap_or_else(|| words(outcome.status).to_owned());
         let style = self.options.body_style;
         let body = match (outcome.bare, outcome.status) {
             (_, status) if status != 200 && self.envelope == EnvelopeStyle::None => String::new(),
@@ -123,13 +99,7 @@ impl Writer<'_> {
             (true, _) => style.write(&json!({ "message": message })),
             (false, status) => {
                 let fields = fields_value(&outcome.fields, self.options.fields_style);
-                style.write(&Envelope {
-                    style: self.envelope,
-                    status,
-                    message: &message,
-                    fields,
-                    data,
-                })
+                style.write(&Envelope { style: self.envelope, status, message: &message, fields, data })
             }
         };
         let mut answer = Answer::new(outcome.status, "application/json", body);
@@ -150,19 +120,14 @@ impl Writer<'_> {
         match payload {
             Payload::Null => Data::Null,
             Payload::License(spec, format) => Data::One(license(spec, *format)),
-            Payload::List(specs, format) => {
-                Data::Many(specs.iter().map(|spec| license(spec, *format)).collect())
-            }
+            Payload::List(specs, format) => Data::Many(specs.iter().map(|spec| license(spec, *format)).collect()),
         }
     }
 
     fn retry_after(&self, seconds: u64) -> String {
         match self.options.retry_after {
             RetryAfterStyle::Seconds => seconds.to_string(),
-            RetryAfterStyle::HttpDate => http_date(
-                self.now
-                    .saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX)),
-            ),
+            RetryAfterStyle::HttpDate => http_date(self.now.saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX))),
         }
     }
 }
@@ -227,20 +192,13 @@ fn fields_value(fields: &[(String, String)], style: FieldsStyle) -> Option<Value
         return None;
     }
     let value = match style {
-        FieldsStyle::Objects => fields
-            .iter()
-            .map(|(field, message)| json!({ "field": field, "message": message }))
-            .collect(),
-        FieldsStyle::Texts => fields
-            .iter()
-            .map(|(field, message)| json!(format!("{field}: {message}")))
-            .collect(),
-        FieldsStyle::Map => Value::Object(
-            fields
-                .iter()
-                .map(|(field, message)| (field.clone(), json!([message])))
-                .collect(),
-        ),
+        FieldsStyle::Objects => {
+            fields.iter().map(|(field, message)| json!({ "field": field, "message": message })).collect()
+        }
+        FieldsStyle::Texts => fields.iter().map(|(field, message)| json!(format!("{field}: {message}"))).collect(),
+        FieldsStyle::Map => {
+            Value::Object(fields.iter().map(|(field, message)| (field.clone(), json!([message]))).collect())
+        }
     };
     Some(value)
 }
@@ -277,14 +235,7 @@ mod tests {
 
     fn written(outcome: &Outcome, envelope: EnvelopeStyle, options: &Options) -> Answer {
         let key = SigningKey::from_seed(1);
-        Writer {
-            options,
-            key: &key,
-            now: 1_780_012_800,
-            envelope,
-            defect: None,
-        }
-        .write(outcome)
+        Writer { options, key: &key, now: 1_780_012_800, envelope, defect: None }.write(outcome)
     }
 
     fn text(outcome: &Outcome, envelope: EnvelopeStyle) -> String {
@@ -294,58 +245,31 @@ mod tests {
     #[test]
     fn every_style_of_the_envelope() {
         let denied = Outcome::error(403, "No.");
-        assert_eq!(
-            text(&denied, EnvelopeStyle::Integer),
-            r#"{"status_code":403,"status_message":"No."}"#
-        );
-        assert_eq!(
-            text(&denied, EnvelopeStyle::Text),
-            r#"{"status_code":"403.000","status_message":"No."}"#
-        );
-        assert_eq!(
-            text(&denied, EnvelopeStyle::OldNames),
-            r#"{"resp_code":403,"resp_message":"No."}"#
-        );
+        assert_eq!(text(&denied, EnvelopeStyle::Integer), r#"{"status_code":403,"status_message":"No."}"#);
+        assert_eq!(text(&denied, EnvelopeStyle::Text), r#"{"status_code":"403.000","status_message":"No."}"#);
+        assert_eq!(text(&denied, EnvelopeStyle::OldNames), r#"{"resp_code":403,"resp_message":"No."}"#);
         assert_eq!(text(&denied, EnvelopeStyle::None), "");
-        assert_eq!(
-            text(&denied.clone().bare(), EnvelopeStyle::Integer),
-            r#"{"message":"No."}"#
-        );
+        assert_eq!(text(&denied.clone().bare(), EnvelopeStyle::Integer), r#"{"message":"No."}"#);
         let fine = r#"{"status_code":0,"status_message":"Success.","data":null}"#;
-        assert_eq!(
-            text(&Outcome::success(Payload::Null), EnvelopeStyle::Integer),
-            fine
-        );
+        assert_eq!(text(&Outcome::success(Payload::Null), EnvelopeStyle::Integer), fine);
     }
 
     #[test]
     fn every_shape_of_field_errors() {
         let fields = [("duid".to_owned(), "Too odd.".to_owned())];
         let shown = |style| fields_value(&fields, style).unwrap().to_string();
-        assert_eq!(
-            shown(FieldsStyle::Objects),
-            r#"[{"field":"duid","message":"Too odd."}]"#
-        );
+        assert_eq!(shown(FieldsStyle::Objects), r#"[{"field":"duid","message":"Too odd."}]"#);
         assert_eq!(shown(FieldsStyle::Texts), r#"["duid: Too odd."]"#);
         assert_eq!(shown(FieldsStyle::Map), r#"{"duid":["Too odd."]}"#);
     }
 
     #[test]
     fn retry_after_in_both_styles() {
-        let outcome = Outcome {
-            retry_after: Some(60),
-            ..Outcome::status(429)
-        };
+        let outcome = Outcome { retry_after: Some(60), ..Outcome::status(429) };
         let header = |options: &Options| written(&outcome, EnvelopeStyle::Integer, options).headers.pop();
         let name = || "Retry-After".to_owned();
         assert_eq!(header(&Options::default()), Some((name(), "60".to_owned())));
-        let dated = Options {
-            retry_after: RetryAfterStyle::HttpDate,
-            ..Options::default()
-        };
-        assert_eq!(
-            header(&dated),
-            Some((name(), "Fri, 29 May 2026 00:01:00 GMT".to_owned()))
-        );
+        let dated = Options { retry_after: RetryAfterStyle::HttpDate, ..Options::default() };
+        assert_eq!(header(&dated), Some((name(), "Fri, 29 May 2026 00:01:00 GMT".to_owned())));
     }
 }

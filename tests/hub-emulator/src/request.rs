@@ -29,10 +29,7 @@ impl Request {
     /// The first header of this name, whatever its case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// The decoded value of a query parameter.
@@ -51,10 +48,7 @@ impl Request {
     }
 
     pub(crate) fn wants_close(&self) -> bool {
-        self.old_version
-            || self
-                .header("connection")
-                .is_some_and(|value| value.to_ascii_lowercase().contains("close"))
+        self.old_version || self.header("connection").is_some_and(|value| value.to_ascii_lowercase().contains("close"))
     }
 }
 
@@ -84,19 +78,11 @@ where
         more(stream, buffer).await?;
     };
     buffer.drain(..head_len);
-    if request
-        .header("expect")
-        .is_some_and(|value| value.eq_ignore_ascii_case("100-continue"))
-    {
-        stream
-            .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")
-            .await
-            .map_err(|_| ReadFailure::Gone)?;
+    if request.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue")) {
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.map_err(|_| ReadFailure::Gone)?;
         stream.flush().await.map_err(|_| ReadFailure::Gone)?;
     }
-    let chunked = request
-        .header("transfer-encoding")
-        .is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
+    let chunked = request.header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
     request.body = if chunked {
         read_chunks(stream, buffer).await?
     } else {
@@ -123,12 +109,7 @@ fn parse_head(buffer: &[u8]) -> Result<Option<(Request, usize)>, ReadFailure> {
     let headers = parser
         .headers
         .iter()
-        .map(|header| {
-            (
-                header.name.to_owned(),
-                String::from_utf8_lossy(header.value).into_owned(),
-            )
-        })
+        .map(|header| (header.name.to_owned(), String::from_utf8_lossy(header.value).into_owned()))
         .collect();
     let request = Request {
         method: parser.method.unwrap_or_default().to_owned(),
@@ -162,10 +143,7 @@ async fn take<S: AsyncRead + Unpin>(
     Ok(buffer.drain(..length).collect())
 }
 
-async fn take_line<S: AsyncRead + Unpin>(
-    stream: &mut S,
-    buffer: &mut Vec<u8>,
-) -> Result<String, ReadFailure> {
+async fn take_line<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut Vec<u8>) -> Result<String, ReadFailure> {
     loop {
         if let Some(end) = buffer.windows(2).position(|pair| pair == b"\r\n") {
             let line = String::from_utf8_lossy(&buffer[..end]).into_owned();
@@ -179,10 +157,7 @@ async fn take_line<S: AsyncRead + Unpin>(
     }
 }
 
-async fn read_chunks<S: AsyncRead + Unpin>(
-    stream: &mut S,
-    buffer: &mut Vec<u8>,
-) -> Result<Vec<u8>, ReadFailure> {
+async fn read_chunks<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut Vec<u8>) -> Result<Vec<u8>, ReadFailure> {
     let mut body = Vec::new();
     loop {
         let line = take_line(stream, buffer).await?;
@@ -228,12 +203,11 @@ mod tests {
 
     #[test]
     fn two_requests_on_one_connection() {
-        let seen = read_all(b"GET /a?x=1&y=a%20b HTTP/1.1\r\nX-Api-Key: k\r\n\r\nPOST /b HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi");
-        let first = seen[0].as_ref().unwrap();
-        assert_eq!(
-            (first.path.as_str(), first.header("x-api-key")),
-            ("/a", Some("k"))
+        let seen = read_all(
+            b"GET /a?x=1&y=a%20b HTTP/1.1\r\nX-Api-Key: k\r\n\r\nPOST /b HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi",
         );
+        let first = seen[0].as_ref().unwrap();
+        assert_eq!((first.path.as_str(), first.header("x-api-key")), ("/a", Some("k")));
         assert_eq!(first.parameter("y").as_deref(), Some("a b"));
         assert_eq!(seen[1].as_ref().unwrap().body, b"hi");
         assert_eq!(seen[2], Err(ReadFailure::Gone));
@@ -250,18 +224,9 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        assert_eq!(
-            read_all(b"\x16\x03\x01nonsense\r\n\r\n")[0],
-            Err(ReadFailure::Malformed)
-        );
-        assert_eq!(
-            read_all(b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n")[0],
-            Err(ReadFailure::Malformed)
-        );
-        assert_eq!(
-            read_all(b"GET / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n")[0],
-            Err(ReadFailure::TooLarge)
-        );
+        assert_eq!(read_all(b"\x16\x03\x01nonsense\r\n\r\n")[0], Err(ReadFailure::Malformed));
+        assert_eq!(read_all(b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n")[0], Err(ReadFailure::Malformed));
+        assert_eq!(read_all(b"GET / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n")[0], Err(ReadFailure::TooLarge));
         let long = [b"GET / HTTP/1.1\r\nA: ".as_slice(), &vec![b'a'; HEAD_LIMIT]].concat();
         assert_eq!(read_all(&long)[0], Err(ReadFailure::TooLarge));
     }

@@ -36,25 +36,13 @@ impl FaultRule {
     /// Hits the next `count` requests for the endpoint.
     #[must_use]
     pub fn times(endpoint: Endpoint, count: u32, fault: Fault) -> Self {
-        Self {
-            endpoint,
-            method: None,
-            skip: 0,
-            count: Some(count),
-            fault,
-        }
+        Self { endpoint, method: None, skip: 0, count: Some(count), fault }
     }
 
     /// Hits every request for the endpoint until the faults are cleared.
     #[must_use]
     pub fn always(endpoint: Endpoint, fault: Fault) -> Self {
-        Self {
-            endpoint,
-            method: None,
-            skip: 0,
-            count: None,
-            fault,
-        }
+        Self { endpoint, method: None, skip: 0, count: None, fault }
     }
 
     /// Lets this many requests through first.
@@ -108,62 +96,18 @@ fn once() -> Option<u32> {
 
 impl From<RuleJson> for FaultRule {
     fn from(json: RuleJson) -> Self {
-        let RuleJson {
-            endpoint,
-            method,
-            skip,
-            count,
-            answer,
-            delivery,
-            framing,
-            delay_ms,
-            carry_out,
-        } = json;
-        let fault = Fault {
-            answer,
-            delivery,
-            framing,
-            delay: Duration::from_millis(delay_ms),
-            carry_out,
-        };
-        Self {
-            endpoint,
-            method,
-            skip,
-            count,
-            fault,
-        }
+        let RuleJson { endpoint, method, skip, count, answer, delivery, framing, delay_ms, carry_out } = json;
+        let fault = Fault { answer, delivery, framing, delay: Duration::from_millis(delay_ms), carry_out };
+        Self { endpoint, method, skip, count, fault }
     }
 }
 
 impl From<FaultRule> for RuleJson {
     fn from(rule: FaultRule) -> Self {
-        let FaultRule {
-            endpoint,
-            method,
-            skip,
-            count,
-            fault,
-        } = rule;
-        let Fault {
-            answer,
-            delivery,
-            framing,
-            delay,
-            carry_out,
-        } = fault;
+        let FaultRule { endpoint, method, skip, count, fault } = rule;
+        let Fault { answer, delivery, framing, delay, carry_out } = fault;
         let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-        Self {
-            endpoint,
-            method,
-            skip,
-            count,
-            answer,
-            delivery,
-            framing,
-            delay_ms,
-            carry_out,
-        }
+        Self { endpoint, method, skip, count, answer, delivery, framing, delay_ms, carry_out }
     }
 }
 
@@ -190,11 +134,7 @@ impl FaultQueue {
     pub(crate) fn take(&mut self, endpoint: Endpoint, method: &str) -> Option<Fault> {
         self.rules.retain(|rule| rule.count != Some(0));
         for rule in &mut self.rules {
-            if !rule.endpoint.covers(endpoint)
-                || rule
-                    .method
-                    .as_ref()
-                    .is_some_and(|m| !m.eq_ignore_ascii_case(method))
+            if !rule.endpoint.covers(endpoint) || rule.method.as_ref().is_some_and(|m| !m.eq_ignore_ascii_case(method))
             {
                 continue;
             }

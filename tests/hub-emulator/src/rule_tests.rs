@@ -45,10 +45,7 @@ fn json_of_a_rule() {
     )
     .unwrap();
     let status = Fault::status_as(403, EnvelopeStyle::Text).retry_after(30);
-    let fault = status
-        .delayed(Duration::from_millis(50))
-        .framed(Framing::Chunked)
-        .delivered(Delivery::Drip(5));
+    let fault = status.delayed(Duration::from_millis(50)).framed(Framing::Chunked).delivered(Delivery::Drip(5));
     assert_eq!(rule, FaultRule::times(Endpoint::Renew, 2, fault));
     let back: FaultRule = serde_json::from_value(serde_json::to_value(&rule).unwrap()).unwrap();
     assert_eq!(back, rule);
@@ -57,15 +54,9 @@ fn json_of_a_rule() {
 #[test]
 fn json_defaults_and_mistakes() {
     let rule: FaultRule = serde_json::from_str(r#"{"answer":"html"}"#).unwrap();
-    assert_eq!(
-        rule,
-        FaultRule::once(Endpoint::Any, Fault::answer(FaultAnswer::Html))
-    );
+    assert_eq!(rule, FaultRule::once(Endpoint::Any, Fault::answer(FaultAnswer::Html)));
     let rule: FaultRule = serde_json::from_str(r#"{"count":null,"answer":{"license":"other-key"}}"#).unwrap();
-    assert_eq!(
-        rule,
-        FaultRule::always(Endpoint::Any, Fault::license(Defect::OtherKey))
-    );
+    assert_eq!(rule, FaultRule::always(Endpoint::Any, Fault::license(Defect::OtherKey)));
     assert!(serde_json::from_str::<FaultRule>(r#"{"answr":"html"}"#).is_err());
     assert!(serde_json::from_str::<FaultRule>(r#"{"answer":"nonsense"}"#).is_err());
 }

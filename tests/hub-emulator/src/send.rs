@@ -37,11 +37,7 @@ where
     let (head, body, close) = match &reply.wire {
         Wire::Raw(bytes) => (Vec::new(), bytes.clone(), true),
         Wire::Answer(answer) => {
-            let body = if head_only {
-                Vec::new()
-            } else {
-                framed(&answer.body, reply.framing)
-            };
+            let body = if head_only { Vec::new() } else { framed(&answer.body, reply.framing) };
             (head(answer, reply.framing, close), body, close)
         }
     };
@@ -67,12 +63,7 @@ async fn write<S: AsyncWrite + Unpin>(stream: &mut S, parts: &[&[u8]]) -> std::i
     stream.flush().await
 }
 
-async fn drip<S: AsyncWrite + Unpin>(
-    stream: &mut S,
-    head: &[u8],
-    body: &[u8],
-    pause: Duration,
-) -> std::io::Result<()> {
+async fn drip<S: AsyncWrite + Unpin>(stream: &mut S, head: &[u8], body: &[u8], pause: Duration) -> std::io::Result<()> {
     write(stream, &[head]).await?;
     for byte in body {
         tokio::time::sleep(pause).await;
@@ -127,10 +118,7 @@ mod tests {
     use super::*;
 
     fn sent(reply: &Reply) -> (String, After) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let (mut server, mut client) = tokio::io::duplex(4096);
             let after = send(&mut server, reply, false, false).await;
@@ -149,60 +137,29 @@ mod tests {
 
     #[test]
     fn whole_answers_keep_the_connection() {
-        assert_eq!(
-            sent(&reply()),
-            (
-                format!("{HEAD}Content-Length: 10\r\n\r\n0123456789"),
-                After::KeepAlive
-            )
-        );
+        assert_eq!(sent(&reply()), (format!("{HEAD}Content-Length: 10\r\n\r\n0123456789"), After::KeepAlive));
     }
 
     #[test]
     fn half_answers_do_not() {
-        let half = Reply {
-            delivery: Delivery::CutHalf,
-            ..reply()
-        };
-        assert_eq!(
-            sent(&half),
-            (format!("{HEAD}Content-Length: 10\r\n\r\n01234"), After::Drop)
-        );
-        let none = Reply {
-            delivery: Delivery::LostAnswer,
-            ..reply()
-        };
+        let half = Reply { delivery: Delivery::CutHalf, ..reply() };
+        assert_eq!(sent(&half), (format!("{HEAD}Content-Length: 10\r\n\r\n01234"), After::Drop));
+        let none = Reply { delivery: Delivery::LostAnswer, ..reply() };
         assert_eq!(sent(&none), (String::new(), After::Drop));
     }
 
     #[test]
     fn framings() {
-        let chunked = Reply {
-            framing: Framing::Chunked,
-            ..reply()
-        };
+        let chunked = Reply { framing: Framing::Chunked, ..reply() };
         let body = "7\r\n0123456\r\n3\r\n789\r\n0\r\n\r\n";
-        assert_eq!(
-            sent(&chunked).0,
-            format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n{body}")
-        );
-        let endless = Reply {
-            framing: Framing::UntilClose,
-            ..reply()
-        };
-        assert_eq!(
-            sent(&endless),
-            (format!("{HEAD}Connection: close\r\n\r\n0123456789"), After::Close)
-        );
+        assert_eq!(sent(&chunked).0, format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n{body}"));
+        let endless = Reply { framing: Framing::UntilClose, ..reply() };
+        assert_eq!(sent(&endless), (format!("{HEAD}Connection: close\r\n\r\n0123456789"), After::Close));
     }
 
     #[test]
     fn a_header_cannot_split_the_head() {
         let answer = Answer::new(302, "text/html", "").with("Location", "http://a/\r\nX: y");
-        assert!(
-            sent(&Reply::plain(answer))
-                .0
-                .contains("Location: http://a/X: y\r\n")
-        );
+        assert!(sent(&Reply::plain(answer)).0.contains("Location: http://a/X: y\r\n"));
     }
 }

@@ -36,11 +36,7 @@ pub(crate) struct Door {
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     // Anchor and listener share the port.
     socket.set_reuseport(true)?;
@@ -54,11 +50,7 @@ impl Door {
         // Sharing would also let a second emulator in at the same fixed port: ask for it alone first.
         drop(std::net::TcpListener::bind(wanted)?);
         let anchor = bind(wanted)?;
-        let mut door = Self {
-            address: anchor.local_addr()?,
-            listener: None,
-            _anchor: anchor,
-        };
+        let mut door = Self { address: anchor.local_addr()?, listener: None, _anchor: anchor };
         door.open()?;
         Ok(door)
     }

@@ -11,9 +11,7 @@ use serde_json::Value;
 use crate::json::Document;
 
 /// What stands before the 32 key bytes in a `SubjectPublicKeyInfo` of Ed25519 (RFC 8410).
-const SPKI_PREFIX: [u8; 12] = [
-    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
-];
+const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 /// An Ed25519 key (RFC 8032) that signs licenses.
 #[derive(Clone)]
@@ -23,9 +21,7 @@ pub struct SigningKey {
 
 impl std::fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SigningKey")
-            .field("public", &self.public_key_bytes())
-            .finish_non_exhaustive()
+        f.debug_struct("SigningKey").field("public", &self.public_key_bytes()).finish_non_exhaustive()
     }
 }
 
@@ -55,9 +51,7 @@ impl SigningKey {
     /// A key from its 32 secret bytes.
     #[must_use]
     pub fn from_bytes(secret: &[u8; 32]) -> Self {
-        Self {
-            inner: ed25519_dalek::SigningKey::from_bytes(secret),
-        }
+        Self { inner: ed25519_dalek::SigningKey::from_bytes(secret) }
     }
 
     /// The 32 bytes of the public key.
@@ -71,10 +65,7 @@ impl SigningKey {
     pub fn public_key_pem(&self) -> String {
         let mut der = SPKI_PREFIX.to_vec();
         der.extend_from_slice(&self.public_key_bytes());
-        format!(
-            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
-            STANDARD.encode(der)
-        )
+        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der))
     }
 
     /// The 64 bytes that sign `message` as it is.
@@ -108,10 +99,7 @@ impl SigningKey {
     /// Whether this key made the signature of the document.
     #[must_use]
     pub fn verifies(&self, license: &Value) -> bool {
-        license
-            .get("signature")
-            .and_then(Value::as_str)
-            .is_some_and(|claimed| claimed == self.signature_of(license))
+        license.get("signature").and_then(Value::as_str).is_some_and(|claimed| claimed == self.signature_of(license))
     }
 }
 
@@ -127,10 +115,7 @@ pub fn signed_bytes(license: &Value) -> Vec<u8> {
 
 /// Fills from the system's random numbers.
 pub(crate) fn fill_random(bytes: &mut [u8]) {
-    rustls::crypto::ring::default_provider()
-        .secure_random
-        .fill(bytes)
-        .expect("the system has random numbers");
+    rustls::crypto::ring::default_provider().secure_random.fill(bytes).expect("the system has random numbers");
 }
 
 /// Numbers that look random and repeat for the same seed (`SplitMix64`): for serials, never for secrets.
@@ -161,8 +146,8 @@ mod tests {
     #[test]
     fn rfc_8032_test_vector_1() {
         let secret = [
-            0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4,
-            0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+            0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49,
+            0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
         ];
         let key = SigningKey::from_bytes(&secret);
         assert_eq!(key.public_key_bytes()[..4], [0xd7, 0x5a, 0x98, 0x01]);
@@ -174,13 +159,9 @@ mod tests {
     fn order_and_white_space_are_not_signed_but_every_value_is() {
         let key = SigningKey::from_seed(7);
         let one: Value = serde_json::from_str(r#"{"b":1,"a":"é"}"#).unwrap();
-        let two: Value =
-            serde_json::from_str(" {\"a\":\"\\u00e9\",\n \"b\":1.0, \"signature\":\"old\"}").unwrap();
+        let two: Value = serde_json::from_str(" {\"a\":\"\\u00e9\",\n \"b\":1.0, \"signature\":\"old\"}").unwrap();
         assert_eq!(key.signature_of(&one), key.signature_of(&two));
-        assert_ne!(
-            key.signature_of(&one),
-            key.signature_of(&json!({"b": 2, "a": "é"}))
-        );
+        assert_ne!(key.signature_of(&one), key.signature_of(&json!({"b": 2, "a": "é"})));
     }
 
     #[test]

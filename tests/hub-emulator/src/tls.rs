@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use rcgen::{KeyUsagePurpose, date_time_ymd};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -97,14 +95,12 @@ pub(crate) fn prepare(options: TlsOptions) -> Result<(Arc<ServerConfig>, TlsMate
         client_key_pem: client_key.serialize_pem(),
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder =
-        ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
     let builder = if options.client_certificate {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(material.ca_pem.as_bytes())?)?;
-        builder.with_client_cert_verifier(
-            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build()?,
-        )
+        builder
+            .with_client_cert_verifier(WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build()?)
     } else {
         builder.with_no_client_auth()
     };
@@ -121,12 +117,7 @@ mod tests {
     fn every_combination_can_be_made() {
         for name in [CertificateName::Loopback, CertificateName::Wrong] {
             for validity in [Validity::Good, Validity::Expired, Validity::NotYet] {
-                let (_, material) = prepare(TlsOptions {
-                    name,
-                    validity,
-                    client_certificate: true,
-                })
-                .unwrap();
+                let (_, material) = prepare(TlsOptions { name, validity, client_certificate: true }).unwrap();
                 assert!(material.ca_pem.starts_with("-----BEGIN CERTIFICATE-----"));
                 assert!(material.client_key_pem.contains("PRIVATE KEY"));
             }

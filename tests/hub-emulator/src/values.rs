@@ -26,21 +26,13 @@ pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
         "d" => 86_400_000,
         _ => return Err(wrong()),
     };
-    number
-        .checked_mul(millis)
-        .map(Duration::from_millis)
-        .ok_or_else(wrong)
+    number.checked_mul(millis).map(Duration::from_millis).ok_or_else(wrong)
 }
 
 pub(crate) fn parse_rate(text: &str) -> Result<RateLimit, String> {
     let (requests, window) = text.split_once('/').ok_or("write it as 60/1m")?;
-    let requests = requests
-        .parse()
-        .map_err(|_| format!("`{requests}` is not a number of requests"))?;
-    Ok(RateLimit {
-        requests,
-        window: parse_span(window)?,
-    })
+    let requests = requests.parse().map_err(|_| format!("`{requests}` is not a number of requests"))?;
+    Ok(RateLimit { requests, window: parse_span(window)? })
 }
 
 fn names(list: &str) -> Vec<String> {
@@ -55,16 +47,13 @@ pub(crate) fn parse_key(text: &str) -> Result<ApiKey, String> {
     }
     for part in parts {
         key = match part.split_once('=') {
-            Some(("max-days", days)) => key.max_term_days(
-                days.parse()
-                    .map_err(|_| format!("`{days}` is not a number of days"))?,
-            ),
+            Some(("max-days", days)) => {
+                key.max_term_days(days.parse().map_err(|_| format!("`{days}` is not a number of days"))?)
+            }
             Some(("entitlements", list)) => key.only(names(list)),
             None if part == "no-flags" => key.without_flag_rights(),
             _ => {
-                return Err(format!(
-                    "unknown part `{part}`: max-days=N, entitlements=A+B and no-flags are known"
-                ));
+                return Err(format!("unknown part `{part}`: max-days=N, entitlements=A+B and no-flags are known"));
             }
         };
     }
@@ -75,19 +64,10 @@ pub(crate) fn parse_license(text: &str) -> Result<Given, String> {
     let mut spec = LicenseSpec::new("");
     let mut own_term = false;
     for part in text.split(',') {
-        let (name, value) = part
-            .split_once('=')
-            .ok_or_else(|| format!("`{part}` has no `=`"))?;
-        let flag = || {
-            value
-                .parse::<bool>()
-                .map_err(|_| format!("{name} must be true or false"))
-        };
+        let (name, value) = part.split_once('=').ok_or_else(|| format!("`{part}` has no `=`"))?;
+        let flag = || value.parse::<bool>().map_err(|_| format!("{name} must be true or false"));
         spec = match name {
-            "serial" => LicenseSpec {
-                serial: value.to_owned(),
-                ..spec
-            },
+            "serial" => LicenseSpec { serial: value.to_owned(), ..spec },
             "duid" => spec.duid(value),
             "issued-to" => spec.issued_to(value),
             "expires-in" => {
@@ -118,30 +98,16 @@ mod tests {
         for wrong in ["", "10", "s", "10 s", "-1s", "1y", "99999999999999999999d"] {
             assert!(parse_span(wrong).is_err(), "{wrong}");
         }
-        assert_eq!(
-            parse_rate("60/1m"),
-            Ok(RateLimit {
-                requests: 60,
-                window: Duration::from_secs(60)
-            })
-        );
+        assert_eq!(parse_rate("60/1m"), Ok(RateLimit { requests: 60, window: Duration::from_secs(60) }));
     }
 
     #[test]
     fn keys_and_licenses() {
         let key = parse_key("k,max-days=365,entitlements=a+b,no-flags").unwrap();
-        assert_eq!(
-            (key.max_term_days, key.entitlements.len(), key.may_set_renewable),
-            (365, 2, false)
-        );
+        assert_eq!((key.max_term_days, key.entitlements.len(), key.may_set_renewable), (365, 2, false));
         assert!(parse_key("k,nonsense").is_err());
-        let spec = parse_license("serial=S,duid=D,renewable=false,entitlements=a")
-            .unwrap()
-            .spec;
-        assert_eq!(
-            (spec.serial.as_str(), spec.duid.as_deref(), spec.renewable),
-            ("S", Some("D"), Some(false))
-        );
+        let spec = parse_license("serial=S,duid=D,renewable=false,entitlements=a").unwrap().spec;
+        assert_eq!((spec.serial.as_str(), spec.duid.as_deref(), spec.renewable), ("S", Some("D"), Some(false)));
         assert!(parse_license("duid=D").is_err());
         assert!(parse_license("serial=S,renewable=maybe").is_err());
     }

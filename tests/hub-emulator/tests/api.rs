@@ -21,9 +21,7 @@ fn hub() -> HubEmulator {
 fn fields(answer: &client::Answer) -> Vec<String> {
     let body = answer.json();
     let list = body["status_fields"].as_array().unwrap();
-    list.iter()
-        .map(|entry| entry["field"].as_str().unwrap().to_owned())
-        .collect()
+    list.iter().map(|entry| entry["field"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -41,25 +39,14 @@ fn a_license_lives_from_create_to_delete() {
     let list = api(&hub, "GET", "", "").json();
     assert_eq!(list["data"].as_array().unwrap().len(), 2);
     let viewed = api(&hub, "GET", &format!("/{serial}"), "").json();
-    assert_eq!(
-        viewed["data"]["expire_at"]["unix"],
-        license["expire_at"]["unix_time"]
-    );
+    assert_eq!(viewed["data"]["expire_at"]["unix"], license["expire_at"]["unix_time"]);
     assert!(viewed["data"]["netify-proc-flow-actions"]["not_valid_after"].is_string());
     assert!(key.verifies(&viewed["data"]));
 
-    let renewed = api(
-        &hub,
-        "POST",
-        &format!("/{serial}/renew"),
-        r#"{"format":"netifyd"}"#,
-    );
+    let renewed = api(&hub, "POST", &format!("/{serial}/renew"), r#"{"format":"netifyd"}"#);
     assert!(renewed.json()["data"]["netify-proc-flow-actions"].is_object());
 
-    assert_eq!(
-        api(&hub, "DELETE", &format!("/{serial}"), "").json()["data"],
-        Value::Null
-    );
+    assert_eq!(api(&hub, "DELETE", &format!("/{serial}"), "").json()["data"], Value::Null);
     assert_eq!(api(&hub, "GET", &format!("/{serial}"), "").status, 404);
     assert_eq!(hub.licenses().len(), 1);
     assert_eq!(hub.count(Endpoint::View), 2);
@@ -87,28 +74,13 @@ fn every_documented_status() {
     let renew = format!("/{SERIAL}/renew");
     assert_eq!(api(&hub, "GET", "", "").status, 200);
     assert_eq!(api(&hub, "POST", "", "{nonsense").status, 400);
-    assert_eq!(
-        ask(&hub, "POST", BASE, &[("x-api-key", "emulator-key")], CREATE).status,
-        400
-    );
+    assert_eq!(ask(&hub, "POST", BASE, &[("x-api-key", "emulator-key")], CREATE).status, 400);
     assert_eq!(ask(&hub, "GET", BASE, &[], "").status, 401);
     assert_eq!(ask(&hub, "GET", BASE, &[("X-API-KEY", "wrong")], "").status, 401);
-    assert_eq!(
-        api(
-            &hub,
-            "POST",
-            "",
-            r#"{"issued_to":"A","entitlements":["unheard-of"]}"#
-        )
-        .status,
-        403
-    );
+    assert_eq!(api(&hub, "POST", "", r#"{"issued_to":"A","entitlements":["unheard-of"]}"#).status, 403);
     assert_eq!(api(&hub, "GET", "/2001-0000-00000000", "").status, 404);
     let wrong_method = api(&hub, "PUT", "", "{}");
-    assert_eq!(
-        (wrong_method.status, wrong_method.header("allow")),
-        (405, Some("GET, POST"))
-    );
+    assert_eq!((wrong_method.status, wrong_method.header("allow")), (405, Some("GET, POST")));
     hub.add_license(LicenseSpec::new("fixed").renewable(false));
     assert_eq!(api(&hub, "POST", "/fixed/renew", "").status, 409);
     assert_eq!(api(&hub, "POST", &renew, r#"{"duration_days":8}"#).status, 422);
@@ -120,58 +92,31 @@ fn every_documented_status() {
     let wait: u64 = busy.header("retry-after").unwrap().parse().unwrap();
     assert!(busy.status == 429 && (590..=600).contains(&wait), "{busy:?}");
     hub.reconfigure(|options| options.retry_after = RetryAfterStyle::HttpDate);
-    assert!(
-        api(&hub, "GET", "", "")
-            .header("retry-after")
-            .unwrap()
-            .ends_with(" GMT")
-    );
+    assert!(api(&hub, "GET", "", "").header("retry-after").unwrap().ends_with(" GMT"));
     hub.reconfigure(|options| options.rate_limit = None);
     hub.fault(Endpoint::List, Fault::status(500).message("Out of cheese."));
     let broken = api(&hub, "GET", "", "");
-    assert_eq!(
-        (broken.status, broken.json()["status_message"].as_str()),
-        (500, Some("Out of cheese."))
-    );
+    assert_eq!((broken.status, broken.json()["status_message"].as_str()), (500, Some("Out of cheese.")));
 }
 
 #[test]
 fn wrong_fields_are_all_named() {
     let hub = hub();
-    assert_eq!(
-        fields(&api(&hub, "POST", "", "{}")),
-        ["issued_to", "entitlements"]
-    );
-    let wrong =
-        r#"{"issued_to":7,"entitlements":[],"expire_at":"soon","duid":"","renewable":1,"format":"x"}"#;
-    let expected = [
-        "issued_to",
-        "entitlements",
-        "expire_at",
-        "duid",
-        "renewable",
-        "format",
-    ];
+    assert_eq!(fields(&api(&hub, "POST", "", "{}")), ["issued_to", "entitlements"]);
+    let wrong = r#"{"issued_to":7,"entitlements":[],"expire_at":"soon","duid":"","renewable":1,"format":"x"}"#;
+    let expected = ["issued_to", "entitlements", "expire_at", "duid", "renewable", "format"];
     assert_eq!(fields(&api(&hub, "POST", "", wrong)), expected);
     assert_eq!(hub.licenses().len(), 1);
 }
 
 #[test]
 fn a_key_sees_and_grants_only_what_is_its_own() {
-    let limited = ApiKey::new("second")
-        .only(["netify-sink-mqtt"])
-        .without_flag_rights();
+    let limited = ApiKey::new("second").only(["netify-sink-mqtt"]).without_flag_rights();
     let hub = HubEmulator::start(Options::new().api_key(ApiKey::new("first")).api_key(limited));
     hub.add_license(LicenseSpec::new(SERIAL));
     let json_type = ("Content-Type", "application/json");
     let second = |method: &str, rest: &str, body: &str| {
-        ask(
-            &hub,
-            method,
-            &format!("{BASE}{rest}"),
-            &[("x-api-key", "second"), json_type],
-            body,
-        )
+        ask(&hub, method, &format!("{BASE}{rest}"), &[("x-api-key", "second"), json_type], body)
     };
     assert_eq!(second("GET", "", "").json()["data"], json!([]));
     for (method, rest) in [("GET", ""), ("POST", "/renew"), ("DELETE", "")] {
@@ -180,24 +125,12 @@ fn a_key_sees_and_grants_only_what_is_its_own() {
     assert_eq!(second("POST", "", CREATE).status, 403);
     let flag = r#"{"issued_to":"A","entitlements":["netify-sink-mqtt"],"renewable":true}"#;
     assert_eq!(second("POST", "", flag).status, 403);
-    assert_eq!(
-        second(
-            "POST",
-            "",
-            r#"{"issued_to":"A","entitlements":["netify-sink-mqtt"]}"#
-        )
-        .status,
-        200
-    );
+    assert_eq!(second("POST", "", r#"{"issued_to":"A","entitlements":["netify-sink-mqtt"]}"#).status, 200);
 }
 
 #[test]
 fn short_lives_count_from_each_renewal() {
-    let hub = HubEmulator::start(
-        Options::new()
-            .lifetime(Duration::from_secs(10))
-            .clock_offset(-86_400),
-    );
+    let hub = HubEmulator::start(Options::new().lifetime(Duration::from_secs(10)).clock_offset(-86_400));
     hub.add_license(LicenseSpec::new(SERIAL).created_at(0).expire_at(5));
     let renew = || api(&hub, "POST", &format!("/{SERIAL}/renew"), "").json()["data"].clone();
     let at = |license: &Value, member: &str| license[member]["unix_time"].as_i64().unwrap();
@@ -219,38 +152,22 @@ fn conflicts_and_the_vendors_own_curl_example() {
     assert_eq!(api(&hub, "POST", "", CREATE).status, 200);
     assert_eq!(api(&hub, "POST", "", CREATE).status, 409);
     let serial = hub.licenses()[0].serial.clone();
-    assert_eq!(
-        api(&hub, "POST", &format!("/{serial}"), r#"{"duration_days":7}"#).status,
-        200
-    );
+    assert_eq!(api(&hub, "POST", &format!("/{serial}"), r#"{"duration_days":7}"#).status, 200);
     assert_eq!(hub.count(Endpoint::Renew), 1);
 }
 
 #[test]
 fn the_bytes_of_data_can_be_of_any_style() {
     let key = hub_emulator::SigningKey::from_seed(1);
-    for style in [
-        BodyStyle::Compact,
-        BodyStyle::Pretty,
-        BodyStyle::Escaped,
-        BodyStyle::PrettyEscaped,
-    ] {
+    for style in [BodyStyle::Compact, BodyStyle::Pretty, BodyStyle::Escaped, BodyStyle::PrettyEscaped] {
         let hub = HubEmulator::start(Options::new().seed(1).body_style(style));
         hub.add_license(LicenseSpec::new(SERIAL).issued_to("Café Zürich/東京"));
         let answer = api(&hub, "GET", &format!("/{SERIAL}"), "");
         assert!(key.verifies(&answer.json()["data"]), "{style:?}");
         let pretty = matches!(style, BodyStyle::Pretty | BodyStyle::PrettyEscaped);
-        assert_eq!(
-            answer.text().contains("\n        \"serial\": "),
-            pretty,
-            "{style:?}"
-        );
+        assert_eq!(answer.text().contains("\n        \"serial\": "), pretty, "{style:?}");
         let escaped = matches!(style, BodyStyle::Escaped | BodyStyle::PrettyEscaped);
-        assert_eq!(
-            answer.text().contains(r"Caf\u00e9 Z\u00fcrich\/"),
-            escaped,
-            "{style:?}"
-        );
+        assert_eq!(answer.text().contains(r"Caf\u00e9 Z\u00fcrich\/"), escaped, "{style:?}");
     }
 }
 
@@ -264,10 +181,7 @@ fn the_date_follows_the_emulators_clock() {
 
 #[test]
 fn only_loopback_is_served() {
-    let options = Options {
-        listen: "0.0.0.0:0".parse().unwrap(),
-        ..Options::new()
-    };
+    let options = Options { listen: "0.0.0.0:0".parse().unwrap(), ..Options::new() };
     let error = HubEmulator::try_start(options).unwrap_err().to_string();
     assert!(error.contains("not a loopback address"), "{error}");
 }

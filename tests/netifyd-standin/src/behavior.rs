@@ -114,11 +114,7 @@ impl fmt::Display for Script {
             }
             comma = ",";
         }
-        if comma.is_empty() {
-            f.write_str("ok")
-        } else {
-            Ok(())
-        }
+        if comma.is_empty() { f.write_str("ok") } else { Ok(()) }
     }
 }
 
@@ -143,10 +139,7 @@ fn parse_step(word: &str) -> Result<(Step, Option<u32>), String> {
     };
     let count = match parts.next() {
         None => None,
-        Some(text) => Some(
-            text.parse()
-                .map_err(|_| format!("{word:?}: {text:?} is not a count"))?,
-        ),
+        Some(text) => Some(text.parse().map_err(|_| format!("{word:?}: {text:?} is not a count"))?),
     };
     match parts.next() {
         None => Ok((step, count)),
@@ -156,9 +149,7 @@ fn parse_step(word: &str) -> Result<(Step, Option<u32>), String> {
 
 fn milliseconds(word: &str, text: Option<&str>) -> Result<Duration, String> {
     let number = text.and_then(|text| text.parse().ok());
-    number
-        .map(Duration::from_millis)
-        .ok_or_else(|| format!("{word:?} needs milliseconds, as in slow:500"))
+    number.map(Duration::from_millis).ok_or_else(|| format!("{word:?} needs milliseconds, as in slow:500"))
 }
 
 #[cfg(test)]
@@ -184,10 +175,7 @@ mod tests {
 
     #[test]
     fn lists_go_step_by_step() {
-        assert_eq!(
-            taken("refuse-500, hang:2,forget", 5),
-            ["refuse-500", "hang", "hang", "forget", "forget"]
-        );
+        assert_eq!(taken("refuse-500, hang:2,forget", 5), ["refuse-500", "hang", "hang", "forget", "forget"]);
     }
 
     #[test]
@@ -195,15 +183,9 @@ mod tests {
         let mut script = Script::parse("cut:2,garbage,die-later:7").unwrap();
         script.take();
         assert_eq!(script.to_string(), "cut:1,garbage:1,die-later:7");
-        assert_eq!(
-            Script::parse(&script.to_string()).unwrap().to_string(),
-            script.to_string()
-        );
+        assert_eq!(Script::parse(&script.to_string()).unwrap().to_string(), script.to_string());
         script.take();
-        assert_eq!(
-            (script.peek(), script.to_string().as_str()),
-            (Step::Garbage, "garbage:1,die-later:7")
-        );
+        assert_eq!((script.peek(), script.to_string().as_str()), (Step::Garbage, "garbage:1,die-later:7"));
         let mut once = Script::parse("die-once").unwrap();
         once.take();
         assert_eq!(once.to_string(), "ok");

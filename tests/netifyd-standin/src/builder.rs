@@ -101,15 +101,8 @@ impl Builder {
             Some(path) => path.clone(),
             None => built("netifyd-standin", "netifyd")?,
         };
-        let temp = if self.dir.is_none() {
-            Some(temp_dir()?)
-        } else {
-            None
-        };
-        let dir = self
-            .dir
-            .as_deref()
-            .or(temp.as_ref().map(test_support::TempDir::path));
+        let temp = if self.dir.is_none() { Some(temp_dir()?) } else { None };
+        let dir = self.dir.as_deref().or(temp.as_ref().map(test_support::TempDir::path));
         let dir = dir.ok_or_else(|| io::Error::other("no directory"))?.to_owned();
         let paths = Paths::below(&dir, self.license_path.clone());
         if let Some(license) = &self.license {

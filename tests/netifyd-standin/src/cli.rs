@@ -59,11 +59,7 @@ pub struct Options {
 /// Runs the stand-in until it is stopped; exit code 0 after TERM or INT, 1 when it could not start or "died".
 #[must_use]
 pub fn run(options: &Options) -> ExitCode {
-    let result = if options.supervise {
-        supervisor::run(options)
-    } else {
-        daemon::run(options)
-    };
+    let result = if options.supervise { supervisor::run(options) } else { daemon::run(options) };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

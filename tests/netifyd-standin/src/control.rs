@@ -46,10 +46,7 @@ fn answer(connection: &UnixStream, reloader: &Reloader) -> io::Result<()> {
         Some("reload") => reload(connection, reloader, false),
         Some("restart") => reload(connection, reloader, true),
         Some("status") if reloader.next_step() == Step::Hang => hang(connection),
-        Some("status") => send(
-            connection,
-            &json!({ "code": OK, "message": "OK", "status": reloader.status() }),
-        ),
+        Some("status") => send(connection, &json!({ "code": OK, "message": "OK", "status": reloader.status() })),
         Some(other) => reply(connection, UNKNOWN_COMMAND, &format!("unknown command {other:?}")),
         None => reply(connection, UNKNOWN_COMMAND, "no command"),
     }
@@ -62,9 +59,7 @@ fn reload(connection: &UnixStream, reloader: &Reloader, restart: bool) -> io::Re
         Step::Cut => Ok(()),
         Step::Garbage => (&*connection).write_all(b"\x00<not JSON>\n"),
         Step::Refuse(code) => reply(connection, code, "refused"),
-        Step::Ok | Step::Slow(_) | Step::Forget | Step::Die | Step::DieLater(_) => {
-            reply(connection, OK, "OK")
-        }
+        Step::Ok | Step::Slow(_) | Step::Forget | Step::Die | Step::DieLater(_) => reply(connection, OK, "OK"),
     };
     // What was accepted is done even for a client that did not wait for the reply.
     reloader.queue(step, "socket", restart);

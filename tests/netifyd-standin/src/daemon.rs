@@ -29,14 +29,8 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     if let Some(parent) = options.supervised_by {
         follow(parent)?;
     }
-    let (uid, gid) = (
-        rustix::process::geteuid().as_raw(),
-        rustix::process::getegid().as_raw(),
-    );
-    log.write(
-        "started",
-        json!({ "uid": uid, "gid": gid, "behavior": options.behavior.to_string() }),
-    );
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    log.write("started", json!({ "uid": uid, "gid": gid, "behavior": options.behavior.to_string() }));
 
     let (reloader, queue) = Reloader::new(options, log);
     let reloader = Arc::new(reloader);

@@ -23,12 +23,7 @@ impl Event {
         let name = json.get("event")?.as_str()?.to_owned();
         let unix_ms = json.get("unix_ms")?.as_u64()?;
         let pid = i32::try_from(json.get("pid")?.as_i64()?).ok()?;
-        Some(Self {
-            name,
-            unix_ms,
-            pid,
-            json,
-        })
+        Some(Self { name, unix_ms, pid, json })
     }
 
     /// A text member; empty when it is absent or not a text.

@@ -18,17 +18,10 @@ pub(crate) struct EventLog {
 impl EventLog {
     pub(crate) fn open(options: &Options) -> io::Result<Self> {
         let open = |path| {
-            OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(path)
-                .map_err(about("cannot open the events file", path))
+            OpenOptions::new().append(true).create(true).open(path).map_err(about("cannot open the events file", path))
         };
         let file = options.events.as_deref().map(open).transpose()?;
-        Ok(Self {
-            file,
-            verbose: options.verbose,
-        })
+        Ok(Self { file, verbose: options.verbose })
     }
 
     /// Writes event `name` with the members of the object `fields`.

@@ -80,10 +80,7 @@ mod tests {
     fn both_spellings_of_the_expiry_are_read() {
         for member in ["unix", "unix_time"] {
             let value = loaded(&format!(r#"{{"serial":"s","expire_at":{{"{member}":5}}}}"#)).unwrap();
-            assert_eq!(
-                (value["expires"].as_i64(), value["serial"].as_str()),
-                (Some(5), Some("s"))
-            );
+            assert_eq!((value["expires"].as_i64(), value["serial"].as_str()), (Some(5), Some("s")));
         }
     }
 
@@ -91,10 +88,7 @@ mod tests {
     fn any_json_object_will_do() {
         let value = loaded("{}").unwrap();
         assert!(value["serial"].is_null() && value["expires"].is_null());
-        assert_eq!(
-            value["sha256"],
-            "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
-        );
+        assert_eq!(value["sha256"], "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a");
     }
 
     #[test]
@@ -102,10 +96,6 @@ mod tests {
         for text in ["", "{", "[]", "<html>", "{\"a\":1}x"] {
             assert!(loaded(text).is_err(), "{text:?}");
         }
-        assert!(
-            loaded(&format!("[{}]", " ".repeat(1 << 20)))
-                .unwrap_err()
-                .contains("larger")
-        );
+        assert!(loaded(&format!("[{}]", " ".repeat(1 << 20))).unwrap_err().contains("larger"));
     }
 }

@@ -24,26 +24,17 @@ impl Account {
     }
 
     fn parse_with(text: &str, passwd: &str) -> Result<Self, String> {
-        let (user, group) = text
-            .split_once(':')
-            .map_or((text, None), |(user, group)| (user, Some(group)));
+        let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
         let listed = passwd.lines().find_map(|line| {
             let fields: Vec<&str> = line.split(':').collect();
             let (name, uid, gid) = (fields.first()?, fields.get(2)?, fields.get(3)?);
-            let account = Self {
-                uid: uid.parse().ok()?,
-                gid: gid.parse().ok()?,
-            };
+            let account = Self { uid: uid.parse().ok()?, gid: gid.parse().ok()? };
             (*name == user || *uid == user).then_some(account)
         });
         let numeric = || user.parse().ok().map(|id| Self { uid: id, gid: id });
-        let mut account = listed
-            .or_else(numeric)
-            .ok_or_else(|| format!("there is no user {user:?}"))?;
+        let mut account = listed.or_else(numeric).ok_or_else(|| format!("there is no user {user:?}"))?;
         if let Some(group) = group {
-            account.gid = group
-                .parse()
-                .map_err(|_| format!("{group:?} is not a group id"))?;
+            account.gid = group.parse().map_err(|_| format!("{group:?} is not a group id"))?;
         }
         // The kernel reads an id of all ones as "leave as it is".
         if account.uid == u32::MAX || account.gid == u32::MAX {
@@ -61,8 +52,7 @@ impl Account {
         if already && !uid.is_root() {
             return Ok(());
         }
-        let failed =
-            |error| io::Error::other(format!("cannot become user {}:{}: {error}", self.uid, self.gid));
+        let failed = |error| io::Error::other(format!("cannot become user {}:{}: {error}", self.uid, self.gid));
         set_thread_groups(&[gid]).map_err(failed)?;
         set_thread_res_gid(gid, gid, gid).map_err(failed)?;
         set_thread_res_uid(uid, uid, uid).map_err(failed)

@@ -50,26 +50,10 @@ impl Reloader {
     /// Also returns the queue that [`Reloader::work`] takes.
     pub(crate) fn new(options: &Options, log: EventLog) -> (Self, mpsc::Receiver<Accepted>) {
         let (accepted, queue) = mpsc::channel();
-        let scripted = Scripted {
-            script: options.behavior.clone(),
-            seen: String::new(),
-        };
-        let state = State {
-            since: Instant::now(),
-            loaded: None,
-            loads: 0,
-        };
+        let scripted = Scripted { script: options.behavior.clone(), seen: String::new() };
+        let state = State { since: Instant::now(), loaded: None, loads: 0 };
         let (scripted, state) = (Mutex::new(scripted), Mutex::new(state));
-        (
-            Self {
-                options: options.clone(),
-                log,
-                scripted,
-                state,
-                accepted,
-            },
-            queue,
-        )
+        (Self { options: options.clone(), log, scripted, state, accepted }, queue)
     }
 
     /// Loads the license now, for the reason `by`, and reports it.
@@ -105,18 +89,12 @@ impl Reloader {
         self.refresh(&mut scripted);
         let step = scripted.script.take();
         self.write_back(&mut scripted);
-        let name = if restart {
-            "restart-requested"
-        } else {
-            "reload-requested"
-        };
-        self.log
-            .write(name, json!({ "by": by, "behavior": step.to_string() }));
+        let name = if restart { "restart-requested" } else { "reload-requested" };
+        self.log.write(name, json!({ "by": by, "behavior": step.to_string() }));
         match step {
             Step::Refuse(code) => self.log.write("refused", json!({ "by": by, "code": code })),
             Step::Hang | Step::Forget | Step::Garbage | Step::Cut => {
-                self.log
-                    .write("ignored", json!({ "by": by, "behavior": step.to_string() }));
+                self.log.write("ignored", json!({ "by": by, "behavior": step.to_string() }));
             }
             Step::Ok | Step::Slow(_) | Step::Die | Step::DieLater(_) => {}
         }

@@ -54,19 +54,9 @@ pub(crate) fn remove(options: &Options) -> Vec<String> {
         content.trim() == std::process::id().to_string()
     };
     let pid_file = options.pid_file.as_deref().filter(own);
-    let paths = [
-        pid_file,
-        options.socket.as_deref(),
-        options.status_file.as_deref(),
-    ];
-    let left =
-        |path: &&Path| fs::remove_file(path).is_err_and(|error| error.kind() != io::ErrorKind::NotFound);
-    paths
-        .into_iter()
-        .flatten()
-        .filter(left)
-        .map(|path| path.display().to_string())
-        .collect()
+    let paths = [pid_file, options.socket.as_deref(), options.status_file.as_deref()];
+    let left = |path: &&Path| fs::remove_file(path).is_err_and(|error| error.kind() != io::ErrorKind::NotFound);
+    paths.into_iter().flatten().filter(left).map(|path| path.display().to_string()).collect()
 }
 
 /// Replaces a small file by rename.
@@ -79,9 +69,7 @@ pub(crate) fn replace(path: &Path, content: &str) -> io::Result<()> {
 
 fn give(options: &Options, path: &Path) -> io::Result<()> {
     match options.user {
-        Some(account) if rustix::process::geteuid().is_root() => {
-            chown(path, Some(account.uid), Some(account.gid))
-        }
+        Some(account) if rustix::process::geteuid().is_root() => chown(path, Some(account.uid), Some(account.gid)),
         _ => Ok(()),
     }
 }

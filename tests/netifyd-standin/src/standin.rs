@@ -67,11 +67,7 @@ impl Standin {
     }
 
     pub(crate) fn new(proc: Proc, paths: Paths, temp: Option<TempDir>) -> Self {
-        Self {
-            proc,
-            paths,
-            _temp: temp,
-        }
+        Self { proc, paths, _temp: temp }
     }
 
     /// The directory of all its files.
@@ -113,11 +109,7 @@ impl Standin {
     /// The daemon's PID: of the last daemon that started, when there is a supervisor.
     #[must_use]
     pub fn pid(&self) -> i32 {
-        let started = self
-            .events()
-            .into_iter()
-            .rev()
-            .find(|event| event.name == "started");
+        let started = self.events().into_iter().rev().find(|event| event.name == "started");
         started.map_or(self.proc.pid().as_raw_pid(), |event| event.pid)
     }
 
@@ -192,12 +184,7 @@ impl Standin {
     }
 
     /// The first event, past or future, that `wanted` accepts; `what` names it in the error.
-    pub fn wait_for(
-        &self,
-        what: &str,
-        timeout: Duration,
-        wanted: impl FnMut(&Event) -> bool,
-    ) -> io::Result<Event> {
+    pub fn wait_for(&self, what: &str, timeout: Duration, wanted: impl FnMut(&Event) -> bool) -> io::Result<Event> {
         self.wait_for_since(0, what, timeout, wanted)
     }
 
@@ -215,18 +202,14 @@ impl Standin {
 
     /// The first event after `mark` of that name.
     pub fn wait_for_event(&self, mark: usize, name: &str, timeout: Duration) -> io::Result<Event> {
-        self.wait_for_since(mark, &format!("event {name}"), timeout, |event| {
-            event.name == name
-        })
+        self.wait_for_since(mark, &format!("event {name}"), timeout, |event| event.name == name)
     }
 
     /// The first load, past or future, of a license with this serial or this SHA-256 (lower-case hex).
     pub fn wait_for_load(&self, serial_or_sha256: &str, timeout: Duration) -> io::Result<Load> {
-        let wanted =
-            |load: &Load| load.sha256 == serial_or_sha256 || load.serial.as_deref() == Some(serial_or_sha256);
+        let wanted = |load: &Load| load.sha256 == serial_or_sha256 || load.serial.as_deref() == Some(serial_or_sha256);
         let find = |lines: &[Line]| parse(lines).filter_map(|event| event.load()).find(wanted);
-        self.proc
-            .wait_for_lines(find, timeout, &format!("load of {serial_or_sha256}"))
+        self.proc.wait_for_lines(find, timeout, &format!("load of {serial_or_sha256}"))
     }
 
     /// Waits until at least `count` licenses were loaded, the one at the start included, and returns all.
@@ -235,8 +218,7 @@ impl Standin {
             let loads: Vec<Load> = parse(lines).filter_map(|event| event.load()).collect();
             (loads.len() >= count).then_some(loads)
         };
-        self.proc
-            .wait_for_lines(find, timeout, &format!("load number {count}"))
+        self.proc.wait_for_lines(find, timeout, &format!("load number {count}"))
     }
 
     /// Stops it cleanly, supervisor and all, and returns how it ended.
@@ -256,8 +238,5 @@ impl Drop for Standin {
 }
 
 fn parse(lines: &[Line]) -> impl Iterator<Item = Event> + '_ {
-    lines
-        .iter()
-        .filter(|line| line.stream == Stream::Out)
-        .filter_map(|line| Event::parse(&line.text))
+    lines.iter().filter(|line| line.stream == Stream::Out).filter_map(|line| Event::parse(&line.text))
 }

@@ -47,23 +47,12 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     let log = EventLog::open(options)?;
     let mut signals = Signals::new([SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT])?;
     let (sender, messages) = mpsc::channel();
-    let supervisor = Supervisor {
-        log,
-        sender: sender.clone(),
-        messages,
-    };
-    thread::spawn(move || {
-        signals
-            .forever()
-            .try_for_each(|signal| sender.send(Message::Signal(signal)))
-    });
+    let supervisor = Supervisor { log, sender: sender.clone(), messages };
+    thread::spawn(move || signals.forever().try_for_each(|signal| sender.send(Message::Signal(signal))));
     if options.until_eof {
         stop_at_eof();
     }
-    supervisor.log.write(
-        "supervising",
-        json!({ "restart_delay_ms": options.restart_delay }),
-    );
+    supervisor.log.write("supervising", json!({ "restart_delay_ms": options.restart_delay }));
     loop {
         let child = supervisor.start()?;
         match supervisor.wait(None) {
@@ -91,10 +80,7 @@ impl Supervisor {
     /// Starts the daemon with this process's own flags. On this thread: the daemon follows the thread that started
     /// it.
     fn start(&self) -> io::Result<Daemon> {
-        let flags: Vec<OsString> = std::env::args_os()
-            .skip(1)
-            .filter(|flag| flag != "--supervise")
-            .collect();
+        let flags: Vec<OsString> = std::env::args_os().skip(1).filter(|flag| flag != "--supervise").collect();
         let mut child = Command::new(std::env::current_exe()?)
             .args(flags)
             .arg(format!("--supervised-by={}", std::process::id()))
@@ -115,9 +101,7 @@ impl Supervisor {
         loop {
             let message = match deadline {
                 None => self.messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(deadline) => self
-                    .messages
-                    .recv_timeout(deadline.saturating_duration_since(Instant::now())),
+                Some(deadline) => self.messages.recv_timeout(deadline.saturating_duration_since(Instant::now())),
             };
             match message {
                 Ok(Message::Ended(status)) => return Outcome::Ended(status),
@@ -125,8 +109,7 @@ impl Supervisor {
                     return Outcome::Stop;
                 }
                 Ok(Message::Signal(signal)) => {
-                    self.log
-                        .write("supervisor-signaled", json!({ "signal": name(signal) }));
+                    self.log.write("supervisor-signaled", json!({ "signal": name(signal) }));
                 }
                 Err(RecvTimeoutError::Timeout) => return Outcome::TimeUp,
             }

@@ -15,9 +15,7 @@ const MOMENT: Duration = Duration::from_millis(100);
 
 /// Nothing but the load at the start, not even a moment later.
 fn loads_nothing(netifyd: &Standin) {
-    netifyd
-        .wait_for_loads(2, MOMENT)
-        .expect_err("nothing must be loaded");
+    netifyd.wait_for_loads(2, MOMENT).expect_err("nothing must be loaded");
     assert!(netifyd.process().is_running());
 }
 
@@ -28,9 +26,7 @@ fn refuses_with_the_code_it_is_told() -> io::Result<()> {
         assert_eq!(netifyd.request("reload")?["code"], code);
     }
     netifyd.signal(Signal::HUP)?;
-    netifyd.wait_for("refused signal", SOON, |event| {
-        event.name == "refused" && event.text("by") == "signal"
-    })?;
+    netifyd.wait_for("refused signal", SOON, |event| event.name == "refused" && event.text("by") == "signal")?;
     assert_eq!(netifyd.request("status")?["code"], 100);
     loads_nothing(&netifyd);
     Ok(())
@@ -44,15 +40,10 @@ fn hangs() -> io::Result<()> {
         connection.set_read_timeout(Some(MOMENT))?;
         connection.write_all(format!("{{\"command\":\"{command}\"}}\n").as_bytes())?;
         let error = connection.read(&mut [0]).expect_err("no answer");
-        assert!(
-            matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
-            "{error}"
-        );
+        assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
     }
     netifyd.signal(Signal::HUP)?;
-    netifyd.wait_for("ignored signal", SOON, |event| {
-        event.name == "ignored" && event.text("by") == "signal"
-    })?;
+    netifyd.wait_for("ignored signal", SOON, |event| event.name == "ignored" && event.text("by") == "signal")?;
     loads_nothing(&netifyd);
     assert!(netifyd.stop()?.success(), "it still stops");
     Ok(())
@@ -69,10 +60,7 @@ fn says_yes_and_forgets() -> io::Result<()> {
 #[test]
 fn talks_nonsense_or_hangs_up() -> io::Result<()> {
     let netifyd = standin().behavior("garbage,cut").start()?;
-    assert_eq!(
-        netifyd.request("reload").expect_err("not JSON").kind(),
-        ErrorKind::InvalidData
-    );
+    assert_eq!(netifyd.request("reload").expect_err("not JSON").kind(), ErrorKind::InvalidData);
     assert_eq!(netifyd.request_raw(b"{\"command\":\"reload\"}")?, b"");
     loads_nothing(&netifyd);
     Ok(())
@@ -137,16 +125,7 @@ fn a_behavior_file_can_be_written_by_hand() -> io::Result<()> {
     assert_eq!(netifyd.request("reload")?["code"], 502);
     assert_eq!(fs::read_to_string(&file)?, "ok\n", "what is left is written back");
     fs::write(&file, "nonsense")?;
-    assert_eq!(
-        netifyd.request("reload")?["code"],
-        100,
-        "what it does not understand changes nothing"
-    );
-    assert!(
-        netifyd
-            .wait_for_event(0, "behavior-invalid", SOON)?
-            .text("error")
-            .contains("nonsense")
-    );
+    assert_eq!(netifyd.request("reload")?["code"], 100, "what it does not understand changes nothing");
+    assert!(netifyd.wait_for_event(0, "behavior-invalid", SOON)?.text("error").contains("nonsense"));
     Ok(())
 }

@@ -8,11 +8,7 @@ use netifyd_standin::Standin;
 #[test]
 fn cargo_builds_it_on_first_use() -> io::Result<()> {
     let path = test_support::built("netifyd-standin", "netifyd")?;
-    assert_eq!(
-        path,
-        std::path::Path::new(env!("CARGO_BIN_EXE_netifyd")),
-        "this build's target directory and profile"
-    );
+    assert_eq!(path, std::path::Path::new(env!("CARGO_BIN_EXE_netifyd")), "this build's target directory and profile");
     let netifyd = Standin::builder().license("{\"serial\":\"s\"}").start()?;
     netifyd.wait_for_load("s", Duration::from_secs(10))?;
     Ok(())

@@ -19,10 +19,7 @@ fn code(netifyd: &Standin, request: &str) -> io::Result<Value> {
 #[test]
 fn only_owner_and_group_may_connect() -> io::Result<()> {
     let netifyd = standin().start()?;
-    assert_eq!(
-        fs::metadata(netifyd.socket_path())?.permissions().mode() & 0o777,
-        0o660
-    );
+    assert_eq!(fs::metadata(netifyd.socket_path())?.permissions().mode() & 0o777, 0o660);
     let netifyd = standin().without_socket().start()?;
     assert!(!netifyd.socket_path().exists());
     Ok(())
@@ -34,10 +31,7 @@ fn reload_is_queued_and_done() -> io::Result<()> {
     netifyd.write_license(SECOND)?;
     assert_eq!(netifyd.request("reload")?["code"], 100);
     assert_eq!(netifyd.wait_for_load("second", SOON)?.by, "socket");
-    assert_eq!(
-        netifyd.wait_for_event(0, "reload-requested", SOON)?.text("by"),
-        "socket"
-    );
+    assert_eq!(netifyd.wait_for_event(0, "reload-requested", SOON)?.text("by"), "socket");
     Ok(())
 }
 
@@ -45,10 +39,7 @@ fn reload_is_queued_and_done() -> io::Result<()> {
 fn status_tells_what_is_loaded() -> io::Result<()> {
     let netifyd = standin().start()?;
     let reply = netifyd.request("status")?;
-    assert_eq!(
-        (&reply["code"], &reply["status"]["license"]["serial"]),
-        (&100.into(), &"first".into())
-    );
+    assert_eq!((&reply["code"], &reply["status"]["license"]["serial"]), (&100.into(), &"first".into()));
     assert!(reply["status"]["uptime"].is_u64());
     assert_eq!(netifyd.request("restart")?["code"], 100);
     netifyd.wait_for_loads(2, SOON)?;
@@ -83,9 +74,8 @@ fn mistakes_have_codes() -> io::Result<()> {
 #[test]
 fn clients_that_say_nothing_or_too_much_block_nobody() -> io::Result<()> {
     let netifyd = standin().start()?;
-    let silent: Vec<UnixStream> = (0..50)
-        .map(|_| UnixStream::connect(netifyd.socket_path()))
-        .collect::<io::Result<_>>()?;
+    let silent: Vec<UnixStream> =
+        (0..50).map(|_| UnixStream::connect(netifyd.socket_path())).collect::<io::Result<_>>()?;
     // The reply may come while we still write, and the rest then meets a closed connection.
     let _ = netifyd.request_raw(&vec![b'x'; 1 << 20]);
     assert_eq!(netifyd.request("status")?["code"], 100);

@@ -31,11 +31,7 @@ fn loads_at_start_and_on_hup() -> io::Result<()> {
     netifyd.signal(Signal::HUP)?;
     let load = netifyd.wait_for_load("second", SOON)?;
     assert_eq!((load.by.as_str(), load.expires), ("signal", Some(1_800_000_000)));
-    assert_eq!(
-        netifyd.wait_for_load(&load.sha256, SOON)?,
-        load,
-        "found by digest as well"
-    );
+    assert_eq!(netifyd.wait_for_load(&load.sha256, SOON)?, load, "found by digest as well");
     assert_eq!(netifyd.wait_for_loads(2, SOON)?.len(), 2);
     Ok(())
 }
@@ -43,21 +39,11 @@ fn loads_at_start_and_on_hup() -> io::Result<()> {
 #[test]
 fn a_missing_or_broken_license_does_not_end_it() -> io::Result<()> {
     let netifyd = standin().license("{ not yet").start()?;
-    assert!(
-        netifyd
-            .wait_for_event(0, "load-failed", SOON)?
-            .text("error")
-            .contains("not JSON")
-    );
+    assert!(netifyd.wait_for_event(0, "load-failed", SOON)?.text("error").contains("not JSON"));
     fs::remove_file(netifyd.license_path())?;
     let mark = netifyd.mark();
     netifyd.signal(Signal::HUP)?;
-    assert!(
-        netifyd
-            .wait_for_event(mark, "load-failed", SOON)?
-            .text("error")
-            .contains("No such file")
-    );
+    assert!(netifyd.wait_for_event(mark, "load-failed", SOON)?.text("error").contains("No such file"));
     netifyd.write_license(FIRST)?;
     netifyd.signal(Signal::HUP)?;
     netifyd.wait_for_load("first", SOON)?;
@@ -71,9 +57,7 @@ fn waits_for_an_exclusive_lock() -> io::Result<()> {
     file.lock()?;
     netifyd.signal(Signal::HUP)?;
     netifyd.wait_for_event(0, "reload-requested", SOON)?;
-    netifyd
-        .wait_for_loads(2, Duration::from_millis(100))
-        .expect_err("the writer still holds its lock");
+    netifyd.wait_for_loads(2, Duration::from_millis(100)).expect_err("the writer still holds its lock");
     assert_eq!(netifyd.request("status")?["code"], 100, "meanwhile it answers");
     file.unlock()?;
     netifyd.wait_for_loads(2, SOON)?;
@@ -85,9 +69,7 @@ fn other_signals_are_reported() -> io::Result<()> {
     let netifyd = standin().start()?;
     for (signal, name) in [(Signal::USR1, "USR1"), (Signal::USR2, "USR2")] {
         netifyd.signal(signal)?;
-        netifyd.wait_for(name, SOON, |event| {
-            event.name == "signal" && event.text("signal") == name
-        })?;
+        netifyd.wait_for(name, SOON, |event| event.name == "signal" && event.text("signal") == name)?;
     }
     assert_eq!(netifyd.loads().len(), 1);
     Ok(())
@@ -104,15 +86,8 @@ fn stops_cleanly() -> io::Result<()> {
         }
         let events = fs::read_to_string(netifyd.events_file())?;
         let last = events.lines().last().unwrap_or_default();
-        assert!(
-            last.contains(r#""event":"stopped""#) && last.contains(r#""left_behind":[]"#),
-            "{last}"
-        );
-        assert_eq!(
-            events.lines().count(),
-            netifyd.mark(),
-            "file and standard output tell the same"
-        );
+        assert!(last.contains(r#""event":"stopped""#) && last.contains(r#""left_behind":[]"#), "{last}");
+        assert_eq!(events.lines().count(), netifyd.mark(), "file and standard output tell the same");
     }
     Ok(())
 }
@@ -121,29 +96,19 @@ fn stops_cleanly() -> io::Result<()> {
 fn ends_with_its_starter() -> io::Result<()> {
     let dir = temp_dir()?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_netifyd"));
-    command
-        .arg("--until-eof")
-        .arg("--license")
-        .arg(dir.path().join("none"));
+    command.arg("--until-eof").arg("--license").arg(dir.path().join("none"));
     let mut netifyd = Proc::spawn_with_stdin(&mut command)?;
     netifyd.wait_for_line(|line| line == "ready", SOON)?;
     drop(netifyd.take_stdin());
     assert!(netifyd.wait_exit(SOON)?.success());
-    assert_eq!(
-        netifyd.output(),
-        "ready",
-        "without --verbose, nothing else is printed"
-    );
+    assert_eq!(netifyd.output(), "ready", "without --verbose, nothing else is printed");
     Ok(())
 }
 
 #[test]
 fn bad_flags_and_paths_are_errors() -> io::Result<()> {
-    let cases = [
-        ("--behavior=nap", 2, "nap"),
-        ("--user=nobody-here", 2, "nobody-here"),
-        ("--pid-file=/none/x", 1, "/none/x"),
-    ];
+    let cases =
+        [("--behavior=nap", 2, "nap"), ("--user=nobody-here", 2, "nobody-here"), ("--pid-file=/none/x", 1, "/none/x")];
     for (flag, code, text) in cases {
         let netifyd = Proc::spawn(Command::new(env!("CARGO_BIN_EXE_netifyd")).arg(flag))?;
         assert_eq!(netifyd.wait_exit(SOON)?.code(), Some(code), "{flag}");

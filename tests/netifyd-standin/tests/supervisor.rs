@@ -22,16 +22,10 @@ fn a_daemon_that_dies_once_comes_back_with_the_new_license() -> io::Result<()> {
     let mark = netifyd.mark();
     netifyd.signal(Signal::HUP)?;
     let exited = netifyd.wait_for_event(mark, "child-exited", SOON)?;
-    assert_eq!(
-        (exited.pid, &exited.json["child"], &exited.json["code"]),
-        (supervisor, &first.into(), &1.into())
-    );
+    assert_eq!((exited.pid, &exited.json["child"], &exited.json["code"]), (supervisor, &first.into(), &1.into()));
     netifyd.wait_for_event(mark, "ready", SOON)?;
     assert_ne!(netifyd.pid(), first);
-    assert_eq!(
-        fs::read_to_string(netifyd.pid_file())?.trim(),
-        netifyd.pid().to_string()
-    );
+    assert_eq!(fs::read_to_string(netifyd.pid_file())?.trim(), netifyd.pid().to_string());
     assert_eq!(netifyd.wait_for_load("second", SOON)?.by, "start");
 
     // Once means once, across the restart: the socket is bound anew and the reload succeeds.
@@ -46,10 +40,7 @@ fn a_killed_daemon_comes_back_too() -> io::Result<()> {
     let netifyd = standin().supervise(DELAY).start()?;
     let mark = netifyd.mark();
     netifyd.signal(Signal::KILL)?;
-    assert_eq!(
-        netifyd.wait_for_event(mark, "child-exited", SOON)?.json["signal"],
-        9
-    );
+    assert_eq!(netifyd.wait_for_event(mark, "child-exited", SOON)?.json["signal"], 9);
     netifyd.wait_for_event(mark, "ready", SOON)?;
     Ok(())
 }
@@ -59,10 +50,7 @@ fn stopping_stops_both() -> io::Result<()> {
     let netifyd = standin().supervise(DELAY).start()?;
     let entry = format!("/proc/{}", netifyd.pid());
     assert!(netifyd.stop()?.success());
-    assert_eq!(
-        (netifyd.count("stopped"), netifyd.count("supervisor-stopped")),
-        (1, 1)
-    );
+    assert_eq!((netifyd.count("stopped"), netifyd.count("supervisor-stopped")), (1, 1));
     assert!(!netifyd.pid_file().exists() && !fs::exists(entry)?);
     Ok(())
 }

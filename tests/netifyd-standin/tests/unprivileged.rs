@@ -30,10 +30,7 @@ fn the_license_is_read_with_the_users_rights() -> io::Result<()> {
     }
     let netifyd = standin().user(USER).start()?;
     let started = netifyd.wait_for_event(0, "started", SOON)?;
-    assert_eq!(
-        (&started.json["uid"], &started.json["gid"]),
-        (&54321.into(), &54322.into())
-    );
+    assert_eq!((&started.json["uid"], &started.json["gid"]), (&54321.into(), &54322.into()));
     let socket = fs::metadata(netifyd.socket_path())?;
     assert_eq!((socket.uid(), socket.gid()), (54321, 54322));
     netifyd.wait_for_load("first", SOON)?;
@@ -42,12 +39,7 @@ fn the_license_is_read_with_the_users_rights() -> io::Result<()> {
     netifyd.write_license(SECOND)?;
     fs::set_permissions(netifyd.license_path(), Permissions::from_mode(0o640))?;
     netifyd.signal(Signal::HUP)?;
-    assert!(
-        netifyd
-            .wait_for_event(0, "load-failed", SOON)?
-            .text("error")
-            .contains("Permission denied")
-    );
+    assert!(netifyd.wait_for_event(0, "load-failed", SOON)?.text("error").contains("Permission denied"));
 
     chown(netifyd.license_path(), None, Some(54322))?;
     netifyd.signal(Signal::HUP)?;
@@ -65,11 +57,9 @@ fn every_thread_has_lost_its_rights() -> io::Result<()> {
     let netifyd = standin().user(USER).start()?;
     for task in fs::read_dir(format!("/proc/{}/task", netifyd.pid()))? {
         let status = fs::read_to_string(task?.path().join("status"))?;
-        for line in [
-            "Uid:\t54321\t54321\t54321\t54321",
-            "Gid:\t54322\t54322\t54322\t54322",
-            "CapEff:\t0000000000000000",
-        ] {
+        for line in
+            ["Uid:\t54321\t54321\t54321\t54321", "Gid:\t54322\t54322\t54322\t54322", "CapEff:\t0000000000000000"]
+        {
             assert!(status.contains(line), "{line} is not in {status}");
         }
     }
@@ -82,12 +72,7 @@ fn an_unprivileged_daemon_dies_once_and_comes_back() -> io::Result<()> {
         return Ok(());
     }
     let delay = Duration::from_millis(50);
-    let netifyd = standin()
-        .license(FIRST)
-        .user("nobody")
-        .behavior("die-once")
-        .supervise(delay)
-        .start()?;
+    let netifyd = standin().license(FIRST).user("nobody").behavior("die-once").supervise(delay).start()?;
     let mark = netifyd.mark();
     assert_eq!(netifyd.request("reload")?["code"], 100);
     netifyd.wait_for_event(mark, "ready", SOON)?;

@@ -23,10 +23,7 @@ pub fn built(package: &str, bin: &str) -> io::Result<PathBuf> {
     place.build(package, bin)?;
     let path = place.profile_dir.join(bin);
     if !path.is_file() {
-        return Err(io::Error::other(format!(
-            "{package} was built, but {} is not there",
-            path.display()
-        )));
+        return Err(io::Error::other(format!("{package} was built, but {} is not there", path.display())));
     }
     known.insert(key, path.clone());
     Ok(path)
@@ -43,12 +40,8 @@ struct Place {
 
 impl Place {
     fn of(exe: &Path) -> io::Result<Self> {
-        Self::find(exe).ok_or_else(|| {
-            io::Error::other(format!(
-                "{} does not lie in a Cargo target directory",
-                exe.display()
-            ))
-        })
+        Self::find(exe)
+            .ok_or_else(|| io::Error::other(format!("{} does not lie in a Cargo target directory", exe.display())))
     }
 
     fn find(exe: &Path) -> Option<Self> {
@@ -67,26 +60,15 @@ impl Place {
             Some(higher) if !marked(above) && marked(higher) => (higher, Some(above.file_name()?.to_owned())),
             _ => (above, None),
         };
-        Some(Self {
-            target_dir: target_dir.into(),
-            profile_dir: profile_dir.into(),
-            profile,
-            triple,
-        })
+        Some(Self { target_dir: target_dir.into(), profile_dir: profile_dir.into(), profile, triple })
     }
 
     fn build(&self, package: &str, bin: &str) -> io::Result<()> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
         command.args(["build", "-q", "-p", package, "--bin", bin]);
-        command
-            .arg("--manifest-path")
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml"));
-        command
-            .arg("--target-dir")
-            .arg(&self.target_dir)
-            .arg("--profile")
-            .arg(&self.profile);
+        command.arg("--manifest-path").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml"));
+        command.arg("--target-dir").arg(&self.target_dir).arg("--profile").arg(&self.profile);
         if let Some(triple) = &self.triple {
             command.arg("--target").arg(triple);
         }
@@ -95,10 +77,7 @@ impl Place {
             return Ok(());
         }
         let errors = String::from_utf8_lossy(&output.stderr);
-        Err(io::Error::other(format!(
-            "building {bin} of {package} failed ({}): {errors}",
-            output.status
-        )))
+        Err(io::Error::other(format!("building {bin} of {package} failed ({}): {errors}", output.status)))
     }
 }
 
@@ -126,19 +105,13 @@ mod tests {
         let target = tagged();
         let place = Place::find(&target.path().join("some-triple/release/examples/x")).unwrap();
         assert_eq!(place.target_dir, target.path());
-        assert_eq!(
-            (place.profile, place.triple),
-            ("release".into(), Some("some-triple".into()))
-        );
+        assert_eq!((place.profile, place.triple), ("release".into(), Some("some-triple".into())));
     }
 
     #[test]
     fn a_plain_binary_lies_in_the_profile_directory() {
         let target = tagged();
         let place = Place::find(&target.path().join("small/x")).unwrap();
-        assert_eq!(
-            (place.profile_dir, place.profile),
-            (target.path().join("small"), "small".into())
-        );
+        assert_eq!((place.profile_dir, place.profile), (target.path().join("small"), "small".into()));
     }
 }

@@ -16,11 +16,7 @@ pub(crate) fn read_lines(
             line.clear();
             match source.read_until(b'\n', &mut line) {
                 Ok(0) | Err(_) => break,
-                Ok(_) => on_line(
-                    String::from_utf8_lossy(&line)
-                        .trim_end_matches(['\n', '\r'])
-                        .to_owned(),
-                ),
+                Ok(_) => on_line(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned()),
             }
         }
         on_end();

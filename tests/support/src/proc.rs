@@ -59,9 +59,7 @@ impl Shared {
             if let Some(found) = check(&state) {
                 return Some(found);
             }
-            let left = deadline
-                .checked_duration_since(Instant::now())
-                .filter(|left| !left.is_zero())?;
+            let left = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
             state = match self.changed.wait_timeout(state, left) {
                 Ok((state, _)) => state,
                 Err(poisoned) => poisoned.into_inner().0,
@@ -119,13 +117,7 @@ impl Proc {
                 waiter.update(|state| state.exit = Some(status));
             }
         });
-        Ok(Self {
-            name,
-            pid,
-            pidfd,
-            stdin,
-            shared,
-        })
+        Ok(Self { name, pid, pidfd, stdin, shared })
     }
 
     /// The child's PID, also after its end.
@@ -172,18 +164,9 @@ impl Proc {
     ///
     /// Fails with `TimedOut`, or with `UnexpectedEof` as soon as the child has closed both outputs; the error
     /// shows what it wrote instead.
-    pub fn wait_for_line(
-        &self,
-        mut wanted: impl FnMut(&str) -> bool,
-        timeout: Duration,
-    ) -> io::Result<String> {
+    pub fn wait_for_line(&self, mut wanted: impl FnMut(&str) -> bool, timeout: Duration) -> io::Result<String> {
         self.wait_for_lines(
-            |lines| {
-                lines
-                    .iter()
-                    .find(|line| wanted(&line.text))
-                    .map(|line| line.text.clone())
-            },
+            |lines| lines.iter().find(|line| wanted(&line.text)).map(|line| line.text.clone()),
             timeout,
             "a certain line",
         )
@@ -212,14 +195,9 @@ impl Proc {
     /// holds the pipes.
     pub fn wait_exit(&self, timeout: Duration) -> io::Result<ExitStatus> {
         let exit = self.shared.wait(timeout, |state| state.exit);
-        let exit = exit.ok_or_else(|| {
-            self.failure(
-                io::ErrorKind::TimedOut,
-                &format!("still running after {timeout:?}"),
-            )
-        })?;
-        self.shared
-            .wait(DRAIN, |state| (state.open_streams == 0).then_some(()));
+        let exit =
+            exit.ok_or_else(|| self.failure(io::ErrorKind::TimedOut, &format!("still running after {timeout:?}")))?;
+        self.shared.wait(DRAIN, |state| (state.open_streams == 0).then_some(()));
         Ok(exit)
     }
 
@@ -230,15 +208,7 @@ impl Proc {
     }
 
     fn failure(&self, kind: io::ErrorKind, what: &str) -> io::Error {
-        io::Error::new(
-            kind,
-            format!(
-                "{} ({}): {what}; its output: {}",
-                self.name,
-                self.pid,
-                self.output()
-            ),
-        )
+        io::Error::new(kind, format!("{} ({}): {what}; its output: {}", self.name, self.pid, self.output()))
     }
 }
 
@@ -261,10 +231,6 @@ fn collect(shared: &Arc<Shared>, stream: Stream, source: impl io::Read + Send + 
 }
 
 fn join(lines: &[Line], wanted: impl Fn(&Line) -> bool) -> String {
-    let wanted: Vec<&str> = lines
-        .iter()
-        .filter(|line| wanted(line))
-        .map(|line| line.text.as_str())
-        .collect();
+    let wanted: Vec<&str> = lines.iter().filter(|line| wanted(line)).map(|line| line.text.as_str()).collect();
     wanted.join("\n")
 }

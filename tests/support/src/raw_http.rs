@@ -34,9 +34,7 @@ pub struct RawServer {
 
 impl fmt::Debug for RawServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RawServer")
-            .field("address", &self.address)
-            .finish_non_exhaustive()
+        f.debug_struct("RawServer").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
@@ -44,27 +42,16 @@ impl RawServer {
     /// Answers the first request with the first answer, and so on; the last answer is repeated for ever, and an
     /// empty list cuts every connection.
     pub fn start(answers: Vec<RawAnswer>) -> io::Result<Self> {
-        Self::with(move |_, index| {
-            answers
-                .get(index)
-                .or(answers.last())
-                .cloned()
-                .unwrap_or_else(RawAnswer::cut)
-        })
+        Self::with(move |_, index| answers.get(index).or(answers.last()).cloned().unwrap_or_else(RawAnswer::cut))
     }
 
     /// Answers every request as `answering` says; its second argument counts the requests before this one.
     /// Requests on several connections are answered at the same time.
-    pub fn with(
-        answering: impl Fn(&RawRequest, usize) -> RawAnswer + Send + Sync + 'static,
-    ) -> io::Result<Self> {
+    pub fn with(answering: impl Fn(&RawRequest, usize) -> RawAnswer + Send + Sync + 'static) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared {
-            state: Mutex::default(),
-            arrived: Condvar::new(),
-            answering: Box::new(answering),
-        });
+        let shared =
+            Arc::new(Shared { state: Mutex::default(), arrived: Condvar::new(), answering: Box::new(answering) });
         let acceptor = Arc::clone(&shared);
         thread::spawn(move || accept(&listener, &acceptor));
         Ok(Self { address, shared })
@@ -96,11 +83,7 @@ impl RawServer {
         while state.requests.len() < count {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                let seen: Vec<String> = state
-                    .requests
-                    .iter()
-                    .map(|r| format!("{} {}", r.method, r.target))
-                    .collect();
+                let seen: Vec<String> = state.requests.iter().map(|r| format!("{} {}", r.method, r.target)).collect();
                 let text = format!("not {count} requests within {timeout:?}, only {seen:?}");
                 return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }

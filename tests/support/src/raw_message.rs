@@ -37,10 +37,7 @@ impl RawRequest {
     /// The first header field of that name, in any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(field, _)| field.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// The body as text; bytes that are not UTF-8 are replaced.
@@ -68,19 +65,11 @@ impl RawRequest {
             headers,
             body: Vec::new(),
         };
-        let length = request
-            .header("content-length")
-            .and_then(|value| value.parse().ok())
-            .unwrap_or(0u64);
+        let length = request.header("content-length").and_then(|value| value.parse().ok()).unwrap_or(0u64);
         if length > MAX_BODY {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "request body too large",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "request body too large"));
         }
-        request
-            .body
-            .resize(usize::try_from(length).unwrap_or_default(), 0);
+        request.body.resize(usize::try_from(length).unwrap_or_default(), 0);
         source.read_exact(&mut request.body)?;
         request.at = Instant::now();
         Ok(Some(request))
@@ -92,11 +81,7 @@ fn header_line(source: &mut impl BufRead) -> io::Result<Option<String>> {
     if source.read_until(b'\n', &mut line)? == 0 {
         return Ok(None);
     }
-    Ok(Some(
-        String::from_utf8_lossy(&line)
-            .trim_end_matches(['\n', '\r'])
-            .to_owned(),
-    ))
+    Ok(Some(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned()))
 }
 
 /// What the server does with the connection once the bytes are sent.
@@ -119,11 +104,7 @@ impl RawAnswer {
     /// Exactly these bytes, then the connection is closed.
     #[must_use]
     pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
-        Self {
-            delay: Duration::ZERO,
-            bytes: bytes.into(),
-            afterwards: Afterwards::Close,
-        }
+        Self { delay: Duration::ZERO, bytes: bytes.into(), afterwards: Afterwards::Close }
     }
 
     /// A well-formed answer: status line, `Content-Length`, `Connection: close`, the given header fields, body.
@@ -142,10 +123,7 @@ impl RawAnswer {
     #[must_use]
     pub fn keep_alive(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Self {
         let bytes = message(status, headers, body.as_ref(), "keep-alive");
-        Self {
-            afterwards: Afterwards::ReadNext,
-            ..Self::bytes(bytes)
-        }
+        Self { afterwards: Afterwards::ReadNext, ..Self::bytes(bytes) }
     }
 
     /// The connection is closed without a byte.
@@ -163,10 +141,7 @@ impl RawAnswer {
     /// After its bytes (say, half a body) the connection stays open until the client or the server ends.
     #[must_use]
     pub fn then_hang(self) -> Self {
-        Self {
-            afterwards: Afterwards::Hang,
-            ..self
-        }
+        Self { afterwards: Afterwards::Hang, ..self }
     }
 
     /// Sent only `delay` after the request.
@@ -178,10 +153,8 @@ impl RawAnswer {
 
 fn message(status: u16, headers: &[(&str, &str)], body: &[u8], connection: &str) -> Vec<u8> {
     use std::fmt::Write as _;
-    let mut head = format!(
-        "HTTP/1.1 {status} Hand-Written\r\nContent-Length: {}\r\nConnection: {connection}\r\n",
-        body.len()
-    );
+    let mut head =
+        format!("HTTP/1.1 {status} Hand-Written\r\nContent-Length: {}\r\nConnection: {connection}\r\n", body.len());
     for (name, value) in headers {
         // Writing to a string cannot fail.
         let _ = write!(head, "{name}: {value}\r\n");

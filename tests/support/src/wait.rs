@@ -16,10 +16,7 @@ pub fn wait_until(mut condition: impl FnMut() -> bool, timeout: Duration, what: 
             return Ok(());
         }
         if Instant::now() >= deadline {
-            return Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!("not within {timeout:?}: {what}"),
-            ));
+            return Err(io::Error::new(io::ErrorKind::TimedOut, format!("not within {timeout:?}: {what}")));
         }
         std::thread::sleep(Duration::from_millis(10));
     }

@@ -21,18 +21,8 @@ fn lines_of_both_outputs_are_kept_apart() -> io::Result<()> {
     assert_eq!(child.wait_for_line(|line| line.starts_with("th"), SOON)?, "three");
     assert_eq!(child.wait_exit(SOON)?.code(), Some(3));
     assert_eq!(child.wait_exit(SOON)?.code(), Some(3), "may be asked again");
-    assert_eq!(
-        (child.stdout().as_str(), child.stderr().as_str()),
-        ("one\nthree", "two")
-    );
-    assert_eq!(
-        child
-            .lines()
-            .iter()
-            .filter(|line| line.stream == Stream::Err)
-            .count(),
-        1
-    );
+    assert_eq!((child.stdout().as_str(), child.stderr().as_str()), ("one\nthree", "two"));
+    assert_eq!(child.lines().iter().filter(|line| line.stream == Stream::Err).count(), 1);
     assert!(!child.is_running());
     Ok(())
 }
@@ -40,9 +30,7 @@ fn lines_of_both_outputs_are_kept_apart() -> io::Result<()> {
 #[test]
 fn an_early_end_is_not_waited_for() -> io::Result<()> {
     let child = Proc::spawn(&mut shell("echo no"))?;
-    let error = child
-        .wait_for_line(|line| line == "yes", Duration::from_secs(600))
-        .expect_err("never came");
+    let error = child.wait_for_line(|line| line == "yes", Duration::from_secs(600)).expect_err("never came");
     assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
     assert!(error.to_string().contains("its output: no"), "{error}");
     Ok(())
@@ -78,11 +66,7 @@ fn dropped_means_gone() -> io::Result<()> {
     let entry = format!("/proc/{}", child.pid());
     assert!(std::fs::exists(&entry)?);
     drop(child);
-    wait_until(
-        || std::fs::exists(&entry).is_ok_and(|there| !there),
-        SOON,
-        "the child's entry in /proc goes",
-    )
+    wait_until(|| std::fs::exists(&entry).is_ok_and(|there| !there), SOON, "the child's entry in /proc goes")
 }
 
 #[test]

@@ -18,28 +18,16 @@ fn exchange(server: &RawServer, request: &str) -> io::Result<String> {
 
 #[test]
 fn answers_in_order_and_records_what_came() -> io::Result<()> {
-    let server = RawServer::start(vec![
-        RawAnswer::bytes("HTTP/1.0 200 \n\nodd"),
-        RawAnswer::json(503, "{}"),
-    ])?;
+    let server = RawServer::start(vec![RawAnswer::bytes("HTTP/1.0 200 \n\nodd"), RawAnswer::json(503, "{}")])?;
     let request = "POST /a/b?c=d HTTP/1.1\r\nX-Api-Key: k\r\nContent-Length: 4\r\n\r\nbody";
     assert_eq!(exchange(&server, request)?, "HTTP/1.0 200 \n\nodd");
     for _ in 0..2 {
         let answer = exchange(&server, "GET / HTTP/1.1\r\n\r\n")?;
-        assert!(
-            answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("\r\n\r\n{}"),
-            "{answer}"
-        );
+        assert!(answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("\r\n\r\n{}"), "{answer}");
     }
     let seen = server.wait_for_requests(3, SOON)?;
-    assert_eq!(
-        (seen[0].method.as_str(), seen[0].path(), seen[0].query()),
-        ("POST", "/a/b", "c=d")
-    );
-    assert_eq!(
-        (seen[0].header("x-api-key"), seen[0].text().as_str()),
-        (Some("k"), "body")
-    );
+    assert_eq!((seen[0].method.as_str(), seen[0].path(), seen[0].query()), ("POST", "/a/b", "c=d"));
+    assert_eq!((seen[0].header("x-api-key"), seen[0].text().as_str()), (Some("k"), "body"));
     Ok(())
 }
 
@@ -50,21 +38,14 @@ fn one_connection_can_carry_several_requests() -> io::Result<()> {
         _ => RawAnswer::keep_alive(204, &[("X-Odd", "yes")], ""),
     })?;
     let answer = exchange(&server, "GET /first HTTP/1.1\r\n\r\nGET /last HTTP/1.1\r\n\r\n")?;
-    assert!(
-        answer.contains("X-Odd: yes\r\n") && answer.ends_with("\r\n\r\n1"),
-        "{answer}"
-    );
+    assert!(answer.contains("X-Odd: yes\r\n") && answer.ends_with("\r\n\r\n1"), "{answer}");
     Ok(())
 }
 
 #[test]
 fn cuts_hangs_and_delays() -> io::Result<()> {
     let delay = Duration::from_millis(80);
-    let answers = vec![
-        RawAnswer::cut(),
-        RawAnswer::http(200, &[], "late").after(delay),
-        RawAnswer::hang(),
-    ];
+    let answers = vec![RawAnswer::cut(), RawAnswer::http(200, &[], "late").after(delay), RawAnswer::hang()];
     let server = RawServer::start(answers)?;
     assert_eq!(exchange(&server, "GET / HTTP/1.1\r\n\r\n")?, "");
     let start = Instant::now();
@@ -76,10 +57,7 @@ fn cuts_hangs_and_delays() -> io::Result<()> {
     server.wait_for_requests(3, SOON)?;
     hanging.set_read_timeout(Some(Duration::from_millis(50)))?;
     let error = hanging.read(&mut [0]).expect_err("a hanging answer has no bytes");
-    assert!(
-        matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
-        "{error}"
-    );
+    assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
     drop(server);
     hanging.set_read_timeout(Some(SOON))?;
     assert_eq!(hanging.read(&mut [0])?, 0, "the server's end closes what hangs");
@@ -89,9 +67,7 @@ fn cuts_hangs_and_delays() -> io::Result<()> {
 #[test]
 fn silence_can_be_shown() -> io::Result<()> {
     let server = RawServer::start(vec![])?;
-    let error = server
-        .wait_for_requests(1, Duration::from_millis(50))
-        .expect_err("nobody asked");
+    let error = server.wait_for_requests(1, Duration::from_millis(50)).expect_err("nobody asked");
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     Ok(())
 }

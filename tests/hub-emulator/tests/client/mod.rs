@@ -64,17 +64,10 @@ pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -
 }
 
 pub fn parse(bytes: &[u8]) -> Answer {
-    let end = bytes
-        .windows(4)
-        .position(|four| four == b"\r\n\r\n")
-        .expect("an answer has a head");
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("an answer has a head");
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    let mut answer = Answer {
-        status,
-        head,
-        body: bytes[end + 4..].to_vec(),
-    };
+    let mut answer = Answer { status, head, body: bytes[end + 4..].to_vec() };
     if answer.header("transfer-encoding") == Some("chunked") {
         let mut rest = answer.body.as_slice();
         let mut body = Vec::new();

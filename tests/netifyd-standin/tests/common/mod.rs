@@ -13,7 +13,5 @@ pub(crate) const SECOND: &str = r#"{"serial":"second","expire_at":{"unix_time":1
 
 /// The binary of this build, with the first license in place.
 pub(crate) fn standin() -> Builder {
-    Standin::builder()
-        .binary(env!("CARGO_BIN_EXE_netifyd"))
-        .license(FIRST)
+    Standin::builder().binary(env!("CARGO_BIN_EXE_netifyd")).license(FIRST)
 }
