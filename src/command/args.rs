@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::core::license::Serial;
+use crate::core::licensing::Format;
 
 /// License daemon for the Netify Agent: verifies the license, renews it ahead of expiry, installs it atomically and has
 /// netifyd reload it.
@@ -163,13 +165,11 @@ pub enum HubFormat {
     Object,
 }
 
-impl HubFormat {
-    /// The parameter's value.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Netifyd => "netifyd",
-            Self::Object => "object",
+impl From<HubFormat> for Format {
+    fn from(format: HubFormat) -> Self {
+        match format {
+            HubFormat::Netifyd => Self::Netifyd,
+            HubFormat::Object => Self::Object,
         }
     }
 }
@@ -205,12 +205,12 @@ pub enum Hub {
     )]
     List {
         /// Only licenses bound to this device
-        #[arg(long)]
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         duid: Option<String>,
         /// Only licenses issued to a name that contains this
         #[arg(long)]
         issued_to: Option<String>,
-        /// Only licenses that end within this many days
+        /// Only licenses that end within this many days, or have ended
         #[arg(long, value_name = "DAYS")]
         expiring: Option<u16>,
         #[command(flatten)]
@@ -230,13 +230,13 @@ pub enum Hub {
     )]
     Create {
         /// Name on the license
-        #[arg(long)]
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         issued_to: String,
         /// What it entitles to; may be given several times
-        #[arg(long = "entitlement", required = true, value_name = "NAME")]
+        #[arg(long = "entitlement", required = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
         entitlements: Vec<String>,
         /// Device to bind it to
-        #[arg(long)]
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         duid: Option<String>,
         /// Description to store with it
         #[arg(long)]

@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::Exit;
-use super::args::{Hub, Term};
-use crate::core::answer::{self, Trouble};
+use super::args::{self, Hub};
+use crate::core::answer::{self, RawAnswer, Trouble};
 use crate::core::config::{Config, HubKind};
-use crate::core::license::{self, Serial};
+use crate::core::license;
+use crate::core::licensing::{NewLicense, Renewal, Term};
+use crate::core::listing::{self, Filter};
 use crate::core::report::LicenseStatus;
 use crate::core::screen;
-use crate::core::time::{DAY, WallTime};
 use crate::edge::hub::{Call, send};
 use crate::edge::places::Places;
 use crate::edge::{clock, config_file};
@@ -22,14 +23,11 @@ pub(super) async fn run(path: Option<&Path>, command: Hub) -> Exit {
         Err(error) => return Exit::config(&error),
     };
     if config.hub.kind == HubKind::Relay {
-        return Exit {
-            code: 2,
-            out: String::new(),
-            err: "a relay has none of these endpoints; set hub.kind = \"api\"".to_owned(),
-        };
+        let err = "a relay has none of these endpoints; set hub.kind = \"api\"".to_owned();
+        return Exit { code: 2, out: String::new(), err };
     }
     match act(&config, command).await {
-        Ok(out) => Exit::with(out),
+        Ok(exit) => exit,
         Err(Failure::Usage(sentence)) => Exit { code: 2, out: String::new(), err: sentence },
         Err(Failure::Hub(trouble)) => Exit { code: trouble.exit_code(), out: String::new(), err: trouble.sentence() },
     }
@@ -40,96 +38,82 @@ enum Failure {
     Hub(Trouble),
 }
 
-async fn act(config: &Config, command: Hub) -> Result<String, Failure> {
-    match command {
-        Hub::List { duid, issued_to, expiring, output } => {
-            let data = fetch(config, Call::list(output.format.word())).await?;
-            let items = answer::list_items(&data).map_err(Failure::Hub)?;
-            let now = clock::now().wall;
-            let wanted = |license: &license::License| {
-                duid.as_ref().is_none_or(|duid| license.duid.as_ref() == Some(duid))
-                    && issued_to.as_ref().is_none_or(|name| {
-                        license
-                            .issued_to
-                            .as_ref()
-                            .is_some_and(|issued| issued.to_lowercase().contains(&name.to_lowercase()))
-                    })
-                    && expiring.is_none_or(|days| license.expires_at <= now.plus(i64::from(days) * DAY))
-            };
-            let mut found: Vec<(license::License, Vec<u8>)> = items
-                .into_iter()
-                .filter_map(|item| Some((license::parse(&item).ok()?.license, item)))
-                .filter(|(l, _)| wanted(l))
-                .collect();
-            found.sort_by(|(a, _), (b, _)| (a.expires_at, &a.serial).cmp(&(b.expires_at, &b.serial)));
-            if output.json {
-                let raw: Vec<_> = found.iter().map(|(_, item)| String::from_utf8_lossy(item)).collect();
-                return Ok(format!("[{}]\n", raw.join(",\n")));
-            }
-            let rows: Vec<_> = found.iter().map(|(license, _)| LicenseStatus::claims("", license)).collect();
-            Ok(screen::licenses(&rows, now))
-        }
-        Hub::View { serial, output } => {
-            Ok(shown(&fetch(config, Call::view(&serial, output.format.word())).await?, output.json))
-        }
-        Hub::Create { issued_to, entitlements, duid, description, notes, renewable, transferable, term, output } => {
-            let mut body = term_members(&term)?;
-            body.insert("issued_to".to_owned(), json!(issued_to));
-            body.insert("entitlements".to_owned(), json!(entitlements));
-            body.insert("format".to_owned(), json!(output.format.word()));
-            let text = [("duid", duid), ("description", description), ("notes", notes)];
-            body.extend(text.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))));
-            let flags = [("renewable", renewable), ("transferable", transferable)];
-            body.extend(flags.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))));
-            Ok(shown(&fetch(config, Call::create(body)).await?, output.json))
-        }
-        Hub::Renew { serial, term, output } => {
-            let mut body = term_members(&term)?;
-            body.insert("format".to_owned(), json!(output.format.word()));
-            Ok(shown(&fetch(config, Call::renew(&serial, body)).await?, output.json))
-        }
-        Hub::Delete { serial, json } => deleted(config, &serial, json).await,
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        Self::Hub(trouble)
     }
 }
 
-async fn deleted(config: &Config, serial: &Serial, as_json: bool) -> Result<String, Failure> {
-    fetch(config, Call::delete(serial)).await?;
-    Ok(if as_json {
-        format!("{}\n", json!({ "deleted": serial.as_str() }))
-    } else {
-        format!("license {serial} deleted\n")
+async fn act(config: &Config, command: Hub) -> Result<Exit, Failure> {
+    match command {
+        Hub::List { duid, issued_to, expiring, output } => {
+            let answer = ask(config, Call::list(output.format.into())).await?;
+            let items = answer::api_list(&answer, clock::now().wall)?;
+            Ok(listed(items, &Filter { duid, issued_to, expiring }, output.json))
+        }
+        Hub::View { serial, output } => {
+            let answer = ask(config, Call::view(&serial, output.format.into())).await?;
+            Ok(shown(&answer::api_license(&answer, clock::now().wall)?, output.json))
+        }
+        Hub::Create { issued_to, entitlements, duid, description, notes, renewable, transferable, term, output } => {
+            let (term, format) = (wanted(term)?, output.format.into());
+            let new =
+                NewLicense { issued_to, entitlements, duid, description, notes, renewable, transferable, term, format };
+            let answer = ask(config, Call::create(&new)).await?;
+            Ok(shown(&answer::api_data(&answer, clock::now().wall)?, output.json))
+        }
+        Hub::Renew { serial, term, output } => {
+            let renewal = Renewal { term: wanted(term)?, format: output.format.into() };
+            let answer = ask(config, Call::renew(&serial, &renewal)).await?;
+            Ok(shown(&answer::api_data(&answer, clock::now().wall)?, output.json))
+        }
+        Hub::Delete { serial, json } => {
+            let answer = ask(config, Call::delete(&serial)).await?;
+            answer::api_data(&answer, clock::now().wall)?;
+            Ok(Exit::with(if json {
+                format!("{}\n", json!({ "deleted": serial.as_str() }))
+            } else {
+                format!("license {serial} deleted\n")
+            }))
+        }
+    }
+}
+
+async fn ask(config: &Config, call: Call) -> Result<RawAnswer, Trouble> {
+    send(config, &Places::from_environment(), call).await.map_err(Trouble::from)
+}
+
+/// `--expire-at` or `--duration-days`, checked before anything is sent.
+fn wanted(term: args::Term) -> Result<Option<Term>, Failure> {
+    let until = |date: String| {
+        Term::until(&date, clock::now().wall).map_err(|error| Failure::Usage(format!("--expire-at {error}")))
+    };
+    Ok(match term.expire_at.map(until).transpose()? {
+        Some(until) => Some(until),
+        None => term.duration_days.map(Term::Days),
     })
 }
 
-async fn fetch(config: &Config, call: Call) -> Result<Vec<u8>, Failure> {
-    let answer = send(config, &Places::from_environment(), call).await.map_err(|error| Failure::Hub(error.into()))?;
-    answer::api_data(&answer, clock::now().wall).map_err(Failure::Hub)
+fn listed(items: Vec<Vec<u8>>, filter: &Filter, as_json: bool) -> Exit {
+    let now = clock::now().wall;
+    let listing = listing::select(items, filter, now);
+    let out = if as_json {
+        let entries = listing.found.iter().map(|(_, item)| item).chain(&listing.others);
+        let raw: Vec<_> = entries.map(|item| String::from_utf8_lossy(item)).collect();
+        format!("[{}]\n", raw.join(",\n"))
+    } else {
+        let rows: Vec<_> = listing.found.iter().map(|(license, _)| LicenseStatus::claims("", license)).collect();
+        screen::licenses(&rows, now)
+    };
+    Exit { code: 0, out, err: listing.remarks.join("; ") }
 }
 
-/// `expire_at` or `duration_days`, checked before anything is sent.
-fn term_members(term: &Term) -> Result<Map<String, Value>, Failure> {
-    let mut members = Map::new();
-    if let Some(date) = &term.expire_at {
-        let day = Some(date).filter(|date| date.len() == 10).and_then(|date| WallTime::from_date(date));
-        match day {
-            None => return Err(Failure::Usage(format!("--expire-at {date}: not a date; write YYYY-MM-DD"))),
-            Some(day) if day <= clock::now().wall => {
-                return Err(Failure::Usage(format!("--expire-at {date}: this day is not in the future")));
-            }
-            Some(_) => members.insert("expire_at".to_owned(), json!(date)),
-        };
-    }
-    if let Some(days) = term.duration_days {
-        members.insert("duration_days".to_owned(), json!(days));
-    }
-    Ok(members)
-}
-
-fn shown(data: &[u8], as_json: bool) -> String {
-    match license::parse(data) {
-        Ok(document) if !as_json => {
-            screen::licenses(&[LicenseStatus::claims("", &document.license)], clock::now().wall)
-        }
-        _ => String::from_utf8_lossy(data).into_owned() + "\n",
-    }
+fn shown(data: &[u8], as_json: bool) -> Exit {
+    let raw = || String::from_utf8_lossy(data).into_owned() + "\n";
+    Exit::with(match license::parse(data) {
+        _ if as_json => raw(),
+        Ok(document) => screen::licenses(&[LicenseStatus::claims("", &document.license)], clock::now().wall),
+        Err(_) if data == b"null" => "done; the hub sends no license back, `hub view` shows it\n".to_owned(),
+        Err(_) => raw(),
+    })
 }

@@ -8,10 +8,14 @@ use serde_json::value::RawValue;
 
 use super::foreign_text::one_line;
 use super::time::{Millis, SECOND, WallTime};
+use super::trouble::field_errors;
+pub use super::trouble::{TransportError, Trouble, TroubleKind};
 
 /// An HTTP answer as it arrived.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RawAnswer {
+    /// What was asked, for messages: without the query, which may hold secrets.
+    pub url: String,
     /// HTTP status code.
     pub status: u16,
     /// `Retry-After`: seconds or an HTTP date.
@@ -26,85 +30,6 @@ pub struct RawAnswer {
     pub location_host: Option<String>,
     /// The body, complete.
     pub body: Vec<u8>,
-}
-
-/// Why there is no HTTP answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TransportError {
-    /// One sentence: what failed, at which URL, what to do.
-    pub message: String,
-    /// The request never left because of this machine's setup (no key, bad certificate file): no hub was asked.
-    pub local: bool,
-}
-
-/// How much a failure says about the next try.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TroubleKind {
-    /// Nobody with a say answered: try again.
-    Outage,
-    /// The hub is there and says no: slow retries.
-    Refusal,
-    /// The hub asks for patience.
-    RateLimited,
-    /// Our own side is not ready (no key, no certificate): nothing was sent.
-    Local,
-}
-
-impl TroubleKind {
-    /// The word in logs, status and metrics.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Outage => "outage",
-            Self::Refusal => "refused",
-            Self::RateLimited => "rate-limited",
-            Self::Local => "not-ready",
-        }
-    }
-}
-
-/// A request that brought no data.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
-    /// What kind of failure.
-    pub kind: TroubleKind,
-    /// HTTP status code, if there was an answer.
-    pub http_status: Option<u16>,
-    /// One sentence with the hub's own words.
-    pub message: String,
-    /// The hub's validation errors, one per entry.
-    pub fields: Vec<String>,
-    /// How long the server asked to wait.
-    pub retry_after: Option<Millis>,
-}
-
-impl Trouble {
-    fn outage(message: impl Into<String>, http_status: Option<u16>) -> Self {
-        Self { kind: TroubleKind::Outage, http_status, message: message.into(), fields: Vec::new(), retry_after: None }
-    }
-
-    /// The message with the field errors.
-    #[must_use]
-    pub fn sentence(&self) -> String {
-        if self.fields.is_empty() {
-            self.message.clone()
-        } else {
-            format!("{} ({})", self.message, self.fields.join("; "))
-        }
-    }
-
-    /// Exit code: 5 when the hub refused, else 1.
-    #[must_use]
-    pub const fn exit_code(&self) -> u8 {
-        if matches!(self.kind, TroubleKind::Refusal) { 5 } else { 1 }
-    }
-}
-
-impl From<TransportError> for Trouble {
-    fn from(error: TransportError) -> Self {
-        let kind = if error.local { TroubleKind::Local } else { TroubleKind::Outage };
-        Self { kind, ..Self::outage(error.message, None) }
-    }
 }
 
 /// The hub's envelope, and that of the older generation of the same API family. A hub may send both spellings at once;
@@ -143,66 +68,90 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// The bytes of `data` of a successful API answer, exactly as received.
+/// The bytes of `data` of a successful API answer, exactly as received; `null` where success comes without data.
 pub fn api_data(answer: &RawAnswer, now: WallTime) -> Result<Vec<u8>, Trouble> {
     let envelope = Envelope::read(&answer.body);
     if answer.status / 100 != 2 {
-        return Err(failure(answer, envelope.as_ref(), now));
+        return Err(failure(answer, "the hub", envelope.as_ref(), now));
     }
     let Some(envelope) = envelope else {
         // 204 promises that there is no body.
         let done = answer.status == 204 && answer.body.is_empty();
-        return if done { Ok(b"null".to_vec()) } else { Err(not_an_answer(answer, "the hub's JSON envelope")) };
+        return if done { Ok(b"null".to_vec()) } else { Err(not_an_answer(answer, "the hub", "its JSON envelope")) };
     };
     if let Some(status) = envelope.code().and_then(http_status_of) {
         let inner = RawAnswer { status, ..answer.clone() };
-        return Err(failure(&inner, Some(&envelope), now));
+        return Err(failure(&inner, "the hub", Some(&envelope), now));
     }
-    match envelope.data {
-        Some(data) if data.get() != "null" => Ok(data.get().as_bytes().to_vec()),
-        _ if envelope.code().is_some() => Ok(b"null".to_vec()),
-        _ => Err(not_an_answer(answer, "the hub's envelope with `data`")),
+    match (envelope.data, envelope.code()) {
+        (Some(data), _) if data.get() != "null" => Ok(data.get().as_bytes().to_vec()),
+        (_, Some(code)) if is_success(code) => Ok(b"null".to_vec()),
+        (_, Some(code)) => {
+            let words = envelope.words().map(|words| format!(": {}", one_line(words))).unwrap_or_default();
+            let text = format!("HTTP {} with status code {}{words}", answer.status, one_line(&code.to_string()));
+            Err(Trouble::outage(answer.named("the hub", &text), Some(answer.status)))
+        }
+        _ => Err(not_an_answer(answer, "the hub", "its envelope with `data`")),
     }
+}
+
+/// The license of a successful API answer, exactly as received.
+pub fn api_license(answer: &RawAnswer, now: WallTime) -> Result<Vec<u8>, Trouble> {
+    let data = api_data(answer, now)?;
+    if data.starts_with(b"{") { Ok(data) } else { Err(not_an_answer(answer, "the hub", "a license")) }
+}
+
+/// The licenses of a successful list answer, each exactly as received.
+pub fn api_list(answer: &RawAnswer, now: WallTime) -> Result<Vec<Vec<u8>>, Trouble> {
+    list_items(&api_data(answer, now)?).ok_or_else(|| not_an_answer(answer, "the hub", "a list of licenses"))
 }
 
 /// The body of a successful relay answer: the bare license.
 pub fn relay_data(answer: &RawAnswer, now: WallTime) -> Result<Vec<u8>, Trouble> {
     if answer.status != 200 {
         let envelope = Envelope::read(&answer.body);
-        return Err(failure(answer, envelope.as_ref(), now));
+        return Err(failure(answer, "the relay", envelope.as_ref(), now));
     }
     match serde_json::from_slice::<Value>(&answer.body) {
         Ok(Value::Object(_)) => Ok(answer.body.clone()),
-        _ => Err(not_an_answer(answer, "a license")),
+        _ => Err(not_an_answer(answer, "the relay", "a license")),
     }
 }
 
-/// The licenses of a list answer, each as received. Some servers wrap the array once more.
-pub fn list_items(data: &[u8]) -> Result<Vec<Vec<u8>>, Trouble> {
+/// The entries of a list; some servers wrap the array once more.
+fn list_items(data: &[u8]) -> Option<Vec<Vec<u8>>> {
     let array = |raw: &RawValue| -> Option<Vec<Vec<u8>>> {
         let items: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
         Some(items.into_iter().map(|item| item.get().as_bytes().to_vec()).collect())
     };
-    let shape = || Trouble::outage("the hub's list of licenses is not a list", Some(200));
-    let raw: &RawValue = serde_json::from_slice(data).map_err(|_| shape())?;
+    let raw: &RawValue = serde_json::from_slice(data).ok()?;
     if raw.get() == "null" {
-        return Ok(Vec::new());
+        return Some(Vec::new());
     }
     if let Some(items) = array(raw) {
-        return Ok(items);
+        return Some(items);
     }
-    let object: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).map_err(|_| shape())?;
-    ["licenses", "data", "items"].iter().find_map(|name| array(object.get(*name)?)).ok_or_else(shape)
+    let object: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).ok()?;
+    ["licenses", "data", "items"].iter().find_map(|name| array(object.get(*name)?))
 }
 
 /// A 2xx answer whose envelope carries a failure: `"403.000"`, `403`, `422`.
 fn http_status_of(code: &Value) -> Option<u16> {
-    let number = match code {
-        Value::Number(number) => number.as_f64()?,
-        Value::String(text) => text.trim().parse::<f64>().ok()?,
-        _ => return None,
-    };
+    let number = number_of(code)?;
     (400..600).find(|status| (f64::from(*status)..f64::from(*status) + 1.0).contains(&number))
+}
+
+/// `0` and its HTTP equivalents, as number or text.
+fn is_success(code: &Value) -> bool {
+    number_of(code).is_some_and(|number| number == 0.0 || (200.0..300.0).contains(&number))
+}
+
+fn number_of(code: &Value) -> Option<f64> {
+    match code {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
 }
 
 /// Reads `Retry-After`: seconds, or a date against this machine's clock.
@@ -215,7 +164,15 @@ pub fn retry_after(text: &str, now: WallTime) -> Option<Millis> {
     }
 }
 
-fn failure(answer: &RawAnswer, envelope: Option<&Envelope<'_>>, now: WallTime) -> Trouble {
+impl RawAnswer {
+    /// One sentence about this answer: which URL, who, and what was answered.
+    fn named(&self, who: &str, what: &str) -> String {
+        let place = if self.url.is_empty() { String::new() } else { format!("{}: ", self.url) };
+        format!("{place}{who} answered {what}")
+    }
+}
+
+fn failure(answer: &RawAnswer, who: &str, envelope: Option<&Envelope<'_>>, now: WallTime) -> Trouble {
     let status = answer.status;
     let kind = match status {
         429 => TroubleKind::RateLimited,
@@ -226,18 +183,15 @@ fn failure(answer: &RawAnswer, envelope: Option<&Envelope<'_>>, now: WallTime) -
     };
     // A date is read against the server's own clock where it tells it.
     let server_now = answer.date.as_deref().and_then(WallTime::parse).unwrap_or(now);
-    let words = envelope.and_then(Envelope::words).map(one_line);
-    let message = match (&answer.location_host, words) {
+    let words = envelope.and_then(Envelope::words).map(one_line).filter(|words| !words.is_empty());
+    let what = match (&answer.location_host, words) {
         (Some(host), _) if status / 100 == 3 => {
-            format!(
-                "the hub answered HTTP {status}, a redirect to {host}; redirects are not followed, set hub.url to the final address"
-            )
+            format!("HTTP {status}, a redirect to {host}; redirects are not followed, set hub.url to the final address")
         }
-        (_, Some(words)) if !words.is_empty() => {
-            format!("the hub answered HTTP {status} ({}): {words}", reason_phrase(status))
-        }
-        _ => format!("the hub answered HTTP {status} ({})", reason_phrase(status)),
+        (_, Some(words)) => format!("HTTP {status} ({}): {words}", reason_phrase(status)),
+        _ => format!("HTTP {status} ({})", reason_phrase(status)),
     };
+    let message = answer.named(who, &what);
     Trouble {
         kind,
         http_status: Some(status),
@@ -252,7 +206,7 @@ fn failure(answer: &RawAnswer, envelope: Option<&Envelope<'_>>, now: WallTime) -
 }
 
 /// A 2xx whose body is not what was asked for, named as what it is.
-fn not_an_answer(answer: &RawAnswer, wanted: &str) -> Trouble {
+fn not_an_answer(answer: &RawAnswer, who: &str, wanted: &str) -> Trouble {
     let body = answer.body.trim_ascii_start();
     let html =
         answer.content_type.as_deref().is_some_and(|kind| kind.starts_with("text/html")) || body.starts_with(b"<");
@@ -268,43 +222,8 @@ fn not_an_answer(answer: &RawAnswer, wanted: &str) -> Trouble {
     } else {
         format!("{} bytes that are no complete JSON", answer.body.len())
     };
-    Trouble::outage(
-        format!("the hub answered HTTP {} with {what} instead of {wanted}", answer.status),
-        Some(answer.status),
-    )
-}
-
-/// Field errors of any shape: strings, objects, lists, nested.
-fn field_errors(value: &Value) -> Vec<String> {
-    fn walk(prefix: &str, value: &Value, found: &mut Vec<String>) {
-        if found.len() >= 16 {
-            return;
-        }
-        let named =
-            |text: &str| if prefix.is_empty() { one_line(text) } else { format!("{prefix}: {}", one_line(text)) };
-        match value {
-            Value::Null => {}
-            Value::String(text) => found.push(named(text)),
-            Value::Bool(_) | Value::Number(_) => found.push(named(&value.to_string())),
-            Value::Array(items) => items.iter().for_each(|item| walk(prefix, item, found)),
-            Value::Object(members) => {
-                let field = ["field", "name"].iter().find_map(|key| members.get(*key)?.as_str());
-                let message = ["message", "error", "description"].iter().find_map(|key| members.get(*key)?.as_str());
-                if let (Some(field), Some(message)) = (field, message) {
-                    found.push(format!("{}: {}", one_line(field), one_line(message)));
-                } else {
-                    members.iter().for_each(|(name, inner)| {
-                        let name = one_line(name);
-                        let name = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
-                        walk(&name, inner, found);
-                    });
-                }
-            }
-        }
-    }
-    let mut found = Vec::new();
-    walk("", value, &mut found);
-    found
+    let text = format!("HTTP {} with {what} instead of {wanted}", answer.status);
+    Trouble::outage(answer.named(who, &text), Some(answer.status))
 }
 
 /// Reason phrases of RFC 9110 and RFC 6585 for what hubs and proxies answer.
@@ -393,6 +312,59 @@ mod tests {
     }
 
     #[test]
+    fn success_is_believed_only_with_data_or_a_code_that_says_so() {
+        for code in ["0", "\"0\"", "\"0.000\"", "200", "\"204.000\""] {
+            let body = format!(r#"{{"status_code":{code},"data":null}}"#);
+            assert_eq!(api_data(&answer(200, &body), NOW), Ok(b"null".to_vec()), "{code}");
+        }
+        for code in ["17", "-1", "\"nope\"", "true", "[0]"] {
+            let t = trouble(&answer(200, &format!(r#"{{"status_code":{code},"status_message":"No.","data":null}}"#)));
+            assert_eq!((t.kind, t.exit_code()), (TroubleKind::Outage, 1), "{code}");
+            assert!(t.message.contains("with status code") && t.message.ends_with(": No."), "{}", t.message);
+        }
+    }
+
+    #[test]
+    fn nothing_is_no_license() {
+        for data in ["null", "[]", "\"x\"", "7"] {
+            let body = format!(r#"{{"status_code":0,"data":{data}}}"#);
+            let t = api_license(&answer(200, &body), NOW).expect_err("no license");
+            assert_eq!(t.kind, TroubleKind::Outage, "{data}");
+            assert!(t.message.contains("instead of a license"), "{}", t.message);
+        }
+        assert!(
+            api_list(&answer(200, r#"{"status_code":0,"data":{}}"#), NOW)
+                .is_err_and(|t| t.message.contains("instead of a list"))
+        );
+    }
+
+    #[test]
+    fn every_message_names_the_url() {
+        let at =
+            |status, body: &str| RawAnswer { url: "https://hub.example/licenses/S".to_owned(), ..answer(status, body) };
+        for answer in [at(403, "{}"), at(200, "<html>"), at(302, ""), at(200, r#"{"status_code":17}"#)] {
+            assert!(trouble(&answer).message.starts_with("https://hub.example/licenses/S: the hub answered HTTP "));
+        }
+        let relay = relay_data(&at(500, "{}"), NOW).expect_err("no data");
+        assert!(
+            relay.message.starts_with("https://hub.example/licenses/S: the relay answered HTTP 500"),
+            "{}",
+            relay.message
+        );
+    }
+
+    #[test]
+    fn exit_codes_tell_a_refusal_from_a_failure() {
+        for status in [400, 401, 403, 404, 409, 422] {
+            assert_eq!((trouble(&answer(status, "")).exit_code(), trouble(&answer(status, "")).may_pass()), (5, false));
+        }
+        for status in [408, 429, 500, 502, 503, 504] {
+            assert_eq!((trouble(&answer(status, "")).exit_code(), trouble(&answer(status, "")).may_pass()), (1, true));
+        }
+        assert_eq!((trouble(&answer(405, "")).exit_code(), trouble(&answer(405, "")).may_pass()), (1, false));
+    }
+
+    #[test]
     fn both_spellings_at_once_are_an_answer() {
         let body = r#"{"status_code":0,"resp_code":0,"status_message":"Success.","message":"ok","data":{"a":1}}"#;
         assert_eq!(api_data(&answer(200, body), NOW), Ok(b"{\"a\":1}".to_vec()));
@@ -461,9 +433,9 @@ mod tests {
     #[test]
     fn lists_wrapped_or_not() {
         for data in ["[{\"a\": 1},{}]", r#"{"licenses":[{"a": 1},{}]}"#, r#"{"data":[{"a": 1},{}],"page":1}"#] {
-            assert_eq!(list_items(data.as_bytes()), Ok(vec![b"{\"a\": 1}".to_vec(), b"{}".to_vec()]));
+            assert_eq!(list_items(data.as_bytes()), Some(vec![b"{\"a\": 1}".to_vec(), b"{}".to_vec()]));
         }
-        assert_eq!(list_items(b"null"), Ok(vec![]));
-        assert!(list_items(b"5").is_err());
+        assert_eq!(list_items(b"null"), Some(vec![]));
+        assert_eq!(list_items(b"5"), None);
     }
 }

@@ -10,7 +10,7 @@ use reqwest::{Client, Method, Response, redirect};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use url::Url;
 
 use super::places::Places;
@@ -20,6 +20,7 @@ use crate::core::config::{Config, Hub, HubKind};
 use crate::core::engine::HubRequest;
 use crate::core::json::MAX_BYTES;
 use crate::core::license::Serial;
+use crate::core::licensing::{Format, NewLicense, Renewal, Term};
 
 /// Largest answer to a list, in bytes.
 const MAX_LIST: usize = 1024 * 1024;
@@ -31,7 +32,7 @@ const ENVELOPE: usize = 1_024;
 pub struct Call {
     method: Method,
     path: Vec<String>,
-    format: Option<&'static str>,
+    format: Option<Format>,
     body: Option<Value>,
     limit: usize,
 }
@@ -44,26 +45,26 @@ impl Call {
 
     /// `GET /licenses`.
     #[must_use]
-    pub fn list(format: &'static str) -> Self {
+    pub fn list(format: Format) -> Self {
         Self { format: Some(format), limit: MAX_LIST, ..Self::new(Method::GET, &["licenses"]) }
     }
 
     /// `GET /licenses/{serial}`.
     #[must_use]
-    pub fn view(serial: &Serial, format: &'static str) -> Self {
+    pub fn view(serial: &Serial, format: Format) -> Self {
         Self { format: Some(format), ..Self::new(Method::GET, &["licenses", serial.as_str()]) }
     }
 
-    /// `POST /licenses/{serial}/renew`, with the members of the body that are given.
+    /// `POST /licenses/{serial}/renew`.
     #[must_use]
-    pub fn renew(serial: &Serial, body: Map<String, Value>) -> Self {
-        Self { body: Some(Value::Object(body)), ..Self::new(Method::POST, &["licenses", serial.as_str(), "renew"]) }
+    pub fn renew(serial: &Serial, renewal: &Renewal) -> Self {
+        Self { body: Some(renewal.body()), ..Self::new(Method::POST, &["licenses", serial.as_str(), "renew"]) }
     }
 
     /// `POST /licenses`.
     #[must_use]
-    pub fn create(body: Map<String, Value>) -> Self {
-        Self { body: Some(Value::Object(body)), ..Self::new(Method::POST, &["licenses"]) }
+    pub fn create(license: &NewLicense) -> Self {
+        Self { body: Some(license.body()), ..Self::new(Method::POST, &["licenses"]) }
     }
 
     /// `DELETE /licenses/{serial}`.
@@ -72,42 +73,26 @@ impl Call {
         Self::new(Method::DELETE, &["licenses", serial.as_str()])
     }
 
+    /// `GET` of the relay's URL.
+    #[must_use]
+    pub fn relay() -> Self {
+        Self { limit: MAX_BYTES, ..Self::new(Method::GET, &[]) }
+    }
+
     /// What the daemon asks for.
     #[must_use]
     pub fn of(request: &HubRequest, config: &Config) -> Self {
         match request {
-            HubRequest::List => Self::list("netifyd"),
-            HubRequest::View(serial) => Self::view(serial, "netifyd"),
+            HubRequest::List => Self::list(Format::Netifyd),
+            HubRequest::View(serial) => Self::view(serial, Format::Netifyd),
             HubRequest::Renew { serial, term_days } => {
-                let mut body = Map::from_iter([("format".to_owned(), json!("netifyd"))]);
-                body.extend(term_days.map(|days| ("duration_days".to_owned(), json!(days))));
-                Self::renew(serial, body)
+                Self::renew(serial, &Renewal { term: term_days.map(Term::Days), format: Format::Netifyd })
             }
-            HubRequest::Create { duid } => Self::create(provision_body(config, duid)),
+            HubRequest::Create { duid } => Self::create(&NewLicense::for_device(&config.provision, duid)),
             HubRequest::Delete(serial) => Self::delete(serial),
-            HubRequest::Relay => Self { limit: MAX_BYTES, ..Self::new(Method::GET, &[]) },
+            HubRequest::Relay => Self::relay(),
         }
     }
-}
-
-fn provision_body(config: &Config, duid: &str) -> Map<String, Value> {
-    let wanted = &config.provision;
-    let text = |name: &str, value: &Option<String>| value.as_ref().map(|value| (name.to_owned(), json!(value)));
-    let flag = |name: &str, value: Option<bool>| value.map(|value| (name.to_owned(), json!(value)));
-    let fixed = [
-        ("duid".to_owned(), json!(duid)),
-        ("entitlements".to_owned(), json!(wanted.entitlements)),
-        ("format".to_owned(), json!("netifyd")),
-    ];
-    let optional = [
-        text("issued_to", &wanted.issued_to),
-        text("description", &wanted.description),
-        text("notes", &wanted.notes),
-        flag("renewable", wanted.renewable),
-        flag("transferable", wanted.transferable),
-        wanted.term_days.map(|days| ("duration_days".to_owned(), json!(days))),
-    ];
-    fixed.into_iter().chain(optional.into_iter().flatten()).collect()
 }
 
 /// Sends one request. The client, its certificates and its secrets are made for it and dropped with it: a rotated key
@@ -115,7 +100,7 @@ fn provision_body(config: &Config, duid: &str) -> Map<String, Value> {
 pub async fn send(config: &Config, places: &Places, call: Call) -> Result<RawAnswer, TransportError> {
     let local = |message: String| TransportError { message, local: true };
     let headers = credentials(config, places).map_err(local)?;
-    let client = client(&config.hub).map_err(local)?;
+    let client = client(&config.hub, places).map_err(local)?;
     let url = address(&config.hub, &call).map_err(local)?;
     let shown = shown(&url);
     let mut request = client.request(call.method.clone(), url).headers(headers);
@@ -125,7 +110,7 @@ pub async fn send(config: &Config, places: &Places, call: Call) -> Result<RawAns
     let failed =
         |error: &reqwest::Error| TransportError { message: describe(error, &shown, &config.hub), local: false };
     let mut response = request.send().await.map_err(|error| failed(&error))?;
-    let mut answer = head(&response);
+    let mut answer = head(&response, shown.clone());
     while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
         if answer.body.len() + chunk.len() > call.limit {
             let message = format!("{shown}: the answer is larger than {} bytes, so it is no license", call.limit);
@@ -136,11 +121,12 @@ pub async fn send(config: &Config, places: &Places, call: Call) -> Result<RawAns
     Ok(answer)
 }
 
-fn head(response: &Response) -> RawAnswer {
+fn head(response: &Response, url: String) -> RawAnswer {
     let text = |name: reqwest::header::HeaderName| {
         response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
     RawAnswer {
+        url,
         status: response.status().as_u16(),
         retry_after: text(RETRY_AFTER),
         date: text(reqwest::header::DATE),
@@ -161,7 +147,7 @@ fn address(hub: &Hub, call: &Call) -> Result<Url, String> {
         segments.pop_if_empty().extend(&call.path);
     }
     if let Some(format) = call.format {
-        url.query_pairs_mut().append_pair("format", format);
+        url.query_pairs_mut().append_pair("format", format.word());
     }
     Ok(url)
 }
@@ -189,20 +175,20 @@ fn credentials(config: &Config, places: &Places) -> Result<HeaderMap, String> {
         headers.insert("x-api-key", sensitive(key.expose(), "the API key")?);
     }
     if let (Some(user), Some(file)) = (&hub.username, &hub.password_file) {
-        let password = secret::from_file(file)?;
+        let password = secret::from_file(places, file)?;
         let pair = zeroize::Zeroizing::new([user.as_bytes(), b":", password.expose()].concat());
         let text =
             zeroize::Zeroizing::new(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(&*pair)));
         headers.insert(AUTHORIZATION, sensitive(text.as_bytes(), "the password")?);
     } else if let Some(file) = &hub.bearer_token_file {
-        let token = secret::from_file(file)?;
+        let token = secret::from_file(places, file)?;
         let text = zeroize::Zeroizing::new([b"Bearer ".as_slice(), token.expose()].concat());
         headers.insert(AUTHORIZATION, sensitive(&text, "the token")?);
     }
     Ok(headers)
 }
 
-fn client(hub: &Hub) -> Result<Client, String> {
+fn client(hub: &Hub, places: &Places) -> Result<Client, String> {
     let encrypted = hub.url.as_url().scheme() == "https";
     let mut builder = Client::builder()
         .user_agent(concat!("netify-licensed/", env!("CARGO_PKG_VERSION")))
@@ -223,12 +209,12 @@ fn client(hub: &Hub) -> Result<Client, String> {
     };
     let roots = if encrypted { roots(hub)? } else { RootCertStore::empty() };
     builder
-        .tls_backend_preconfigured(tls(hub, roots, encrypted)?)
+        .tls_backend_preconfigured(tls(hub, places, roots, encrypted)?)
         .build()
         .map_err(|error| format!("the HTTP client cannot be set up: {}", chain(&error)))
 }
 
-fn tls(hub: &Hub, roots: RootCertStore, encrypted: bool) -> Result<ClientConfig, String> {
+fn tls(hub: &Hub, places: &Places, roots: RootCertStore, encrypted: bool) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -237,7 +223,8 @@ fn tls(hub: &Hub, roots: RootCertStore, encrypted: bool) -> Result<ClientConfig,
     match (&hub.client_cert, &hub.client_key) {
         (Some(certificate), Some(key)) if encrypted => {
             let chain = certificates(certificate.as_path(), "hub.client-cert")?;
-            let key = PrivateKeyDer::from_pem_file(key.as_path()).map_err(|error| {
+            let pem = secret::private_key(places, key)?;
+            let key = PrivateKeyDer::from_pem_slice(pem.expose()).map_err(|error| {
                 format!("hub.client-key: {}: no private key in PEM: {error}", key.as_path().display())
             })?;
             builder

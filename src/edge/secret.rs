@@ -13,8 +13,10 @@ use super::places::Places;
 use super::reason;
 use crate::core::config::AbsolutePath;
 
-/// Longest secret in bytes.
-const MAX: u64 = 4_096;
+/// Longest key, password or token in bytes.
+const MAX_LINE: usize = 4_096;
+/// Longest private key in bytes.
+const MAX_PEM: usize = 64 * 1024;
 
 /// A secret that cannot be printed.
 pub struct Secret(Zeroizing<Vec<u8>>);
@@ -35,55 +37,74 @@ impl Secret {
 
 /// The API key: the systemd credential first, then the configured file.
 pub fn api_key(places: &Places, file: Option<&AbsolutePath>) -> Result<Secret, String> {
-    if let Some(path) =
-        places.credentials.as_ref().map(|directory| directory.join("api-key")).filter(|path| path.exists())
-    {
-        // The service manager guards its credentials with its own rights.
-        return read(&path, false);
-    }
-    match file {
-        Some(path) => read(path.as_path(), true),
-        None => Err("there is no API key: write it into a file that only root can read and set hub.api-key-file, or provide the systemd credential `api-key`".to_owned()),
+    let credential =
+        places.credentials.as_ref().map(|directory| directory.join("api-key")).filter(|path| path.exists());
+    match (credential, file) {
+        (Some(path), _) => one_line(places, &path),
+        (None, Some(path)) => one_line(places, path.as_path()),
+        (None, None) => Err("there is no API key: write it into a file that only root can read and set hub.api-key-file, or provide the systemd credential `api-key`".to_owned()),
     }
 }
 
 /// A password or token from its file.
-pub fn from_file(path: &AbsolutePath) -> Result<Secret, String> {
-    read(path.as_path(), true)
+pub fn from_file(places: &Places, path: &AbsolutePath) -> Result<Secret, String> {
+    one_line(places, path.as_path())
 }
 
-fn read(path: &Path, guarded: bool) -> Result<Secret, String> {
-    let failed = |error: &std::io::Error| format!("{}: cannot read the secret: {}", path.display(), reason(error));
-    #[allow(clippy::cast_possible_wrap)]
-    let flags = (OFlags::NONBLOCK | OFlags::CLOEXEC).bits() as i32;
-    let file = File::options().read(true).custom_flags(flags).open(path).map_err(|error| failed(&error))?;
-    let meta = file.metadata().map_err(|error| failed(&error))?;
-    if !meta.is_file() {
-        return Err(format!("{}: the secret is not a regular file", path.display()));
-    }
-    let own = rustix::process::geteuid().as_raw();
-    if guarded && meta.mode() & 0o077 != 0 {
-        return Err(format!(
-            "{}: others may read the secret (mode {:04o}); run: chmod 600 {}",
-            path.display(),
-            meta.mode() & 0o7777,
-            path.display()
-        ));
-    }
-    if guarded && meta.uid() != 0 && meta.uid() != own {
-        return Err(format!(
-            "{}: the secret belongs to another user; run: chown root {}",
-            path.display(),
-            path.display()
-        ));
-    }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(256));
-    file.take(MAX + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+/// A private key in PEM.
+pub fn private_key(places: &Places, path: &AbsolutePath) -> Result<Secret, String> {
+    read(places, path.as_path(), MAX_PEM).map(Secret)
+}
+
+/// One line of printable ASCII; white space around it is nobody's secret.
+fn one_line(places: &Places, path: &Path) -> Result<Secret, String> {
+    let mut bytes = read(places, path, MAX_LINE)?;
     while bytes.last().is_some_and(u8::is_ascii_whitespace) {
         bytes.pop();
     }
-    if bytes.is_empty() || bytes.len() as u64 > MAX || !bytes.iter().all(u8::is_ascii_graphic) {
-        return Err(format!("{}: the secret is not one line of 1 to {MAX} printable ASCII characters", path.display()));
+    if bytes.is_empty() || !bytes.iter().all(u8::is_ascii_graphic) {
+        return Err(format!(
+            "{}: the secret is not one line of 1 to {MAX_LINE} printable ASCII characters; write it there again",
+            path.display()
+        ));
     }
     Ok(Secret(bytes))
+}
+
+fn read(places: &Places, path: &Path, longest: usize) -> Result<Zeroizing<Vec<u8>>, String> {
+    let name = path.display();
+    let failed = |error: &std::io::Error| format!("{name}: cannot read the secret: {}", reason(error));
+    #[allow(clippy::cast_possible_wrap)]
+    let flags = (OFlags::NONBLOCK | OFlags::CLOEXEC).bits() as i32;
+    let mut file = File::options().read(true).custom_flags(flags).open(path).map_err(|error| failed(&error))?;
+    let meta = file.metadata().map_err(|error| failed(&error))?;
+    if !meta.is_file() {
+        return Err(format!("{name}: the secret is not a regular file"));
+    }
+    // The service manager guards its credentials with its own rights, whatever the mode shows of them.
+    let guarded = !places.credentials.as_ref().is_some_and(|directory| path.starts_with(directory));
+    if guarded && meta.mode() & 0o077 != 0 {
+        let mode = meta.mode() & 0o7777;
+        return Err(format!("{name}: others may read the secret (mode {mode:04o}); run: chmod 600 {name}"));
+    }
+    let own = rustix::process::geteuid().as_raw();
+    if guarded && meta.uid() != 0 && meta.uid() != own {
+        return Err(format!("{name}: the secret belongs to another user; run: chown root {name}"));
+    }
+    // Never grown: a vector that moves leaves a copy behind. One byte more than allowed tells what is too long.
+    let mut bytes = Zeroizing::new(vec![0; longest + 1]);
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(&error)),
+        }
+    }
+    bytes.truncate(filled);
+    if bytes.len() > longest {
+        return Err(format!("{name}: the secret is longer than {longest} bytes; is this the right file?"));
+    }
+    Ok(bytes)
 }

@@ -219,7 +219,16 @@ mod tests {
         );
         assert!(error("[hub]\nurl = \"ftp://hub.example/\"\n").contains("scheme ftp"));
         assert!(error("[hub]\nurl = \"https://u:p@hub.example/\"\n").contains("credentials do not belong"));
-        assert!(!error("[hub]\nurl = \"https://u:p@hub.example/\"\n").contains("u:p"));
+        for url in [
+            "https://u:geheim@hub.example/",
+            "http://u:geheim@hub.example/",
+            "ftp://u:geheim@h/",
+            "https://u:geheim@h:x/",
+            "u:geheim@h",
+        ] {
+            let sentence = error(&format!("[hub]\nurl = \"{url}\"\n"));
+            assert!(sentence.starts_with("c.toml:2: ") && !sentence.contains("geheim"), "{sentence}");
+        }
         assert!(error("[renewal]\n\nmin-retry = 5\n").starts_with("c.toml:3: invalid type: integer `5`, expected"));
         assert!(error("[renewal]\nmin-retry = \"soon\"\n").contains("`soon` is not a duration"));
         assert!(error("[renewal]\nmin-retry = \"7h\"\n").starts_with("c.toml:2: renewal.min-retry is longer"));
@@ -274,6 +283,10 @@ mod tests {
             "{shown}"
         );
         assert!(parse(&shown, "shown").is_ok(), "{shown}");
+        let relay = "[hub]\nkind = \"relay\"\nurl = \"https://relay.example/license?token=geheim\"\n";
+        let relay = parse(relay, "c").expect("valid");
+        assert_eq!(relay.hub.url.as_url().query(), Some("token=geheim"));
+        assert!(!render(&relay).contains("geheim") && !format!("{relay:?}").contains("geheim"), "{relay:?}");
         let defaults = render(&Config::default());
         assert_eq!(parse(&defaults, "shown"), Ok(Config::default()), "{defaults}");
     }

@@ -116,6 +116,10 @@ checked_text!(
     HubUrl(Url),
     |text| {
         let url = parse_url(&text)?;
+        // First of all: no later message may quote a password.
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("credentials do not belong into the URL; use hub.username and hub.password-file".to_owned());
+        }
         match url.scheme() {
             "https" => {}
             "http" if is_loopback(&url) => {}
@@ -129,12 +133,16 @@ checked_text!(
         if url.fragment().is_some() {
             return Err("a URL with a fragment (#…) cannot be requested".to_owned());
         }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("credentials do not belong into the URL; use hub.username and hub.password-file".to_owned());
-        }
         Ok(url)
     },
-    |url| url.as_str().trim_end_matches('/').to_owned()
+    |url| {
+        let mut shown = url.clone();
+        // A relay's query may hold a token.
+        if url.query().is_some() {
+            shown.set_query(Some("REDACTED"));
+        }
+        shown.as_str().trim_end_matches('/').to_owned()
+    }
 );
 
 impl HubUrl {
@@ -200,8 +208,10 @@ impl fmt::Debug for ProxyUrl {
 }
 
 fn parse_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("`{text}` is not a URL ({error})"))?;
-    if url.has_host() { Ok(url) } else { Err(format!("`{text}` names no host")) }
+    // What is no URL may still hold a password.
+    let quoted = if text.contains('@') { "the value".to_owned() } else { format!("`{text}`") };
+    let url = Url::parse(text).map_err(|error| format!("{quoted} is not a URL ({error})"))?;
+    if url.has_host() { Ok(url) } else { Err(format!("{quoted} names no host")) }
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -9,8 +9,9 @@ use super::attempt_end::End;
 use super::file::{FileView, Origin};
 use super::{Action, Engine, HubRequest, RequestId};
 use crate::core::accept::{self, Acceptance, Refusal, Standing};
-use crate::core::answer::{self, RawAnswer, TransportError, Trouble, TroubleKind};
+use crate::core::answer::{self, RawAnswer, TransportError, Trouble};
 use crate::core::floor;
+use crate::core::foreign_text::one_line;
 use crate::core::license::Serial;
 use crate::core::time::{BootTime, DAY, HOUR, MINUTE, Millis, WallTime};
 use crate::core::verify::Authentic;
@@ -57,6 +58,8 @@ pub(super) struct Attempt {
     made: Option<Made>,
     /// The hub's list was looked at.
     listed: bool,
+    /// What the hub has for this device ended already.
+    ended: bool,
 }
 
 /// See [`Attempt::made`].
@@ -141,7 +144,8 @@ impl Engine {
         if self.use_kept() {
             return;
         }
-        let create = self.config.provision.enabled && self.reference().is_none() && self.may_provision();
+        let wanted = self.config.provision.enabled && self.config.license.serial.is_none();
+        let create = wanted && self.reference().is_none() && self.may_provision();
         self.start(if create { Goal::Provision } else { Goal::Renew }, false, Vec::new());
     }
 
@@ -168,7 +172,7 @@ impl Engine {
             _ => (Stage::List, HubRequest::List),
         };
         let listed = stage == Stage::List;
-        self.attempt = Some(Attempt { goal, stage, serial, manual, waiters, made: None, listed });
+        self.attempt = Some(Attempt { goal, stage, serial, manual, waiters, made: None, listed, ended: false });
         self.actions.push(Action::Ask(request));
     }
 
@@ -186,26 +190,33 @@ impl Engine {
         {
             self.hub_clock = Some((date, self.moment.now.boot));
         }
-        let data = answer.map_err(Trouble::from).and_then(|raw| match attempt.stage {
+        let answer = answer.map_err(Trouble::from);
+        if attempt.stage == Stage::List {
+            return match answer.and_then(|raw| answer::api_list(&raw, wall)) {
+                Ok(items) => self.listed(attempt, &items),
+                Err(trouble) => self.end_attempt(attempt, End::Trouble(trouble)),
+            };
+        }
+        let data = answer.and_then(|raw| match attempt.stage {
             Stage::Relay => answer::relay_data(&raw, wall),
+            Stage::View | Stage::Confirm => answer::api_license(&raw, wall),
             _ => answer::api_data(&raw, wall),
         });
         match (attempt.stage, data) {
             (Stage::View | Stage::Confirm, Err(trouble)) if is_gone(&trouble) => self.serial_is_gone(attempt, trouble),
-            (Stage::Delete, Err(trouble)) if is_gone(&trouble) => self.deleted(&attempt),
-            // A license that was found by its device may be past renewing: then a new one is made.
-            (Stage::Renew, Err(trouble)) if attempt.goal == Goal::Provision && trouble.kind == TroubleKind::Refusal => {
+            (Stage::Delete, Err(trouble)) if is_gone(&trouble) => self.deleted(attempt),
+            // A license that was found by its device may be past renewing: once it has ended, a new one is made.
+            (Stage::Renew, Err(trouble))
+                if attempt.goal == Goal::Provision && attempt.ended && is_past_renewing(&trouble) =>
+            {
                 self.create(attempt);
             }
             (_, Err(trouble)) => self.end_attempt(attempt, End::Trouble(trouble)),
-            (Stage::List, Ok(data)) => match answer::list_items(&data) {
-                Ok(items) => self.listed(attempt, &items),
-                Err(trouble) => self.end_attempt(attempt, End::Trouble(trouble)),
-            },
             (Stage::View | Stage::Confirm | Stage::Relay, Ok(data)) => self.candidate(attempt, &data),
             (Stage::Renew, Ok(_)) => self.confirm(attempt),
             (Stage::Create, Ok(data)) => self.created(attempt, &data),
-            (Stage::Delete, Ok(_)) => self.deleted(&attempt),
+            (Stage::Delete, Ok(_)) => self.deleted(attempt),
+            (Stage::List, Ok(_)) => {}
         }
     }
 
@@ -219,8 +230,13 @@ impl Engine {
             }
         };
         let standing = Standing {
-            installed: self.reference(),
-            serial: attempt.serial.as_ref().map(Serial::as_str),
+            // What was given back at the hub stands in nobody's way.
+            installed: self.reference().filter(|_| !(self.durable.retired && attempt.goal == Goal::Provision)),
+            serial: if self.follows_relay() {
+                Some(candidate.license().serial.as_str())
+            } else {
+                attempt.serial.as_ref().map(Serial::as_str)
+            },
             now: self.trusted_now(),
             force: false,
         };
@@ -243,9 +259,20 @@ impl Engine {
                 self.nothing_newer(attempt, &candidate);
             }
             Err(refusal) => {
-                self.end_attempt(attempt, End::CandidateRefused(format!("the hub's license is refused: {refusal}")))
+                let text = format!("the hub's license is refused: {refusal}");
+                self.end_attempt(attempt, End::CandidateRefused(text));
             }
         }
+    }
+
+    /// A relay's clients cannot ask for a serial. So once theirs is about to end, they take the one that it has now: a
+    /// fleet whose license was made anew at the hub must not lapse.
+    fn follows_relay(&self) -> bool {
+        self.is_relay()
+            && self.config.license.serial.is_none()
+            && self
+                .reference()
+                .is_none_or(|license| self.best_now().is_some_and(|now| now >= self.plan(license).emergency_from))
     }
 
     fn install_candidate(&mut self, attempt: Attempt, candidate: Authentic, lost: Vec<String>) {
@@ -260,9 +287,16 @@ impl Engine {
     }
 
     /// The hub has nothing later than we: ask it to renew, if that is allowed now.
-    fn nothing_newer(&mut self, attempt: Attempt, theirs: &Authentic) {
-        if attempt.made.is_some() {
-            let text = format!("the hub renewed, but its license still ends {}", theirs.license().expires_at);
+    fn nothing_newer(&mut self, mut attempt: Attempt, theirs: &Authentic) {
+        let ends = theirs.license().expires_at;
+        if let Some(made) = attempt.made {
+            let text = match made {
+                Made::Renewal => format!("the hub renewed, but its license still ends {ends}"),
+                Made::License => format!(
+                    "the hub made license {}, but it ends {ends}, no later than the installed one, which stays",
+                    one_line(&theirs.license().serial)
+                ),
+            };
             // Renewed by hand before its time, a license may already reach as far as the hub lets it.
             let early = attempt.manual && self.due().0 > self.moment.now.boot;
             return self
@@ -271,20 +305,25 @@ impl Engine {
         if self.is_relay() {
             return self.end_attempt(attempt, End::NothingNewer("the relay has no later license yet".to_owned()));
         }
-        if theirs.license().renewable == Some(false) {
+        let due = self.due().0 <= self.moment.now.boot;
+        let fixed = theirs.license().renewable == Some(false);
+        attempt.ended = self.best_now().unwrap_or(self.moment.now.wall) >= ends;
+        if attempt.goal == Goal::Provision {
+            match (attempt.ended, due, fixed) {
+                (false, false, _) | (false, _, true) => return self.end_attempt(attempt, End::UpToDate),
+                (true, _, true) => return self.create(attempt),
+                _ => {}
+            }
+        }
+        if fixed {
             return self.end_attempt(
                 attempt,
                 End::NothingNewer("the license is not renewable, and the hub has no later one".to_owned()),
             );
         }
-        let due = self.due().0 <= self.moment.now.boot;
         if attempt.goal == Goal::DryRun {
-            let text =
-                format!("the hub has nothing later than {}; it would be asked to renew", theirs.license().expires_at);
+            let text = format!("the hub has nothing later than {ends}; it would be asked to renew");
             return self.end_attempt(attempt, End::DryRun(text));
-        }
-        if attempt.goal == Goal::Provision && !due && theirs.license().expires_at > self.moment.now.wall {
-            return self.end_attempt(attempt, End::UpToDate);
         }
         if !attempt.manual {
             if self.best_now().is_none() || !due {
@@ -371,7 +410,8 @@ impl Engine {
             }
             (None, Goal::Provision) if attempt.made != Some(Made::License) => self.create(attempt),
             (None, _) => {
-                self.end_attempt(attempt, End::NotFound(format!("the hub lists no license for device {duid}")))
+                let text = format!("the hub lists no license for device {duid}");
+                self.end_attempt(attempt, End::NotFound(text));
             }
         }
     }
@@ -393,8 +433,11 @@ impl Engine {
     }
 
     pub(super) fn may_provision(&self) -> bool {
-        let last = self.durable.provision_tried_at;
-        last.is_none_or(|at| !(0..DAY).contains(&self.moment.now.wall.since(at)))
+        let Some(at) = self.durable.provision_tried_at else { return true };
+        let since = self.best_now().unwrap_or(self.moment.now.wall).since(at);
+        // A clock that boots in the past must not make a new day. A date far in the future, by a clock that is right
+        // now, was written by one that was not.
+        since >= DAY || (since < -DAY && self.trusted_now().is_some())
     }
 
     fn create(&mut self, mut attempt: Attempt) {
@@ -415,7 +458,7 @@ impl Engine {
         {
             return self.end_attempt(attempt, End::Floor(wait));
         }
-        self.durable.provision_tried_at = Some(self.moment.now.wall);
+        self.durable.provision_tried_at = Some(self.best_now().unwrap_or(self.moment.now.wall));
         self.save_durable();
         attempt.made = Some(Made::License);
         self.ask(attempt, Stage::Create, HubRequest::Create { duid });
@@ -434,14 +477,19 @@ impl Engine {
     }
 
     /// Deleted at the hub: only now the file goes.
-    fn deleted(&mut self, attempt: &Attempt) {
+    fn deleted(&mut self, attempt: Attempt) {
         let Goal::Retire { keep_file } = attempt.goal else { return };
         self.durable.retired = true;
         self.durable.serial = None;
         self.save_durable();
-        self.retiring = attempt.waiters.first().map(|id| (*id, keep_file));
+        self.retiring = Some((attempt.waiters, keep_file));
         self.actions.push(Action::Remove { keep_file });
     }
+}
+
+/// The hub will not extend this license, whoever asks (and not: who is asking, or how).
+const fn is_past_renewing(trouble: &Trouble) -> bool {
+    matches!(trouble.http_status, Some(403 | 404 | 405 | 409 | 422))
 }
 
 const fn is_gone(trouble: &Trouble) -> bool {

@@ -181,7 +181,7 @@ impl Engine {
 
     /// The file is gone after a `retire`.
     pub(super) fn removed(&mut self, result: Result<(), String>) {
-        let Some((id, keep_file)) = self.retiring.take() else { return };
+        let Some((waiters, keep_file)) = self.retiring.take() else { return };
         match result {
             Ok(()) => {
                 self.kept = None;
@@ -193,22 +193,16 @@ impl Engine {
                 };
                 self.note(Level::Info, text);
                 if keep_file {
-                    return self.reply(vec![id], 0, text);
+                    return self.reply(waiters, 0, text);
                 }
                 self.file = super::file::FileView::Missing;
                 self.volatile.unload = true;
-                self.reload.expect(vec![id], text, self.moment.now.boot);
+                self.reload.expect(waiters, text, self.moment.now.boot);
             }
             Err(reason) => {
-                self.note(
-                    Level::Error,
-                    format!("the license was deleted at the hub, but its file could not be removed: {reason}"),
-                );
-                self.reply(
-                    vec![id],
-                    1,
-                    &format!("the license was deleted at the hub, but its file could not be removed: {reason}"),
-                );
+                let text = format!("the license was deleted at the hub, but its file could not be removed: {reason}");
+                self.note(Level::Error, text.clone());
+                self.reply(waiters, 1, &text);
                 self.actions.push(Action::ReadLicense);
             }
         }

@@ -51,6 +51,8 @@ pub struct Engine {
     config: Config,
     keys: KeyRing,
     device: Vec<Judged>,
+    /// The device id was looked up, whatever came of it.
+    device_known: bool,
     daemon: bool,
     boot_id: String,
     same_boot: bool,
@@ -66,7 +68,8 @@ pub struct Engine {
     attempt: Option<Attempt>,
     not_before: Option<BootTime>,
     installing: Option<file::Installing>,
-    retiring: Option<(RequestId, bool)>,
+    /// Who waits for the file's removal, and whether it stays.
+    retiring: Option<(Vec<RequestId>, bool)>,
     reload: Reload,
     durable: Durable,
     saved_durable: Option<Durable>,
@@ -79,7 +82,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Begins. The first actions read the device id and the license file.
+    /// Begins. The first action looks up the device id; the license file is read when that is known.
     #[must_use]
     pub fn new(start: Start, moment: Moment) -> (Self, Vec<Action>) {
         let same_boot = start.durable.boot_id == start.boot_id;
@@ -88,6 +91,7 @@ impl Engine {
             config: start.config,
             keys: start.keys,
             device: Vec::new(),
+            device_known: false,
             daemon: start.daemon,
             boot_id: start.boot_id,
             same_boot,
@@ -112,7 +116,8 @@ impl Engine {
             actions: Vec::new(),
         };
         engine.resume();
-        engine.actions.extend([Action::ReadDevice, Action::ReadLicense]);
+        // The device first: a license that is bound to it cannot be judged before.
+        engine.actions.push(Action::ReadDevice);
         let actions = std::mem::take(&mut engine.actions);
         (engine, actions)
     }
@@ -187,7 +192,7 @@ impl Engine {
         if let Some(after) = self.trust.review_in {
             consider(after, "the clock is judged again");
         }
-        if let (Some(at), true) = (self.reload.next_at, self.reload_is_owed()) {
+        if let (Some(at), true) = (self.reload.next_at, self.reload_may_start()) {
             consider(at.since(now.boot), "netifyd's reload is tried again");
         }
         if self.attempt.is_none()
@@ -299,6 +304,10 @@ impl Engine {
     fn device_read(&mut self, judged: Vec<Judged>) {
         let before = self.duid().map(str::to_owned);
         self.device = judged;
+        self.device_known = true;
+        if self.file.is_unknown() {
+            self.actions.push(Action::ReadLicense);
+        }
         if self.duid().map(str::to_owned) != before {
             match duid::winner(&self.device) {
                 Some((duid, source)) => {

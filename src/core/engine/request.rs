@@ -34,6 +34,10 @@ impl Engine {
             Request::Retire { .. } if self.is_relay() => {
                 self.reply(vec![id], 2, "a relay cannot delete licenses; retire needs hub.kind = \"api\"");
             }
+            Request::Provision if self.config.license.serial.is_some() => {
+                let text = "license.serial names the license of this device, and provision would make another; `netify-licensed renew` fetches it, or remove license.serial";
+                self.reply(vec![id], 78, text);
+            }
             Request::Provision => {
                 let wants = &self.config.provision;
                 if wants.issued_to.is_none() || wants.entitlements.is_empty() {

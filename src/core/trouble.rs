@@ -1,0 +1,124 @@
+//! Why a request brought no data: one type for whatever goes wrong between here and the hub.
+
+use serde_json::Value;
+
+use super::foreign_text::one_line;
+use super::time::Millis;
+
+/// Why there is no HTTP answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransportError {
+    /// One sentence: what failed, at which URL, what to do.
+    pub message: String,
+    /// The request never left because of this machine's setup (no key, bad certificate file): no hub was asked.
+    pub local: bool,
+}
+
+/// How much a failure says about the next try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TroubleKind {
+    /// Nobody with a say answered: try again.
+    Outage,
+    /// The hub is there and says no: slow retries.
+    Refusal,
+    /// The hub asks for patience.
+    RateLimited,
+    /// Our own side is not ready (no key, no certificate): nothing was sent.
+    Local,
+}
+
+impl TroubleKind {
+    /// The word in logs, status and metrics.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Outage => "outage",
+            Self::Refusal => "refused",
+            Self::RateLimited => "rate-limited",
+            Self::Local => "not-ready",
+        }
+    }
+}
+
+/// A request that brought no data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What kind of failure.
+    pub kind: TroubleKind,
+    /// HTTP status code, if there was an answer.
+    pub http_status: Option<u16>,
+    /// One sentence with the hub's own words.
+    pub message: String,
+    /// The hub's validation errors, one per entry.
+    pub fields: Vec<String>,
+    /// How long the server asked to wait.
+    pub retry_after: Option<Millis>,
+}
+
+impl Trouble {
+    pub(super) fn outage(message: impl Into<String>, http_status: Option<u16>) -> Self {
+        Self { kind: TroubleKind::Outage, http_status, message: message.into(), fields: Vec::new(), retry_after: None }
+    }
+
+    /// The message with the field errors.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        if self.fields.is_empty() {
+            self.message.clone()
+        } else {
+            format!("{} ({})", self.message, self.fields.join("; "))
+        }
+    }
+
+    /// Exit code: 5 when the hub refused, else 1.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        if matches!(self.http_status, Some(400 | 401 | 403 | 404 | 409 | 422)) { 5 } else { 1 }
+    }
+
+    /// Whether the same request may succeed later without anybody changing anything.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self.kind, TroubleKind::Outage | TroubleKind::RateLimited)
+    }
+}
+
+impl From<TransportError> for Trouble {
+    fn from(error: TransportError) -> Self {
+        let kind = if error.local { TroubleKind::Local } else { TroubleKind::Outage };
+        Self { kind, ..Self::outage(error.message, None) }
+    }
+}
+
+/// Field errors of any shape: strings, objects, lists, nested.
+pub(super) fn field_errors(value: &Value) -> Vec<String> {
+    fn walk(prefix: &str, value: &Value, found: &mut Vec<String>) {
+        if found.len() >= 16 {
+            return;
+        }
+        let named =
+            |text: &str| if prefix.is_empty() { one_line(text) } else { format!("{prefix}: {}", one_line(text)) };
+        match value {
+            Value::Null => {}
+            Value::String(text) => found.push(named(text)),
+            Value::Bool(_) | Value::Number(_) => found.push(named(&value.to_string())),
+            Value::Array(items) => items.iter().for_each(|item| walk(prefix, item, found)),
+            Value::Object(members) => {
+                let field = ["field", "name"].iter().find_map(|key| members.get(*key)?.as_str());
+                let message = ["message", "error", "description"].iter().find_map(|key| members.get(*key)?.as_str());
+                if let (Some(field), Some(message)) = (field, message) {
+                    found.push(format!("{}: {}", one_line(field), one_line(message)));
+                } else {
+                    members.iter().for_each(|(name, inner)| {
+                        let name = one_line(name);
+                        let name = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
+                        walk(&name, inner, found);
+                    });
+                }
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk("", value, &mut found);
+    found
+}
