@@ -4,6 +4,7 @@ mod attempt;
 mod attempt_end;
 mod event;
 mod file;
+mod provision;
 mod reload;
 mod request;
 mod view;
