@@ -82,6 +82,9 @@ impl Engine {
     }
 
     pub(super) fn file_read(&mut self, content: FileContent) {
+        if !self.device_known {
+            return; // It is read again when it can be judged.
+        }
         let seen = match content {
             FileContent::Missing => FileView::Missing,
             FileContent::Unreadable(reason) => FileView::Unreadable(reason),

@@ -58,10 +58,15 @@ impl Engine {
         self.reload_is_owed() && self.volatile.reload_failures == 0 && self.reload.next_at.is_none()
     }
 
+    /// Owed, and nothing but time stands in its way.
+    pub(super) fn reload_may_start(&self) -> bool {
+        let asked = self.daemon || !self.reload.waiters.is_empty();
+        asked && !self.reload.running && self.installing.is_none() && self.reload_is_owed()
+    }
+
     pub(super) fn reload_if_owed(&mut self) {
         let due = self.reload.next_at.is_none_or(|at| at <= self.moment.now.boot);
-        let asked = self.daemon || !self.reload.waiters.is_empty();
-        if !due || !asked || self.reload.running || self.installing.is_some() || !self.reload_is_owed() {
+        if !due || !self.reload_may_start() {
             return;
         }
         self.reload.running = true;
