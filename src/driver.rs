@@ -12,7 +12,9 @@ use crate::core::engine::{Action, Engine, Event, Level, Reply, Request, RequestI
 use crate::core::keyring::KeyRing;
 use crate::core::metrics;
 use crate::core::report::Status;
+use crate::core::time::WallTime;
 use crate::edge::hub::Call;
+use crate::edge::installer::{self, Order};
 use crate::edge::places::Places;
 use crate::edge::state::{self, Store};
 use crate::edge::{clock, device, hub, license_file, process, reload, service};
@@ -157,17 +159,24 @@ impl Driver {
                 });
             }
             Action::Install { license, modified } if writes => {
-                let path = self.engine.config().license.path.as_path().to_path_buf();
-                let result = license_file::install(&path, &license, modified.map(super::core::time::WallTime::unix));
+                let path = self.engine.config().license.path.as_path();
+                let modified = modified.map(WallTime::unix);
+                let result = match &self.places.installer {
+                    Some(socket) => {
+                        installer::order(socket, &Order::Install { bytes: license.bytes().to_vec(), modified })
+                    }
+                    None => license_file::install(path, &license, modified),
+                };
                 self.file_was_read = true;
                 self.queue.push_back(Event::Installed(result));
             }
             Action::Remove { keep_file } if writes => {
-                let path = self.engine.config().license.path.as_path().to_path_buf();
-                let result = self
-                    .store
-                    .forget_kept()
-                    .and_then(|()| if keep_file { Ok(()) } else { license_file::remove(&path) });
+                let path = self.engine.config().license.path.as_path();
+                let result = self.store.forget_kept().and_then(|()| match &self.places.installer {
+                    _ if keep_file => Ok(()),
+                    Some(socket) => installer::order(socket, &Order::Remove),
+                    None => license_file::remove(path),
+                });
                 self.queue.push_back(Event::Removed(result));
             }
             Action::Reload { serial } if writes => {
@@ -235,7 +244,7 @@ impl Driver {
             match process::run(&command, &[], input, HOOK_TIMEOUT).await {
                 Ok(done) if done.success => {}
                 Ok(done) => {
-                    tracing::warn!("hooks.on-change: {}: {} ({})", command.program(), done.status, done.last_words())
+                    tracing::warn!("hooks.on-change: {}: {} ({})", command.program(), done.status, done.last_words());
                 }
                 Err(error) => tracing::warn!("hooks.on-change: {error}"),
             }

@@ -81,6 +81,9 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Carry out one order of the daemon, read from standard input (for netify-licensed-install@.service)
+    #[command(hide = true)]
+    Place,
     /// Show the daemon's state, or the state on disk when none runs
     #[command(
         after_help = "Examples:\n  netify-licensed status\n  netify-licensed status --json\n  netify-licensed status --format openmetrics"

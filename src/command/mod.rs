@@ -4,6 +4,7 @@ pub mod args;
 mod ask;
 mod hub;
 mod look;
+mod place;
 mod verify;
 
 use std::io::Write;
@@ -109,6 +110,7 @@ async fn dispatch(cli: Cli) -> Exit {
         },
         Command::Provision { json } => ask::ask(path, "provision", Request::Provision, json).await,
         Command::Retire { keep_file, json } => ask::ask(path, "retire", Request::Retire { keep_file }, json).await,
+        Command::Place => place::place(path),
         Command::Status { json, format } => {
             look::status(path, if json { args::StatusFormat::Json } else { format }).await
         }

@@ -59,7 +59,10 @@ fn random() -> f64 {
 /// This boot's id, from the kernel.
 #[must_use]
 pub fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+    // The service's sandbox hides the kernel's file; systemd writes the same id without dashes.
+    let given = std::env::var("NETIFY_LICENSED_BOOT_ID").ok();
+    let id = given.or_else(|| std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()).unwrap_or_default();
+    id.trim().replace('-', "")
 }
 
 /// An alarm on the wall clock: goes on during suspend, and goes off at once when the clock is set.

@@ -7,6 +7,7 @@ pub mod config_file;
 pub mod control;
 pub mod device;
 pub mod hub;
+pub mod installer;
 pub mod keys;
 pub mod license_file;
 pub mod lock;

@@ -11,6 +11,8 @@ pub struct Places {
     pub state: PathBuf,
     /// `$CREDENTIALS_DIRECTORY`.
     pub credentials: Option<PathBuf>,
+    /// `$NETIFY_LICENSED_INSTALLER`: the socket of the service that writes the license; without it the program does.
+    pub installer: Option<PathBuf>,
 }
 
 impl Places {
@@ -21,6 +23,7 @@ impl Places {
             runtime: directory("RUNTIME_DIRECTORY").unwrap_or_else(|| "/run/netify-licensed".into()),
             state: directory("STATE_DIRECTORY").unwrap_or_else(|| "/var/lib/netify-licensed".into()),
             credentials: directory("CREDENTIALS_DIRECTORY"),
+            installer: directory("NETIFY_LICENSED_INSTALLER"),
         }
     }
 

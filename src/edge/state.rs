@@ -1,5 +1,6 @@
 //! What is remembered: the state directory (durable, rarely written) and the runtime directory (gone after a reboot).
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -101,8 +102,13 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32, sync: bool) -> Result<(), Str
     if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
         places::create(directory, 0o755)?;
     }
-    let ownership =
-        Ownership { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw(), mode };
+    // What root writes at a shell must stay the daemon's own: files belong to whom their directory belongs to.
+    let own = (rustix::process::geteuid(), rustix::process::getegid());
+    let (uid, gid) = match path.parent().and_then(|directory| std::fs::metadata(directory).ok()) {
+        Some(meta) if own.0.is_root() => (meta.uid(), meta.gid()),
+        _ => (own.0.as_raw(), own.1.as_raw()),
+    };
+    let ownership = Ownership { uid, gid, mode };
     let options = Options { ownership: Some(ownership), sync, ..Options::default() };
     atomic::replace(path, bytes, &options)
         .map_err(|error| format!("cannot {} {}: {}", error.step, path.display(), reason(&error.error)))

@@ -1,0 +1,43 @@
+//! `place`: the installer's side of the daemon's privilege separation; it believes nobody.
+
+use std::path::Path;
+
+use super::Exit;
+use crate::core::config::TrustMode;
+use crate::core::json::MAX_BYTES;
+use crate::core::license;
+use crate::core::verify::Verifier;
+use crate::edge::installer::{Order, Outcome, read_order};
+use crate::edge::{config_file, license_file};
+
+pub(super) fn place(path: Option<&Path>) -> Exit {
+    let outcome = Outcome::from(obey(path));
+    let err = match &outcome {
+        Outcome::Done => String::new(),
+        Outcome::Failed { error } => error.clone(),
+    };
+    // The answer is the outcome: a refused order is no failure of this service.
+    Exit { code: 0, out: serde_json::to_string(&outcome).unwrap_or_default() + "\n", err }
+}
+
+fn obey(path: Option<&Path>) -> Result<(), String> {
+    let loaded = config_file::load(path).map_err(|error| error.to_string())?;
+    let target = loaded.config.license.path.as_path();
+    match read_order(MAX_BYTES)? {
+        Order::Remove => license_file::remove(target),
+        Order::Install { bytes, modified } => {
+            let keys = loaded.keys().map_err(|error| error.to_string())?;
+            // The device is the daemon's to judge: this sandbox sees too little of it.
+            let claimed = license::parse(&bytes).ok().and_then(|document| document.license.duid);
+            let verifier = Verifier {
+                keys: (loaded.config.trust.mode == TrustMode::Signature).then_some(keys),
+                duid: claimed,
+                require_device_binding: loaded.config.trust.require_device_binding,
+            };
+            let license = verifier
+                .check(&bytes)
+                .map_err(|rejection| format!("the license is {}: {}", rejection.state, rejection.reason))?;
+            license_file::install(target, &license, modified)
+        }
+    }
+}
