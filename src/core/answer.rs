@@ -208,8 +208,8 @@ fn failure(answer: &RawAnswer, who: &str, envelope: Option<&Envelope<'_>>, now: 
 /// A 2xx whose body is not what was asked for, named as what it is.
 fn not_an_answer(answer: &RawAnswer, who: &str, wanted: &str) -> Trouble {
     let body = answer.body.trim_ascii_start();
-    let html =
-        answer.content_type.as_deref().is_some_and(|kind| kind.starts_with("text/html")) || body.starts_with(b"<");
+    let html = answer.content_type.as_deref().is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html"))
+        || body.starts_with(b"<");
     let compressed = answer.content_encoding.as_deref().filter(|encoding| !encoding.eq_ignore_ascii_case("identity"));
     let what = if body.is_empty() {
         "an empty body".to_owned()
@@ -217,7 +217,7 @@ fn not_an_answer(answer: &RawAnswer, who: &str, wanted: &str) -> Trouble {
         format!("a body in {} encoding, which was not asked for", one_line(encoding))
     } else if html {
         "an HTML page (a captive portal, a maintenance page or a proxy?)".to_owned()
-    } else if serde_json::from_slice::<serde::de::IgnoredAny>(&answer.body).is_ok() {
+    } else if str::from_utf8(body).is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()) {
         "other JSON".to_owned()
     } else {
         format!("{} bytes that are no complete JSON", answer.body.len())

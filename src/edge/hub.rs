@@ -2,19 +2,13 @@
 //!
 //! No redirects (a redirect would carry the key to another host), no decompression, bounded bodies, one total timeout.
 
-use std::error::Error as _;
-use std::sync::Arc;
-
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Method, Response, redirect};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use reqwest::{Method, Response};
 use serde_json::Value;
 use url::Url;
 
 use super::places::Places;
-use super::{reason, secret};
+use super::{http, no_answer, secret};
 use crate::core::answer::{RawAnswer, TransportError};
 use crate::core::config::{Config, Hub, HubKind};
 use crate::core::engine::HubRequest;
@@ -100,21 +94,31 @@ impl Call {
 pub async fn send(config: &Config, places: &Places, call: Call) -> Result<RawAnswer, TransportError> {
     let local = |message: String| TransportError { message, local: true };
     let headers = credentials(config, places).map_err(local)?;
-    let client = client(&config.hub, places).map_err(local)?;
+    let client = http::client(&config.hub, places).map_err(local)?;
     let url = address(&config.hub, &call).map_err(local)?;
     let shown = shown(&url);
     let mut request = client.request(call.method.clone(), url).headers(headers);
     if let Some(body) = &call.body {
         request = request.header("content-type", "application/json").body(body.to_string());
     }
-    let failed =
-        |error: &reqwest::Error| TransportError { message: describe(error, &shown, &config.hub), local: false };
+    let failed = |error: &reqwest::Error| TransportError {
+        message: no_answer::sentence(error, &shown, &config.hub),
+        local: false,
+    };
     let mut response = request.send().await.map_err(|error| failed(&error))?;
     let mut answer = head(&response, shown.clone());
+    let too_large = || {
+        let message =
+            format!("{shown}: the answer is larger than {} bytes, so it is no license; check hub.url", call.limit);
+        TransportError { message, local: false }
+    };
+    // One that announces its size need not be read to be refused.
+    if response.content_length().is_some_and(|length| length > call.limit as u64) {
+        return Err(too_large());
+    }
     while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
         if answer.body.len() + chunk.len() > call.limit {
-            let message = format!("{shown}: the answer is larger than {} bytes, so it is no license", call.limit);
-            return Err(TransportError { message, local: false });
+            return Err(too_large());
         }
         answer.body.extend_from_slice(&chunk);
     }
@@ -186,123 +190,4 @@ fn credentials(config: &Config, places: &Places) -> Result<HeaderMap, String> {
         headers.insert(AUTHORIZATION, sensitive(&text, "the token")?);
     }
     Ok(headers)
-}
-
-fn client(hub: &Hub, places: &Places) -> Result<Client, String> {
-    let encrypted = hub.url.as_url().scheme() == "https";
-    let mut builder = Client::builder()
-        .user_agent(concat!("netify-licensed/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .connect_timeout(hub.connect_timeout.duration())
-        .timeout(hub.timeout.duration())
-        .pool_max_idle_per_host(0)
-        .http1_only();
-    // An unencrypted request never leaves this machine, so no proxy gets to see it.
-    builder = match &hub.proxy {
-        Some(proxy) if encrypted => {
-            let proxy =
-                reqwest::Proxy::all(proxy.with_secret().clone()).map_err(|_| "hub.proxy cannot be used".to_owned())?;
-            builder.no_proxy().proxy(proxy)
-        }
-        None if encrypted => builder,
-        _ => builder.no_proxy(),
-    };
-    let roots = if encrypted { roots(hub)? } else { RootCertStore::empty() };
-    builder
-        .tls_backend_preconfigured(tls(hub, places, roots, encrypted)?)
-        .build()
-        .map_err(|error| format!("the HTTP client cannot be set up: {}", chain(&error)))
-}
-
-fn tls(hub: &Hub, places: &Places, roots: RootCertStore, encrypted: bool) -> Result<ClientConfig, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| format!("TLS cannot be set up: {error}"))?
-        .with_root_certificates(roots);
-    match (&hub.client_cert, &hub.client_key) {
-        (Some(certificate), Some(key)) if encrypted => {
-            let chain = certificates(certificate.as_path(), "hub.client-cert")?;
-            let pem = secret::private_key(places, key)?;
-            let key = PrivateKeyDer::from_pem_slice(pem.expose()).map_err(|error| {
-                format!("hub.client-key: {}: no private key in PEM: {error}", key.as_path().display())
-            })?;
-            builder
-                .with_client_auth_cert(chain, key)
-                .map_err(|error| format!("hub.client-cert and hub.client-key do not fit: {error}"))
-        }
-        _ => Ok(builder.with_no_client_auth()),
-    }
-}
-
-fn roots(hub: &Hub) -> Result<RootCertStore, String> {
-    let mut store = RootCertStore::empty();
-    let (certificates, origin) = match &hub.ca_file {
-        Some(file) => {
-            (certificates(file.as_path(), "hub.ca-file")?, format!("hub.ca-file: {}", file.as_path().display()))
-        }
-        None => (rustls_native_certs::load_native_certs().certs, "the system's certificate store".to_owned()),
-    };
-    let (good, _) = store.add_parsable_certificates(certificates);
-    if good == 0 {
-        return Err(format!("{origin} holds no certificate; install ca-certificates or set hub.ca-file"));
-    }
-    Ok(store)
-}
-
-fn certificates(path: &std::path::Path, key: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let content = std::fs::read(path).map_err(|error| format!("{key}: {}: {}", path.display(), reason(&error)))?;
-    CertificateDer::pem_slice_iter(&content)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| format!("{key}: {}: broken PEM: {error}", path.display()))
-}
-
-/// One sentence: what failed, at which URL, what to do.
-fn describe(error: &reqwest::Error, shown: &str, hub: &Hub) -> String {
-    let chain = chain(error);
-    let lower = chain.to_ascii_lowercase();
-    let (what, remedy) = if lower.contains("certificate") {
-        let remedy = if lower.contains("notvalidyet") || lower.contains("not valid yet") || lower.contains("expired") {
-            "check this machine's clock and the server's certificate"
-        } else if lower.contains("notvalidforname") || lower.contains("not valid for name") {
-            "check the host name in hub.url"
-        } else if lower.contains("certificaterequired") || lower.contains("certificate required") {
-            "set hub.client-cert and hub.client-key"
-        } else {
-            "check the server's certificate, or set hub.ca-file to the authority that signed it"
-        };
-        ("the TLS certificate does not hold", remedy)
-    } else if error.is_timeout() && error.is_connect() {
-        ("no connection within hub.connect-timeout", "check the network, a firewall, or hub.proxy")
-    } else if error.is_timeout() {
-        ("no complete answer within hub.timeout", "the server or the line is slow")
-    } else if lower.contains("dns") || lower.contains("lookup address") || lower.contains("name resolution") {
-        ("the host name cannot be resolved", "check the name in hub.url and the name servers")
-    } else if hub.proxy.is_some() && (lower.contains("tunnel") || lower.contains("proxy")) {
-        ("the proxy does not let us through", "check hub.proxy")
-    } else if error.is_connect() {
-        ("no connection", "check the network, and whether the server is up")
-    } else {
-        ("the connection broke", "it is tried again")
-    };
-    format!("{shown}: {what} ({chain}); {remedy}")
-}
-
-/// The innermost reasons of an error, without URLs.
-fn chain(error: &reqwest::Error) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let text = inner.to_string();
-        if !parts.contains(&text) {
-            parts.push(text);
-        }
-        source = inner.source();
-    }
-    let text = match parts.len() {
-        0 => "no reason given".to_owned(),
-        1 | 2 => parts.join(": "),
-        n => parts[n - 2..].join(": "),
-    };
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
 }
