@@ -54,6 +54,12 @@ impl Driver {
     #[must_use]
     pub fn new(config: Config, keys: KeyRing, places: Places, role: Role) -> (Self, mpsc::UnboundedReceiver<Event>) {
         let store = Store::new(&places);
+        if role != Role::Look {
+            store.sweep();
+            if places.installer.is_none() {
+                license_file::sweep(config.license.path.as_path());
+            }
+        }
         let (durable, durable_trouble) = store.durable();
         let (volatile, volatile_trouble) = store.volatile();
         let (sender, receiver) = mpsc::unbounded_channel();

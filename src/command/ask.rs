@@ -53,7 +53,7 @@ pub(super) async fn ask(path: Option<&Path>, name: &str, request: Request, as_js
                     as_json,
                 );
             }
-            Err(LockError::Failed(sentence)) => return Exit::outcome(1, format!("{sentence}; run as root"), as_json),
+            Err(LockError::Failed(sentence)) => return Exit::outcome(1, sentence, as_json),
         }
     }
 }

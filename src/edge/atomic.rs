@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, Timestamps, Uid};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Timestamps, Uid, XattrFlags};
+use rustix::io::Errno;
 use rustix::time::Timespec;
 
 /// Owner, group and mode.
@@ -42,7 +43,7 @@ pub struct WriteError {
     pub error: io::Error,
 }
 
-fn step(step: &'static str) -> impl FnOnce(rustix::io::Errno) -> WriteError {
+fn step(step: &'static str) -> impl FnOnce(Errno) -> WriteError {
     move |error| WriteError { step, error: error.into() }
 }
 
@@ -56,7 +57,7 @@ pub fn replace(path: &Path, bytes: &[u8], options: &Options<'_>) -> Result<(), W
     };
     let directory = rustix::fs::open(parent, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .map_err(step("open the directory of"))?;
-    remove_leftovers(&directory, parent, name);
+    sweep(path);
     let temporary = temporary_name(name);
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::openat(&directory, &temporary, flags, Mode::from_raw_mode(0o600))
@@ -69,8 +70,14 @@ pub fn replace(path: &Path, bytes: &[u8], options: &Options<'_>) -> Result<(), W
         let _ = rustix::fs::unlinkat(&directory, &temporary, AtFlags::empty());
         return Err(error);
     }
-    if options.sync {
-        rustix::fs::fsync(&directory).map_err(step("write the directory of"))?;
+    if options.sync
+        && let Err(error) = rustix::fs::fsync(&directory)
+        && error != Errno::INVAL
+    {
+        // The new file is in its place, so this is no failure to replace it. After a loss of power the old one may be
+        // back. Some file systems cannot do it at all (EINVAL, fsync(2)).
+        let reason = super::reason(&error.into());
+        tracing::warn!("{}: the directory cannot be written to disk: {reason}", parent.display());
     }
     Ok(())
 }
@@ -100,21 +107,38 @@ fn fill(file: OwnedFd, bytes: &[u8], options: &Options<'_>) -> Result<(), WriteE
     Ok(())
 }
 
+/// Attributes that belong to the old content: the kernel or its tools make new ones.
+const OF_THE_CONTENT: [&[u8]; 3] = [b"security.ima", b"security.evm", b"security.capability"];
+
+/// Largest list of names and largest value of an attribute in bytes (xattr(7)).
+const ATTRIBUTE_BYTES: usize = 65_536;
+
 /// `SELinux` label, ACL and the like. A file system that has none is fine.
 fn copy_attributes(old: &Path, new: &OwnedFd) -> Result<(), WriteError> {
-    let mut names = vec![0_u8; 4_096];
-    let Ok(length) = rustix::fs::llistxattr(old, &mut names) else { return Ok(()) };
-    for name in names[..length].split(|&byte| byte == 0).filter(|name| !name.is_empty()) {
-        let mut value = vec![0_u8; 4_096];
-        let Ok(length) = rustix::fs::lgetxattr(old, name, &mut value) else { continue };
-        match rustix::fs::fsetxattr(new, name, &value[..length], rustix::fs::XattrFlags::empty()) {
-            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {}
+    let failed = || step("keep the attributes of");
+    let names = match sized(|room| rustix::fs::llistxattr(old, room)) {
+        Ok(names) => names,
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(()),
+        Err(error) => return Err(failed()(error)),
+    };
+    for name in names.split(|&byte| byte == 0).filter(|name| !name.is_empty() && !OF_THE_CONTENT.contains(name)) {
+        let value = sized(|room| rustix::fs::lgetxattr(old, name, room));
+        match value.and_then(|value| rustix::fs::fsetxattr(new, name, &value, XattrFlags::empty())) {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NODATA) => {}
             // A label that only the security module may set: the directory's default applies.
-            Err(rustix::io::Errno::PERM | rustix::io::Errno::ACCESS) if name.starts_with(b"security.") => {}
-            Err(error) => return Err(WriteError { step: "keep the attributes of", error: error.into() }),
+            Err(Errno::PERM | Errno::ACCESS) if name.starts_with(b"security.") => {}
+            Err(error) => return Err(failed()(error)),
         }
     }
     Ok(())
+}
+
+/// A value of unknown size.
+fn sized(get: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> rustix::io::Result<Vec<u8>> {
+    let mut value = vec![0; ATTRIBUTE_BYTES];
+    let length = get(&mut value)?;
+    value.truncate(length);
+    Ok(value)
 }
 
 fn temporary_name(name: &OsStr) -> PathBuf {
@@ -124,14 +148,14 @@ fn temporary_name(name: &OsStr) -> PathBuf {
     format!(".{}{MARK}{}-{number}", name.to_string_lossy(), std::process::id()).into()
 }
 
-/// Removes what a killed writer left. Writers hold the lock, so nobody else's temporary file is in use.
-fn remove_leftovers(directory: &OwnedFd, parent: &Path, name: &OsStr) {
+/// Removes what a killed writer left beside `path`. Writers hold the lock, so nobody else's temporary file is in use.
+pub fn sweep(path: &Path) {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return };
     let prefix = format!(".{}{MARK}", name.to_string_lossy());
-    let Ok(entries) = std::fs::read_dir(parent) else { return };
-    for entry in entries.flatten() {
-        let found = entry.file_name();
+    // A directory that is missing or cannot be read has nothing that could be removed.
+    for found in super::entries(parent).unwrap_or_default() {
         if found.to_string_lossy().starts_with(&prefix) {
-            let _ = rustix::fs::unlinkat(directory, &found, AtFlags::empty());
+            let _ = std::fs::remove_file(parent.join(found));
         }
     }
 }

@@ -36,21 +36,24 @@ pub fn load(config: &Config, path: &str, text: &str) -> Result<KeyRing, ConfigEr
 
 fn files_of(place: &Path) -> Vec<KeyFile> {
     let one = |path: &Path| vec![(path.display().to_string(), read(path))];
-    let Ok(meta) = std::fs::metadata(place) else { return one(place) };
+    let bad = |problem: String| vec![(place.display().to_string(), Err(problem))];
+    let meta = match std::fs::metadata(place) {
+        Ok(meta) => meta,
+        Err(error) => return bad(format!("cannot read this key: {}", reason(&error))),
+    };
     if !meta.is_dir() {
         return one(place);
     }
-    let bad = |problem: String| vec![(place.display().to_string(), Err(problem))];
     if let Err(problem) = guarded(&meta) {
         return bad(problem);
     }
-    let entries = match std::fs::read_dir(place) {
+    let entries = match super::entries(place) {
         Ok(entries) => entries,
         Err(error) => return bad(format!("cannot list this directory: {}", reason(&error))),
     };
     let mut paths: Vec<PathBuf> = entries
-        .flatten()
-        .map(|entry| entry.path())
+        .into_iter()
+        .map(|name| place.join(name))
         .filter(|path| path.extension().is_some_and(|end| end == "pem"))
         .collect();
     paths.sort();

@@ -2,18 +2,15 @@
 
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::OFlags;
 
 use super::atomic::{self, Options, Ownership, WriteError};
-use super::{places, reason};
+use super::{places, reason, remedy, way};
 use crate::core::engine::FileContent;
 use crate::core::json::MAX_BYTES;
 use crate::core::verify::Authentic;
-
-/// Symbolic links that are followed at most.
-const MAX_LINKS: usize = 8;
 
 /// What a stat(2) tells about a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,99 +78,68 @@ fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
 /// Replaces the file by a verified license. The error is one sentence with the path and a remedy; then the old file is
 /// as it was.
 pub fn install(path: &Path, license: &Authentic, modified: Option<i64>) -> Result<(), String> {
-    let target = resolve(path)?;
-    let directory = target.parent().unwrap_or(Path::new("/"));
-    let group = netifyd_group();
-    if !directory.exists() {
-        places::create(directory, 0o755)?;
-    }
-    let old = std::fs::symlink_metadata(&target).ok();
+    let target = way::resolve(path)?;
+    let failed = |step| move |error| WriteError { step, error };
+    let explained = |error: WriteError| explain(&target, &error);
+    let old = way::look(&target).map_err(failed("look at")).map_err(explained)?;
     let ownership = match &old {
         Some(meta) => Ownership { uid: meta.uid(), gid: meta.gid(), mode: meta.mode() & 0o777 },
         None => Ownership {
             uid: rustix::process::geteuid().as_raw(),
-            gid: group.unwrap_or_else(|| rustix::process::getegid().as_raw()),
+            gid: netifyd_group()
+                .map_err(failed("find netifyd's group in /etc/group for"))
+                .map_err(explained)?
+                .unwrap_or_else(|| rustix::process::getegid().as_raw()),
             mode: 0o640,
         },
     };
+    let directory = target.parent().unwrap_or(Path::new("/"));
+    if old.is_none() && !directory.exists() {
+        places::create(directory, 0o755)?;
+    }
     let options = Options {
         ownership: Some(ownership),
         attributes_of: old.is_some().then_some(target.as_path()),
         sync: true,
         modified,
     };
-    atomic::replace(&target, license.bytes(), &options).map_err(|error| explain(&target, &error))
+    atomic::replace(&target, license.bytes(), &options).map_err(explained)
 }
 
 /// Removes the file.
 pub fn remove(path: &Path) -> Result<(), String> {
-    let target = resolve(path)?;
+    let target = way::resolve(path)?;
     match std::fs::remove_file(&target) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(format!("{}: cannot remove it: {}", target.display(), reason(&error))),
+        Err(error) => Err(explain(&target, &WriteError { step: "remove", error })),
+    }
+}
+
+/// Removes what a killed writer left beside the file. Only for those who hold the lock.
+pub fn sweep(path: &Path) {
+    if let Ok(target) = way::resolve(path) {
+        atomic::sweep(&target);
     }
 }
 
 fn explain(path: &Path, error: &WriteError) -> String {
-    use rustix::io::Errno;
-    let remedy = match error.error.raw_os_error().map(Errno::from_raw_os_error) {
-        Some(Errno::BUSY) => "the file itself is a mount point and cannot be replaced; mount its directory instead",
-        Some(Errno::ROFS) => "the file system is read-only; remount it writable",
-        Some(Errno::NOSPC) => "the file system is full; free some space",
-        Some(Errno::DQUOT) => "the quota is used up; free some space",
-        Some(Errno::ACCESS | Errno::PERM) => {
-            "run as root, or give this user the rights to the directory and the owner of the file"
-        }
-        Some(Errno::IO) => "the device reports errors; check the storage",
-        _ => "the license there is unchanged",
-    };
+    let remedy = remedy(&error.error).unwrap_or("the license there is unchanged");
     format!("cannot {} {}: {}; {remedy}", error.step, path.display(), reason(&error.error))
 }
 
-/// Follows symbolic links on purpose: the file at their end is replaced, not the link. Nobody else may be able to bend
-/// the way there.
-fn resolve(path: &Path) -> Result<PathBuf, String> {
-    let mut current = path.to_path_buf();
-    for _ in 0..MAX_LINKS {
-        let parent = current.parent().unwrap_or(Path::new("/")).to_path_buf();
-        let Ok(real) = std::fs::canonicalize(&parent) else {
-            return Ok(current); // A directory that is missing is created under this name.
-        };
-        let place = real.join(current.file_name().unwrap_or_default());
-        if place != path {
-            check_way(path, &real)?;
-        }
-        let Ok(link) = std::fs::read_link(&place) else { return Ok(place) };
-        check_way(path, &real)?;
-        current = real.join(link);
-    }
-    Err(format!("{}: more than {MAX_LINKS} symbolic links; set license.path to the file itself", path.display()))
-}
-
-fn check_way(path: &Path, directory: &Path) -> Result<(), String> {
-    for element in directory.ancestors() {
-        let Ok(meta) = std::fs::metadata(element) else { continue };
-        let (others, sticky) = (meta.mode() & 0o002 != 0, meta.mode() & 0o1000 != 0);
-        if others && !sticky {
-            return Err(format!(
-                "{} leads through {}, which everybody can write to; remove that right (chmod o-w) or set license.path to the file itself",
-                path.display(),
-                element.display()
-            ));
-        }
-    }
-    Ok(())
-}
-
 /// The group that netifyd runs in, if it has one of its own.
-fn netifyd_group() -> Option<u32> {
-    let groups = std::fs::read_to_string("/etc/group").ok()?;
+fn netifyd_group() -> std::io::Result<Option<u32>> {
+    let groups = match std::fs::read_to_string("/etc/group") {
+        Ok(groups) => groups,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
     let id = |name: &str| {
         groups.lines().find_map(|line| {
             let mut fields = line.split(':');
             (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok())?
         })
     };
-    id("netify").or_else(|| id("netifyd"))
+    Ok(id("netify").or_else(|| id("netifyd")))
 }

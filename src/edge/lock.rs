@@ -39,8 +39,10 @@ pub fn take(path: &Path, role: &str) -> Result<Lock, LockError> {
     if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
         places::create(directory, 0o755).map_err(LockError::Failed)?;
     }
-    let failed =
-        |error: std::io::Error| LockError::Failed(format!("{}: cannot lock it: {}", path.display(), reason(&error)));
+    let failed = |error: std::io::Error| {
+        let remedy = super::remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
+        LockError::Failed(format!("{}: cannot lock it: {}{remedy}", path.display(), reason(&error)))
+    };
     let mut file = std::fs::OpenOptions::new()
         .read(true)
         .write(true)
@@ -54,7 +56,8 @@ pub fn take(path: &Path, role: &str) -> Result<Lock, LockError> {
         Err(rustix::io::Errno::WOULDBLOCK) => return Err(LockError::Held(read_holder(&mut file))),
         Err(error) => return Err(failed(error.into())),
     }
-    file.set_len(0).and_then(|()| writeln!(file, "{role} {}", std::process::id())).map_err(failed)?;
+    // Who holds it is a courtesy to those who wait: a full or failing file system must not keep a license from renewal.
+    let _ = file.set_len(0).and_then(|()| writeln!(file, "{role} {}", std::process::id()));
     Ok(Lock { _file: file })
 }
 

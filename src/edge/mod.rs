@@ -22,6 +22,9 @@ pub mod service;
 pub mod state;
 pub mod terminal;
 pub mod watch;
+pub mod way;
+
+use rustix::fs::OFlags;
 
 /// An error of the operating system, without its number.
 #[must_use]
@@ -30,6 +33,39 @@ pub fn reason(error: &std::io::Error) -> String {
     let plain = text.split(" (os error").next().unwrap_or(&text);
     let mut letters = plain.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
+/// The names in a directory. Unlike `std::fs::read_dir`, a failing close(2) does not end the program.
+fn entries(directory: &std::path::Path) -> std::io::Result<Vec<std::ffi::OsString>> {
+    use std::os::unix::ffi::OsStrExt;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(directory, flags, rustix::fs::Mode::empty())?;
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::new(directory)? {
+        let entry = entry?;
+        let name = std::ffi::OsStr::from_bytes(entry.file_name().to_bytes());
+        if name != "." && name != ".." {
+            names.push(name.to_os_string());
+        }
+    }
+    Ok(names)
+}
+
+/// What somebody has to do about a failure to write, where that is known.
+#[must_use]
+pub fn remedy(error: &std::io::Error) -> Option<&'static str> {
+    use rustix::io::Errno;
+    Some(match error.raw_os_error().map(Errno::from_raw_os_error)? {
+        Errno::BUSY => "the file itself is a mount point and cannot be replaced; mount its directory instead",
+        Errno::ROFS => "the file system is read-only; remount it writable",
+        Errno::NOSPC => "the file system is full; free some space",
+        Errno::DQUOT => "the quota is used up; free some space",
+        Errno::ACCESS | Errno::PERM => {
+            "run as root, or give this user the rights to the directory and the owner of the file"
+        }
+        Errno::IO => "the device reports errors; check the storage",
+        _ => return None,
+    })
 }
 
 /// A descriptor that the event loop waits on.

@@ -44,9 +44,8 @@ fn directory(name: &str) -> Option<PathBuf> {
 /// Creates a directory and its parents, for its owner and those who may look.
 pub fn create(path: &Path, mode: u32) -> Result<(), String> {
     use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(mode)
-        .create(path)
-        .map_err(|error| format!("{}: cannot create this directory: {}", path.display(), super::reason(&error)))
+    std::fs::DirBuilder::new().recursive(true).mode(mode).create(path).map_err(|error| {
+        let remedy = super::remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
+        format!("{}: cannot create this directory: {}{remedy}", path.display(), super::reason(&error))
+    })
 }

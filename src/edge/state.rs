@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::atomic::{self, Options, Ownership};
+use super::atomic::{self, Options, Ownership, WriteError};
 use super::places::{self, Places};
 use super::reason;
 use crate::core::memory::{Durable, Volatile};
@@ -27,6 +27,13 @@ impl Store {
             durable: places.state.join("state.json"),
             kept: places.state.join("previous-license.json"),
             volatile: places.runtime.join("session.json"),
+        }
+    }
+
+    /// Removes what a killed writer left. Only for those who hold the lock.
+    pub fn sweep(&self) {
+        for path in [&self.durable, &self.kept, &self.volatile] {
+            atomic::sweep(path);
         }
     }
 
@@ -110,6 +117,8 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32, sync: bool) -> Result<(), Str
     };
     let ownership = Ownership { uid, gid, mode };
     let options = Options { ownership: Some(ownership), sync, ..Options::default() };
-    atomic::replace(path, bytes, &options)
-        .map_err(|error| format!("cannot {} {}: {}", error.step, path.display(), reason(&error.error)))
+    atomic::replace(path, bytes, &options).map_err(|WriteError { step, error }| {
+        let remedy = super::remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
+        format!("cannot {step} {}: {}{remedy}", path.display(), reason(&error))
+    })
 }
