@@ -240,7 +240,9 @@ impl Engine {
             force: false,
         };
         let verdict = accept::judge(&candidate, &standing);
-        let file_is_whole = self.file.good().is_some();
+        // What cannot be read may still be whole; then the kept copy of it is the measure.
+        let unreadable = matches!(self.file, FileView::Unreadable(_));
+        let file_is_whole = self.file.good().is_some() || (unreadable && self.kept.is_some());
         match verdict {
             Ok(_) if attempt.goal == Goal::DryRun => {
                 let text = format!(
@@ -250,9 +252,11 @@ impl Engine {
                 self.end_attempt(attempt, End::DryRun(text));
             }
             Ok(Acceptance::Install { lost }) => self.install_candidate(attempt, candidate, lost),
-            // The file is broken, and the hub has what we once had: that is as good as new.
+            // The file is broken, and the hub has what we once had: that is as good as new. Unless ours was better.
             Ok(Acceptance::Same) | Err(Refusal::NotLater { .. }) if !file_is_whole => {
-                self.install_candidate(attempt, candidate, Vec::new());
+                let ends = candidate.license().expires_at;
+                let better = self.kept.clone().filter(|kept| kept.license().expires_at > ends);
+                self.install_candidate(attempt, better.unwrap_or(candidate), Vec::new());
             }
             Ok(Acceptance::Same) | Err(Refusal::NotLater { .. } | Refusal::Expired { .. }) => {
                 self.nothing_newer(attempt, &candidate);

@@ -88,7 +88,7 @@ impl Engine {
             (_, Some(sentence)) => sentence,
             (_, None) => "the installed license is the latest that the hub has; nothing was changed".to_owned(),
         };
-        self.reply(attempt.waiters, exit, &message);
+        self.reply_after_reload(attempt.waiters, exit, &message);
     }
 
     fn attempt_was_due(&self) -> bool {

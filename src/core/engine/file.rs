@@ -222,8 +222,17 @@ impl Engine {
                 );
             }
         };
+        // What cannot be read may still be good: then the kept copy of it is the measure.
+        let installed = match &self.file {
+            FileView::Unreadable(reason) if self.kept.is_none() && !force => {
+                let text = format!("not installed: {reason}; --force replaces it unread");
+                return self.reply(vec![id], 3, &text);
+            }
+            FileView::Unreadable(_) => self.kept.as_ref(),
+            _ => self.file.good(),
+        };
         let standing = Standing {
-            installed: self.file.good(),
+            installed,
             serial: self.config.license.serial.as_ref().map(crate::core::license::Serial::as_str),
             now: self.trusted_now(),
             force,
@@ -233,7 +242,13 @@ impl Engine {
                 self.durable.retired = false;
                 self.install(candidate, Origin::Given, vec![id], lost);
             }
-            Ok(Acceptance::Same) => self.reply(vec![id], 0, "already installed, byte for byte; nothing was written"),
+            Ok(Acceptance::Same) if self.file.good().is_none() => {
+                self.install(candidate, Origin::Given, vec![id], Vec::new());
+            }
+            Ok(Acceptance::Same) => {
+                let text = "already installed, byte for byte; nothing was written";
+                self.reply_after_reload(vec![id], 0, text);
+            }
             Err(refusal) => {
                 let exit = if candidate.state(self.trusted_now()) == State::Expired { 4 } else { 3 };
                 let hint = match refusal {

@@ -21,8 +21,8 @@ pub(super) struct Reload {
     target: Option<String>,
     /// An older license that somebody installed and that netifyd is not told about.
     pub(super) left_alone: Option<String>,
-    /// Who waits for the outcome, and what was done for them.
-    waiters: Vec<(RequestId, String)>,
+    /// Who waits for the outcome, what was done for them, and the exit code unless the reload's is worse.
+    waiters: Vec<(RequestId, String, u8)>,
 }
 
 impl Reload {
@@ -37,7 +37,11 @@ impl Reload {
 
     /// A new license was installed: a reload may start, unless the last one failed a moment ago.
     pub(super) fn expect(&mut self, waiters: Vec<RequestId>, message: &str, now: BootTime) {
-        self.waiters.extend(waiters.into_iter().map(|id| (id, message.to_owned())));
+        self.expect_after(waiters, message, 0, now);
+    }
+
+    fn expect_after(&mut self, waiters: Vec<RequestId>, message: &str, exit: u8, now: BootTime) {
+        self.waiters.extend(waiters.into_iter().map(|id| (id, message.to_owned(), exit)));
         if self.next_at.is_none_or(|at| at.since(now) > CLOSEST) {
             self.next_at = None;
         }
@@ -73,6 +77,15 @@ impl Engine {
         self.reload.target = self.file.good().map(|license| license.sha256().to_owned());
         let serial = self.file.good().map(|license| license.license().serial.clone());
         self.actions.push(Action::Reload { serial });
+    }
+
+    /// Answers those who wait, after the reload where one is owed: a reload that failed, or was cut short, is not
+    /// forgotten because the next run finds nothing else to do.
+    pub(super) fn reply_after_reload(&mut self, waiters: Vec<RequestId>, exit: u8, message: &str) {
+        if waiters.is_empty() || !self.reload_is_owed() {
+            return self.reply(waiters, exit, message);
+        }
+        self.reload.expect_after(waiters, message, exit, self.moment.now.boot);
     }
 
     pub(super) fn reloaded(&mut self, report: &ReloadReport) {
@@ -134,8 +147,8 @@ impl Engine {
                 (6, format!("netifyd's reload is not confirmed: {detail}"))
             }
         };
-        for (id, message) in std::mem::take(&mut self.reload.waiters) {
-            self.reply(vec![id], exit, &format!("{message}; {text}"));
+        for (id, message, before) in std::mem::take(&mut self.reload.waiters) {
+            self.reply(vec![id], if before == 0 { exit } else { before }, &format!("{message}; {text}"));
         }
     }
 }

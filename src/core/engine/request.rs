@@ -23,7 +23,7 @@ impl Engine {
                     Some(due) => format!("due {} ({due})", relative(due, self.moment.now.wall)),
                     None => "not due".to_owned(),
                 };
-                self.reply(vec![id], 0, &format!("nothing to do: the license is {when}"));
+                self.reply_after_reload(vec![id], 0, &format!("nothing to do: the license is {when}"));
             }
             Request::Renew { dry_run, .. } => {
                 self.begin(id, if dry_run { Goal::DryRun } else { Goal::Renew });
