@@ -1,0 +1,232 @@
+//! A device in a temporary directory: configuration, trusted key, license file, state, and a reload that leaves a mark.
+//!
+//! Tests share it with `#[path = "device/mod.rs"] mod device;`.
+
+#![allow(dead_code, reason = "several test programs share it, and none needs all of it")]
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use hub_emulator::{BodyStyle, Format, LicenseSpec, SigningKey};
+use netify_licensed::core::keyring::KeyRing;
+use netify_licensed::core::verify::{Authentic, Verifier};
+use test_support::{Proc, TempDir};
+
+/// The binary under test.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_netify-licensed");
+/// The device's id.
+pub(crate) const DUID: &str = "device-under-test";
+/// The license's serial.
+pub(crate) const SERIAL: &str = "2026-3638-61034042";
+/// Longest wait for anything.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// One day.
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Device {
+    root: TempDir,
+    key: SigningKey,
+    verifier: Verifier,
+}
+
+impl Device {
+    /// A device that trusts `key` and asks the hub at `hub`; nothing is installed yet.
+    pub(crate) fn new(key: &SigningKey, hub: Option<&str>) -> Self {
+        Self::in_directory(test_support::temp_dir().expect("a temporary directory"), key, hub)
+    }
+
+    /// A device below this directory.
+    pub(crate) fn in_directory(root: TempDir, key: &SigningKey, hub: Option<&str>) -> Self {
+        let pem = key.public_key_pem();
+        let ring = KeyRing::from_files([("hub.pem".to_owned(), Ok(pem.clone().into_bytes()))]);
+        let verifier = Verifier { keys: Some(ring), duid: Some(DUID.to_owned()), require_device_binding: true };
+        let device = Self { root, key: key.clone(), verifier };
+        for directory in ["keys.d", "run", "state", "netifyd"] {
+            fs::create_dir(device.path(directory)).expect("a directory");
+        }
+        fs::write(device.path("keys.d/hub.pem"), pem).expect("the key is written");
+        fs::write(device.path("api-key"), "emulator-key\n").expect("the API key is written");
+        fs::set_permissions(device.path("api-key"), fs::Permissions::from_mode(0o600)).expect("chmod");
+        device.configure(&device.license_path(), hub, "");
+        device
+    }
+
+    /// Writes the configuration, with `more` at its end.
+    pub(crate) fn configure(&self, license: &Path, hub: Option<&str>, more: &str) {
+        let root = self.root.path().display();
+        // Nobody listens on the discard port.
+        let hub = hub.unwrap_or("http://127.0.0.1:9/api");
+        let text = format!(
+            r#"[license]
+path = "{license}"
+[device]
+duid = "{DUID}"
+[trust]
+keys = ["{root}/keys.d"]
+[hub]
+url = "{hub}"
+api-key-file = "{root}/api-key"
+[reload]
+method = "command"
+command = ["/bin/sh", "-c", "cp \"$LICENSE_PATH\" {root}/loading.$$ && echo >> {root}/reloads && mv {root}/loading.$$ {root}/loaded"]
+pid-file = "{root}/no-netifyd.pid"
+socket = "{root}/no-netifyd.sock"
+[clock]
+trust = "always"
+[log]
+format = "text"
+{more}"#,
+            license = license.display(),
+        );
+        fs::write(self.config(), text).expect("the configuration is written");
+    }
+
+    /// A path on this device.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// The configuration file.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.path("config.toml")
+    }
+
+    /// The license file.
+    pub(crate) fn license_path(&self) -> PathBuf {
+        self.path("netifyd/license.json")
+    }
+
+    /// The license file's content.
+    pub(crate) fn license(&self) -> Option<Vec<u8>> {
+        fs::read(self.license_path()).ok()
+    }
+
+    /// What the last reload found in the license's place.
+    pub(crate) fn loaded(&self) -> Option<Vec<u8>> {
+        fs::read(self.path("loaded")).ok()
+    }
+
+    /// How many reloads were asked for.
+    pub(crate) fn reloads(&self) -> usize {
+        fs::read(self.path("reloads")).map_or(0, |marks| marks.len())
+    }
+
+    /// The key that the device trusts.
+    pub(crate) const fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// A genuine license for this device that ends this long from now.
+    pub(crate) fn genuine(&self, ends_in: Duration) -> Vec<u8> {
+        sign(&self.key, &spec(ends_in))
+    }
+
+    /// Verifies a document as the daemon does.
+    pub(crate) fn check(&self, bytes: &[u8]) -> Result<Authentic, String> {
+        self.verifier.check(bytes).map_err(|rejection| format!("{}: {}", rejection.state, rejection.reason))
+    }
+
+    /// The library's verifier, for readers on other threads.
+    pub(crate) const fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// Writes a document beside the configuration.
+    pub(crate) fn document(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, bytes).expect("the document is written");
+        path
+    }
+
+    /// `netify-licensed ARGUMENTS` on this device; a wrapper such as strace(1) may stand before it.
+    pub(crate) fn wrapped(&self, wrapper: &[String], arguments: &[&str]) -> Command {
+        let mut words = wrapper.iter().map(String::as_str).chain([BINARY]);
+        let mut command = Command::new(words.next().unwrap_or(BINARY));
+        command.args(words).arg("--config").arg(self.config()).args(arguments);
+        command.env("RUNTIME_DIRECTORY", self.path("run")).env("STATE_DIRECTORY", self.path("state"));
+        command.env_remove("CREDENTIALS_DIRECTORY").env_remove("NOTIFY_SOCKET");
+        // Cargo's own: the dynamic loader would search every directory in it.
+        command.env_remove("LD_LIBRARY_PATH").env("RUST_BACKTRACE", "0");
+        command
+    }
+
+    /// `netify-licensed ARGUMENTS` on this device.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        self.wrapped(&[], arguments)
+    }
+
+    /// Runs a command to its end: exit code (-1: by a signal), and both outputs.
+    pub(crate) fn run(&self, arguments: &[&str]) -> (i32, String) {
+        finish(&mut self.command(arguments))
+    }
+
+    /// Installs a license by the command; it must succeed.
+    pub(crate) fn install(&self, bytes: &[u8]) {
+        let file = self.document("given.json", bytes);
+        let (code, output) = self.run(&["install", &file.to_string_lossy()]);
+        assert_eq!(code, 0, "{output}");
+    }
+
+    /// Starts the daemon and waits until it answers on its control socket.
+    pub(crate) fn daemon(&self) -> Proc {
+        let daemon = Proc::spawn(&mut self.command(&["run"])).expect("the daemon starts");
+        let socket = self.path("run/control.sock");
+        let up = || std::os::unix::net::UnixStream::connect(&socket).is_ok() || !daemon.is_running();
+        test_support::wait_until(up, PATIENCE, "the daemon listens").expect("the daemon listens");
+        assert!(daemon.is_running(), "{}", daemon.output());
+        daemon
+    }
+
+    /// Files whose names say that a writer was interrupted.
+    pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
+        let names = |directory: &str| fs::read_dir(self.path(directory)).into_iter().flatten().flatten();
+        let all = ["netifyd", "run", "state"].into_iter().flat_map(names).map(|entry| entry.path());
+        all.filter(|path| path.to_string_lossy().contains(".netify-licensed-")).collect()
+    }
+
+    /// Owner, group and mode of the license file.
+    pub(crate) fn ownership(&self) -> (u32, u32, u32) {
+        let meta = fs::metadata(self.license_path()).expect("the license is there");
+        (meta.uid(), meta.gid(), meta.mode() & 0o7777)
+    }
+}
+
+/// Runs a command to its end: exit code (-1: by a signal), and both outputs.
+pub(crate) fn finish(command: &mut Command) -> (i32, String) {
+    let output = command.output().expect("the program starts");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
+}
+
+/// A license for the device that ends this long from now and was issued a day before.
+pub(crate) fn spec(ends_in: Duration) -> LicenseSpec {
+    LicenseSpec::new(SERIAL).duid(DUID).issued_ago(DAY).expires_in(ends_in)
+}
+
+/// The license as it stands in a file.
+pub(crate) fn sign(key: &SigningKey, spec: &LicenseSpec) -> Vec<u8> {
+    spec.to_json(key, Format::Netifyd, BodyStyle::Pretty).into_bytes()
+}
+
+/// Whether the test runs as root; else says loudly what is skipped.
+pub(crate) fn is_root(what: &str) -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        eprintln!("SKIPPED: {what} needs root");
+    }
+    root
+}
+
+/// Whether a program can be started; else says loudly what is skipped.
+pub(crate) fn has(program: &str, what: &str) -> bool {
+    let there = Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
+    if !there {
+        eprintln!("SKIPPED: {what} needs {program}");
+    }
+    there
+}
