@@ -105,7 +105,10 @@ copy_sources() {
 		if [ -e "$root/$source" ]; then
 			cp "$root/$source" "$copy/$source"
 		elif [ ! -e "$copy/$source" ]; then
-			printf '.TH %s %s\n.SH NAME\n%s \\- stand-in\n' "$(basename "$source")" "${source##*.}" "$source" >"$copy/$source"
+			case $source in
+			*.[58]) printf '.TH X %s\n.SH NAME\n%s \\- stand-in\n' "${source##*.}" "$source" >"$copy/$source" ;;
+			*) echo "# stand-in for $source" >"$copy/$source" ;;
+			esac
 			missing="$missing $source"
 		fi
 	done < <(awk '!/^#/ && NF == 5 && $4 !~ /^@/ && $3 != "link" && $3 != "dir" { print $4 }' "$root/packaging/contents" | sort -u)
