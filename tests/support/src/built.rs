@@ -7,11 +7,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock};
 
+use crate::fresh::is_fresh;
+
+/// The workspace's directory.
+const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
 /// The path of binary `bin` of workspace package `package`, built with the profile, the target directory and the
 /// target triple of the running test.
 ///
-/// Cargo is run at most once per process and binary; other threads that ask meanwhile wait for it. When nothing
-/// has changed, Cargo leaves the binary alone, so that a process started from it keeps its name in `/proc`.
+/// A binary that is newer than its sources is taken as it is: `cargo test --workspace` has just built it. Otherwise
+/// Cargo is run, once per process and binary; other threads that ask meanwhile wait for it. When nothing has changed,
+/// Cargo leaves the binary alone, so that a process started from it keeps its name in `/proc`.
 pub fn built(package: &str, bin: &str) -> io::Result<PathBuf> {
     static BUILT: OnceLock<Mutex<HashMap<(String, String), PathBuf>>> = OnceLock::new();
     let mut known = crate::lock(BUILT.get_or_init(Mutex::default));
@@ -20,8 +26,10 @@ pub fn built(package: &str, bin: &str) -> io::Result<PathBuf> {
         return Ok(path.clone());
     }
     let place = Place::of(&std::env::current_exe()?)?;
-    place.build(package, bin)?;
     let path = place.profile_dir.join(bin);
+    if !is_fresh(&path, &Path::new(WORKSPACE).canonicalize()?) {
+        place.build(package, bin)?;
+    }
     if !path.is_file() {
         return Err(io::Error::other(format!("{package} was built, but {} is not there", path.display())));
     }
@@ -67,7 +75,7 @@ impl Place {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
         command.args(["build", "-q", "-p", package, "--bin", bin]);
-        command.arg("--manifest-path").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml"));
+        command.arg("--manifest-path").arg(Path::new(WORKSPACE).join("Cargo.toml"));
         command.arg("--target-dir").arg(&self.target_dir).arg("--profile").arg(&self.profile);
         if let Some(triple) = &self.triple {
             command.arg("--target").arg(triple);

@@ -10,6 +10,7 @@
 //! test can return `std::io::Result<()>` and use `?`.
 
 mod built;
+mod fresh;
 mod line_reader;
 mod proc;
 mod raw_http;
