@@ -49,7 +49,7 @@ fn read(source: &Source) -> Reading {
         Source::NetifydSerial => PathBuf::from("/etc/netifyd/serial.uuid"),
         Source::NetifydAgent => PathBuf::from("/etc/netifyd/agent.uuid"),
         Source::Dmi => PathBuf::from("/sys/class/dmi/id/product_uuid"),
-        Source::DeviceTree => PathBuf::from("/proc/device-tree/serial-number"),
+        Source::DeviceTree => PathBuf::from("/sys/firmware/devicetree/base/serial-number"),
         Source::MachineId => PathBuf::from("/etc/machine-id"),
         Source::Mac(interface) => Path::new("/sys/class/net").join(interface).join("address"),
         Source::Configured | Source::File | Source::Command => {

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -51,6 +51,13 @@ pub fn take(path: &Path, role: &str) -> Result<Lock, LockError> {
         .mode(0o644)
         .open(path)
         .map_err(failed)?;
+    // A command that root runs first must leave a lock that the daemon's own user can take.
+    if let Some(meta) = path.parent().and_then(|directory| std::fs::metadata(directory).ok())
+        && rustix::process::geteuid().is_root()
+        && meta.uid() != 0
+    {
+        let _ = std::os::unix::fs::fchown(&file, Some(meta.uid()), Some(meta.gid()));
+    }
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
         Err(rustix::io::Errno::WOULDBLOCK) => return Err(LockError::Held(read_holder(&mut file))),

@@ -20,7 +20,7 @@ impl Places {
     #[must_use]
     pub fn from_environment() -> Self {
         Self {
-            runtime: directory("RUNTIME_DIRECTORY").unwrap_or_else(|| "/run/netify-licensed".into()),
+            runtime: directory("RUNTIME_DIRECTORY").unwrap_or_else(|| volatile().join("netify-licensed")),
             state: directory("STATE_DIRECTORY").unwrap_or_else(|| "/var/lib/netify-licensed".into()),
             credentials: directory("CREDENTIALS_DIRECTORY"),
             installer: directory("NETIFY_LICENSED_INSTALLER"),
@@ -32,6 +32,12 @@ impl Places {
     pub fn lock(&self) -> PathBuf {
         self.runtime.join("lock")
     }
+}
+
+/// `/run`, or `/var/run` on systems that do not have it yet (`OpenWrt` before 24.10).
+fn volatile() -> PathBuf {
+    let run = Path::new("/run");
+    if run.is_dir() { run.to_path_buf() } else { "/var/run".into() }
 }
 
 /// The first of the colon-separated directories.

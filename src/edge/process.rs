@@ -68,6 +68,10 @@ pub async fn run(
         .args(command.arguments())
         .envs(environment.iter().map(|(name, value)| (*name, value)))
         .env_remove("CREDENTIALS_DIRECTORY")
+        // Only the daemon itself speaks to the service manager.
+        .env_remove("NOTIFY_SOCKET")
+        .env_remove("WATCHDOG_USEC")
+        .env_remove("WATCHDOG_PID")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
