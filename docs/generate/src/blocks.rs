@@ -1,0 +1,69 @@
+//! Blocks of the documents that are kept by machine, between `<!-- NAME … -->` and `<!-- end -->`.
+
+use std::path::Path;
+
+use netify_licensed::core::verify::State;
+
+use crate::states::meaning;
+
+const END: &str = "<!-- end -->";
+
+/// The document with all its blocks filled anew. The error is one sentence.
+pub(crate) fn fill(document: &str, docs: &Path) -> Result<String, String> {
+    let mut filled = String::with_capacity(document.len());
+    let mut lines = document.lines();
+    while let Some(line) = lines.next() {
+        filled.push_str(line);
+        filled.push('\n');
+        let Some(block) = opening(line) else { continue };
+        filled.push_str(&content(block, docs)?);
+        if !lines.by_ref().any(|line| line == END) {
+            return Err(format!("the block `{block}` has no {END}"));
+        }
+        filled.push_str(END);
+        filled.push('\n');
+    }
+    Ok(filled)
+}
+
+/// `screen NAME` or `states` of an opening line; other comments are no blocks.
+fn opening(line: &str) -> Option<&str> {
+    let block = line.strip_prefix("<!-- ")?.strip_suffix(" -->")?;
+    (block == "states" || block.starts_with("screen ")).then_some(block)
+}
+
+fn content(block: &str, docs: &Path) -> Result<String, String> {
+    let Some(name) = block.strip_prefix("screen ") else { return Ok(states()) };
+    let path = docs.join("screens").join(name).with_extension("txt");
+    let screen = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(format!("```console\n{screen}```\n"))
+}
+
+fn states() -> String {
+    let mut table = String::from("| state | what it means | what to do |\n|---|---|---|\n");
+    for state in State::ALL {
+        let meaning = meaning(state);
+        table.push_str(&format!("| `{state}` | {} | {} |\n", meaning.means, meaning.to_do));
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_filled_and_the_rest_is_left_alone() {
+        let document = "# T\n<!-- a comment -->\n<!-- states -->\nold\n<!-- end -->\ntail\n";
+        let filled = fill(document, Path::new("/nowhere")).expect("filled");
+        assert!(filled.starts_with("# T\n<!-- a comment -->\n<!-- states -->\n| state |"), "{filled}");
+        assert!(filled.ends_with("|\n<!-- end -->\ntail\n") && !filled.contains("old"), "{filled}");
+        assert_eq!(fill(&filled, Path::new("/nowhere")).as_deref(), Ok(filled.as_str()));
+    }
+
+    #[test]
+    fn a_block_without_an_end_would_swallow_the_document() {
+        assert!(fill("<!-- states -->\ntext\n", Path::new("/nowhere")).is_err());
+        assert!(fill("<!-- screen no-such -->\n<!-- end -->\n", Path::new("/nowhere")).is_err());
+    }
+}
