@@ -224,7 +224,7 @@ impl Engine {
         let candidate = match self.verifier().check(data) {
             Ok(candidate) => candidate,
             Err(rejection) => {
-                let reason = format!("the hub's license is {}: {}", rejection.state, rejection.reason);
+                let reason = format!("{}'s license is {}: {}", self.source(), rejection.state, rejection.reason);
                 return self.end_attempt(attempt, End::CandidateRefused(reason));
             }
         };
@@ -243,17 +243,17 @@ impl Engine {
         // What cannot be read may still be whole; then the kept copy of it is the measure.
         let unreadable = matches!(self.file, FileView::Unreadable(_));
         let file_is_whole = self.file.good().is_some() || (unreadable && self.kept.is_some());
+        let as_good_as_new = matches!(verdict, Ok(Acceptance::Same) | Err(Refusal::NotLater { .. })) && !file_is_whole;
+        let wanted = as_good_as_new || matches!(verdict, Ok(Acceptance::Install { .. }));
         match verdict {
-            Ok(_) if attempt.goal == Goal::DryRun => {
-                let text = format!(
-                    "the hub has a license that ends {}; it would be installed",
-                    candidate.license().expires_at
-                );
+            _ if wanted && attempt.goal == Goal::DryRun => {
+                let ends = candidate.license().expires_at;
+                let text = format!("{} has a license that ends {ends}; it would be installed", self.source());
                 self.end_attempt(attempt, End::DryRun(text));
             }
             Ok(Acceptance::Install { lost }) => self.install_candidate(attempt, candidate, lost),
             // The file is broken, and the hub has what we once had: that is as good as new. Unless ours was better.
-            Ok(Acceptance::Same) | Err(Refusal::NotLater { .. }) if !file_is_whole => {
+            _ if as_good_as_new => {
                 let ends = candidate.license().expires_at;
                 let better = self.kept.clone().filter(|kept| kept.license().expires_at > ends);
                 self.install_candidate(attempt, better.unwrap_or(candidate), Vec::new());
@@ -262,10 +262,14 @@ impl Engine {
                 self.nothing_newer(attempt, &candidate);
             }
             Err(refusal) => {
-                let text = format!("the hub's license is refused: {refusal}");
+                let text = format!("{}'s license is refused: {refusal}", self.source());
                 self.end_attempt(attempt, End::CandidateRefused(text));
             }
         }
+    }
+
+    const fn source(&self) -> &'static str {
+        if self.is_relay() { "the relay" } else { "the hub" }
     }
 
     /// A relay's clients cannot ask for a serial. So once theirs is about to end, they take the one that it has now: a
@@ -306,7 +310,7 @@ impl Engine {
                 .end_attempt(attempt, if early { End::NothingNewer(text) } else { End::CandidateRefused(text) });
         }
         if self.is_relay() {
-            return self.end_attempt(attempt, End::NothingNewer("the relay has no later license yet".to_owned()));
+            return self.end_without(attempt, "the relay has no later license yet");
         }
         let due = self.due().0 <= self.moment.now.boot;
         let fixed = theirs.license().renewable == Some(false);
@@ -319,10 +323,7 @@ impl Engine {
             }
         }
         if fixed {
-            return self.end_attempt(
-                attempt,
-                End::NothingNewer("the license is not renewable, and the hub has no later one".to_owned()),
-            );
+            return self.end_without(attempt, "the license is not renewable, and the hub has no later one");
         }
         if attempt.goal == Goal::DryRun {
             let text = format!("the hub has nothing later than {ends}; it would be asked to renew");
@@ -340,6 +341,12 @@ impl Engine {
             }
         }
         self.renew(attempt, theirs);
+    }
+
+    /// There is nothing later, and nothing to ask for.
+    fn end_without(&mut self, attempt: Attempt, why: &str) {
+        let end = if attempt.goal == Goal::DryRun { End::DryRun } else { End::NothingNewer };
+        self.end_attempt(attempt, end(why.to_owned()));
     }
 
     /// After a long outage the whole fleet comes back at once: the wait that spreads it, at most once per outage.

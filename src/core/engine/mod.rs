@@ -275,8 +275,8 @@ impl Engine {
         }
     }
 
-    fn is_relay(&self) -> bool {
-        self.config.hub.kind == HubKind::Relay
+    const fn is_relay(&self) -> bool {
+        matches!(self.config.hub.kind, HubKind::Relay)
     }
 
     /// What candidates are held against: the installed license, else the kept one.
