@@ -57,7 +57,8 @@ pub fn judge(now: Now, evidence: &Evidence, known: &Known, always: bool) -> Trus
         return trusted("clock.trust is \"always\"");
     }
     if now.wall < build_date() {
-        return doubt(format!("it says {}, and this program was built on {}", now.wall, build_date().date()), None);
+        let reason = format!("it says {}, and this program was built on {}", now.wall, build_date().date());
+        return doubt(reason, Some(build_date().since(now.wall)));
     }
     if evidence.kernel_synchronized == Some(true) {
         return trusted("the kernel says synchronized");
@@ -69,7 +70,8 @@ pub fn judge(now: Now, evidence: &Evidence, known: &Known, always: bool) -> Trus
     for (floor, name) in floors {
         if let Some(floor) = floor.filter(|floor| floor.since(now.wall) > SLACK) {
             let behind = span(floor.since(now.wall));
-            return doubt(format!("it is unsynchronized and {behind} behind {name} ({floor})"), None);
+            let credible_in = floor.since(now.wall) - SLACK;
+            return doubt(format!("it is unsynchronized and {behind} behind {name} ({floor})"), Some(credible_in));
         }
     }
     if !evidence.has_rtc && now.boot.0 < YOUNG {
