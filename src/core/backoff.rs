@@ -45,13 +45,6 @@ impl Limits {
             Some(remaining) => (remaining / ATTEMPTS_LEFT).max(closest),
             None => LONGEST_WITHOUT_LICENSE.max(self.min),
         };
-        if let Some(asked) = situation.retry_after {
-            let asked = asked.clamp(closest, LONGEST_RETRY_AFTER);
-            // A fleet that was told the same number must not come back in the same second.
-            let limit = remaining.map_or(self.max.max(self.min), |remaining| (remaining / 4).max(closest));
-            let wait = asked.min(limit);
-            return wait.saturating_add(scale((wait / 4).max(closest), situation.random));
-        }
         let doublings = if situation.refusal { 30 } else { situation.failures.min(30) };
         let cap = self.min.saturating_mul(1_i64 << doublings).min(self.max).max(self.min);
         let drawn = if situation.refusal {
@@ -61,7 +54,13 @@ impl Limits {
         };
         // The shortened wait keeps its jitter: half of it is drawn.
         let shortened = ceiling / 2 + scale(ceiling - ceiling / 2, situation.random);
-        drawn.min(shortened).max(closest)
+        let wait = drawn.min(shortened).max(closest);
+        let Some(asked) = situation.retry_after else { return wait };
+        let limit = remaining.map_or(self.max.max(self.min), |remaining| (remaining / 4).max(closest));
+        let asked = asked.clamp(closest, LONGEST_RETRY_AFTER).min(limit);
+        // A fleet that was told the same number must not come back in the same second; and a hub that asks for the
+        // same short patience all day long is asked less and less often all the same.
+        asked.saturating_add(scale((asked / 4).max(closest), situation.random)).max(wait)
     }
 }
 
