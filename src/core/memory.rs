@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::floor::Bucket;
 use super::license::Serial;
-use super::time::WallTime;
+use super::time::{Millis, WallTime};
 
 /// Kept in the state directory; written only when it changed and matters.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -19,8 +19,8 @@ pub struct Durable {
     pub loaded: Option<String>,
     /// Last time that was believed.
     pub last_good_time: Option<WallTime>,
-    /// When the current license began to live.
-    pub issue: Option<Issue>,
+    /// When the last licenses began to live, newest first: the installed one, and the one that replaces it.
+    pub issues: Vec<Issue>,
     /// Serial of the last good license.
     pub serial: Option<Serial>,
     /// Automatic renewals of this serial.
@@ -54,7 +54,7 @@ pub struct Volatile {
     /// Attempts in a row that found nothing newer although the license was due.
     pub waits: u32,
     /// No automatic attempt before this.
-    pub not_before: Option<WallTime>,
+    pub not_before: Option<NotBefore>,
     /// The last attempts, newest last.
     pub history: Vec<AttemptRecord>,
     /// Since when the hub could not be reached.
@@ -75,6 +75,15 @@ pub struct Volatile {
     pub attempts: BTreeMap<String, u64>,
     /// Reloads by outcome, for metrics.
     pub reloads: BTreeMap<String, u64>,
+}
+
+/// A moment of this boot: a wall clock that is set meanwhile does not move it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotBefore {
+    /// The kernel's boot id.
+    pub boot_id: String,
+    /// Milliseconds since boot.
+    pub boot: Millis,
 }
 
 /// One attempt to renew.
@@ -103,5 +112,15 @@ pub struct ReloadRecord {
     pub detail: Option<String>,
 }
 
+impl Durable {
+    /// What is remembered of a license's beginning.
+    #[must_use]
+    pub fn issue_of(&self, sha256: &str) -> Option<&Issue> {
+        self.issues.iter().find(|issue| issue.sha256 == sha256)
+    }
+}
+
+/// Licenses whose beginning is remembered: the installed one, its replacement, and one that somebody else put there.
+pub const ISSUES: usize = 3;
 /// Attempts that are remembered for the status.
 pub const HISTORY: usize = 5;

@@ -283,6 +283,9 @@ impl Engine {
     }
 
     fn install_candidate(&mut self, attempt: Attempt, candidate: Authentic, lost: Vec<String>) {
+        if self.installing.is_some() {
+            return self.end_attempt(attempt, End::Busy);
+        }
         let origin = if attempt.made.is_some() { Origin::Renewed } else { Origin::Pulled };
         if !self.file.good().is_some_and(|_| true) && self.kept.is_some() {
             self.volatile.heals.push(self.moment.now.wall);
@@ -372,8 +375,7 @@ impl Engine {
             self.volatile.manual.take(floor::MANUAL)
         } else {
             let license = self.reference().unwrap_or(theirs);
-            let issued =
-                self.durable.issue.as_ref().filter(|issue| issue.sha256 == license.sha256()).map(|issue| issue.at);
+            let issued = self.durable.issue_of(license.sha256()).map(|issue| issue.at);
             let begin = issued.or(license.license().created_at).unwrap_or(self.moment.now.wall);
             let life = license.license().expires_at.since(begin);
             self.durable.automatic.take(floor::automatic(life))

@@ -4,13 +4,13 @@ use super::attempt::{Attempt, Goal};
 use super::{Action, Engine, Level, RequestId};
 use crate::core::answer::{Trouble, TroubleKind};
 use crate::core::backoff::{Limits, Situation};
-use crate::core::memory::{AttemptRecord, HISTORY};
-use crate::core::time::{MINUTE, Millis, relative, span};
+use crate::core::memory::{AttemptRecord, HISTORY, NotBefore};
+use crate::core::time::{HOUR, MINUTE, Millis, relative, span};
 
-/// A license that was fetched but could not be written is tried again at least this often.
-const INSTALL_AGAIN: Millis = 10 * MINUTE;
+/// A license that was fetched but could not be written is tried again at least this often: it costs a request each time.
+const INSTALL_AGAIN: Millis = HOUR;
 /// `nothing-newer` of a license that is not due by the hub's clock.
-const UNTRUSTED_AGAIN: Millis = 10 * MINUTE;
+const UNTRUSTED_AGAIN: Millis = HOUR;
 
 /// The end of an attempt that installed nothing.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub(super) enum End {
     Floor(Millis),
     /// The hub is back after a long outage: the renewal takes its turn after this.
     Recovering(Millis),
+    /// Another license is being written right now.
+    Busy,
     /// What would have been done.
     DryRun(String),
 }
@@ -63,6 +65,10 @@ impl Engine {
                 ("floor", Some(text), None, false, 1)
             }
             End::Recovering(_) => ("recovering", None, None, false, 0),
+            End::Busy => {
+                let text = "another license is being installed right now; the hub's is fetched again in a moment";
+                ("busy", Some(text.to_owned()), None, false, 1)
+            }
             End::DryRun(_) => ("dry-run", None, None, false, 0),
         };
         if failed {
@@ -122,14 +128,23 @@ impl Engine {
             // The floor's own time says when; the shortest wait keeps a drained bucket from being asked at every step.
             End::Floor(wait) => (*wait).max(limits.min.min(MINUTE)),
             End::Recovering(wait) => *wait,
-            End::UpToDate | End::DryRun(_) => limits.min,
+            End::Busy | End::UpToDate | End::DryRun(_) => limits.min,
         };
         self.wait(delay);
     }
 
+    /// No automatic attempt for so long, unless none was allowed for longer.
+    pub(super) fn wait_at_least(&mut self, delay: Millis) {
+        let until = self.moment.now.boot.plus(delay);
+        if self.not_before.is_none_or(|not_before| not_before < until) {
+            self.wait(delay);
+        }
+    }
+
     fn wait(&mut self, delay: Millis) {
-        self.not_before = Some(self.moment.now.boot.plus(delay));
-        self.volatile.not_before = Some(self.moment.now.wall.plus(delay));
+        let at = self.moment.now.boot.plus(delay);
+        self.not_before = Some(at);
+        self.volatile.not_before = Some(NotBefore { boot_id: self.boot_id.clone(), boot: at.0 });
     }
 
     fn record(&mut self, word: &str, error: Option<String>, http_status: Option<u16>) {
@@ -151,8 +166,8 @@ impl Engine {
         self.volatile.waits = 0;
         self.volatile.outage_since = None;
         self.volatile.recovering = false;
-        self.not_before = None;
-        self.volatile.not_before = None;
+        // Even a hub whose new licenses are due at once is not asked in a loop.
+        self.wait(self.config.renewal.min_retry.millis());
         self.durable.last_success_at = Some(self.moment.now.wall);
         self.notes.forget();
         self.record("installed", None, Some(200));

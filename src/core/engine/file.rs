@@ -3,8 +3,8 @@
 use super::{Action, Engine, FileContent, Level, RequestId};
 use crate::core::accept::{self, Acceptance, Standing};
 use crate::core::clock_trust::build_date;
-use crate::core::memory::Issue;
-use crate::core::time::{BootTime, HOUR, Millis, SECOND, WallTime, relative};
+use crate::core::memory::{ISSUES, Issue};
+use crate::core::time::{BootTime, DAY, HOUR, Millis, SECOND, WallTime, relative};
 use crate::core::verify::{Authentic, CLOCK_TOLERANCE, Rejection, State};
 
 /// A changed file is read once it has been left alone this long.
@@ -13,6 +13,8 @@ const SETTLE: Millis = SECOND;
 const SETTLE_AT_MOST: Millis = 5 * SECOND;
 /// A heal that failed (full disk, read-only file system) is tried again after this.
 const HEAL_AGAIN: Millis = 30 * SECOND;
+/// The shortest life that hubs are known to give: what is assumed when neither license nor clock tells.
+const SHORTEST_LIFE: Millis = 7 * DAY;
 /// More heals than this within an hour mean that somebody else writes the file: then it is only reported.
 const HEALS_PER_HOUR: usize = 3;
 
@@ -150,6 +152,7 @@ impl Engine {
         let older = best.is_some_and(|best| best.sha256() != license.sha256() && best.license().expires_at > expires);
         if older {
             self.reload.left_alone = Some(license.sha256().to_owned());
+            self.remember(&license, Origin::Given);
             self.note(
                 Level::Warn,
                 format!("somebody installed an older license, which is left alone: it ends {expires}"),
@@ -157,7 +160,15 @@ impl Engine {
         } else {
             self.reload.left_alone = None;
             self.durable.retired &= before.is_unknown();
-            self.remember(&license, Origin::Given);
+            if !before.is_unknown() && self.durable.loaded.as_deref() == Some(license.sha256()) {
+                // netifyd may have read what lay there in the meantime.
+                self.durable.loaded = None;
+            }
+            self.remember_serial(&license);
+            if self.remember(&license, Origin::Given) {
+                // Before the kept copy changes: with it goes the date of the version before.
+                self.save_durable();
+            }
             self.keep(&license);
             let (serial, when) = (&license.license().serial, relative(expires, self.moment.now.wall));
             match before {
@@ -266,6 +277,7 @@ impl Engine {
             // netifyd may have read the broken file in the meantime.
             self.durable.loaded = None;
         }
+        self.remember(&license, origin);
         self.save_durable();
         let modified = self.honest_date(&license);
         self.actions.push(Action::Install { license: Box::new(license.clone()), modified });
@@ -295,6 +307,7 @@ impl Engine {
                 Origin::Given => self.reply(waiters, 1, &format!("not installed: {reason}")),
                 Origin::Healed => {
                     self.volatile.heals.pop();
+                    self.wait_at_least(HEAL_AGAIN);
                     let again = self.moment.now.boot.plus(HEAL_AGAIN);
                     self.settle = Some((again, again));
                     return;
@@ -317,11 +330,11 @@ impl Engine {
             message.push_str(&format!("; it no longer entitles to {}", lost.join(", ")));
         }
         self.note(if lost.is_empty() { Level::Info } else { Level::Warn }, message.clone());
-        self.remember(&license, origin);
         let previous = std::mem::replace(&mut self.file, FileView::Good(license.clone()));
         drop(previous);
         self.reload.left_alone = None;
         self.volatile.unload = false;
+        self.remember_serial(&license);
         self.keep(&license);
         if matches!(origin, Origin::Pulled | Origin::Renewed) {
             self.end_attempt_installed();
@@ -329,21 +342,30 @@ impl Engine {
         self.reload.expect(waiters, &message, self.moment.now.boot);
     }
 
-    /// Remembers what its own `created_at` does not tell: when this version of the license began to live.
-    fn remember(&mut self, license: &Authentic, origin: Origin) {
-        if self.durable.issue.as_ref().is_some_and(|issue| issue.sha256 == license.sha256()) {
-            return;
+    /// Remembers what its own `created_at` does not tell: when this version of the license began to live. Before an
+    /// install this happens before the file changes: afterwards the date of the version before is no longer at hand.
+    fn remember(&mut self, license: &Authentic, origin: Origin) -> bool {
+        if let Some(known) = self.durable.issues.iter().position(|issue| issue.sha256 == license.sha256()) {
+            self.durable.issues[..=known].rotate_right(1);
+            return false;
         }
-        let now = self.best_now().unwrap_or(self.moment.now.wall);
         let fields = license.license();
         // A hub that keeps the first issue's date through renewals: the date tells nothing about this version.
         let known = [self.file.good(), self.kept.as_ref()].into_iter().flatten();
         let stale =
             known.filter(|k| k.sha256() != license.sha256()).any(|k| k.license().created_at == fields.created_at);
-        let at = fields.created_at.filter(|_| !stale).unwrap_or(now).min(fields.expires_at);
-        self.durable.issue =
-            Some(Issue { sha256: license.sha256().to_owned(), at, own_renewal: origin == Origin::Renewed });
-        if let Ok(serial) = fields.serial.parse() {
+        // A clock that cannot be right tells nothing either.
+        let now = self.best_now().filter(|now| *now < fields.expires_at);
+        let told = fields.created_at.filter(|_| !stale).or(now);
+        let at = told.unwrap_or_else(|| fields.expires_at.plus(-SHORTEST_LIFE)).min(fields.expires_at);
+        let own_renewal = matches!(origin, Origin::Pulled | Origin::Renewed);
+        self.durable.issues.insert(0, Issue { sha256: license.sha256().to_owned(), at, own_renewal });
+        self.durable.issues.truncate(ISSUES);
+        true
+    }
+
+    fn remember_serial(&mut self, license: &Authentic) {
+        if let Ok(serial) = license.license().serial.parse() {
             self.durable.serial = Some(serial);
         }
     }

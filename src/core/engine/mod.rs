@@ -1,5 +1,6 @@
 //! The license daemon as a state machine without I/O: events and the time go in, actions and the next deadline come out.
 
+mod advice;
 mod attempt;
 mod attempt_end;
 mod event;
@@ -128,10 +129,8 @@ impl Engine {
         let now = self.moment.now;
         self.durable.automatic.resume(now.wall);
         self.volatile.manual.resume(now.wall);
-        if let Some(at) = self.volatile.not_before {
-            // The longest wait that the engine itself would have chosen; a stepped clock cannot make it longer.
-            let longest = self.config.renewal.max_retry.millis();
-            self.not_before = Some(now.boot.plus(at.since(now.wall).clamp(0, longest)));
+        if let Some(at) = self.volatile.not_before.as_ref().filter(|at| at.boot_id == self.boot_id) {
+            self.not_before = Some(BootTime(at.boot));
         }
         self.reload.resume(self.volatile.reload.as_ref(), now);
     }
@@ -151,7 +150,7 @@ impl Engine {
             Event::Installed(result) => self.installed(result),
             Event::Removed(result) => self.removed(result),
             Event::Reloaded(report) => self.reloaded(&report),
-            Event::StateTrouble(trouble) => self.state_trouble = trouble,
+            Event::StateTrouble(trouble) => self.state_trouble_changed(trouble),
             Event::Request(id, request) => self.requested(id, request),
             Event::Configured(config, keys) => self.configured(*config, keys),
             Event::Tick => {}
@@ -242,7 +241,7 @@ impl Engine {
     fn judge_clock(&mut self) {
         let known = Known {
             last_good: self.durable.last_good_time,
-            created_at: [&self.kept, &self.file.good().cloned()]
+            created_at: [self.kept.as_ref(), self.file.good()]
                 .into_iter()
                 .flatten()
                 .filter_map(|l| l.license().created_at)
@@ -290,7 +289,7 @@ impl Engine {
     }
 
     fn plan(&self, license: &Authentic) -> Plan {
-        let issue = self.durable.issue.as_ref().filter(|issue| issue.sha256 == license.sha256());
+        let issue = self.durable.issue_of(license.sha256());
         let fields = license.license();
         schedule::plan(&Life {
             issued: issue.map(|issue| issue.at).or(fields.created_at).unwrap_or(self.moment.now.wall),
@@ -366,6 +365,15 @@ impl Engine {
         }
     }
 
+    /// What could not be written meanwhile is written as soon as it can be.
+    fn state_trouble_changed(&mut self, trouble: Option<String>) {
+        let over = self.state_trouble.is_some() && trouble.is_none();
+        self.state_trouble = trouble;
+        if let (Some(kept), true) = (self.kept.clone(), over) {
+            self.actions.push(Action::Keep(Box::new(kept)));
+        }
+    }
+
     /// Writes the durable memory now, if it differs from what is on disk.
     fn save_durable(&mut self) {
         let mut durable = self.durable.clone();
@@ -381,7 +389,8 @@ impl Engine {
             comparable(saved) == comparable(&durable)
                 && (!spent(&durable) || saved.automatic.covers(&durable.automatic))
         });
-        if unchanged {
+        // While writing fails, nothing is known to be on disk, so it is tried again.
+        if unchanged && self.state_trouble.is_none() {
             return;
         }
         self.stamp(&mut durable);

@@ -17,6 +17,8 @@ pub(super) struct Reload {
     pub(super) running: bool,
     /// No reload before this.
     pub(super) next_at: Option<BootTime>,
+    /// When the last one failed.
+    failed_at: Option<BootTime>,
     /// The license that the running reload is for.
     target: Option<String>,
     /// An older license that somebody installed and that netifyd is not told about.
@@ -31,6 +33,7 @@ impl Reload {
         let Some(last) = last.filter(|last| last.outcome == "failed") else { return };
         let since = now.wall.since(last.at);
         if (0..CLOSEST).contains(&since) {
+            self.failed_at = Some(now.boot.plus(-since));
             self.next_at = Some(now.boot.plus(CLOSEST - since));
         }
     }
@@ -42,9 +45,7 @@ impl Reload {
 
     fn expect_after(&mut self, waiters: Vec<RequestId>, message: &str, exit: u8, now: BootTime) {
         self.waiters.extend(waiters.into_iter().map(|id| (id, message.to_owned(), exit)));
-        if self.next_at.is_none_or(|at| at.since(now) > CLOSEST) {
-            self.next_at = None;
-        }
+        self.next_at = self.failed_at.map(|failed| failed.plus(CLOSEST)).filter(|at| *at > now);
     }
 }
 
@@ -114,6 +115,7 @@ impl Engine {
             self.volatile.reload_failures = 0;
             self.reload.next_at = None;
         }
+        self.reload.failed_at = (!done).then_some(now.boot);
         let method = &report.method;
         let (exit, text) = match (&report.outcome, detail) {
             (ReloadOutcome::Confirmed, _) => {

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::advice::Findings;
 use super::file::FileView;
 use super::{Action, Engine, Level};
-use crate::core::accept;
 use crate::core::clock_trust;
-use crate::core::config::{HubKind, TrustMode};
+use crate::core::config::HubKind;
 use crate::core::duid;
-use crate::core::license::Entitlement;
 use crate::core::report::{
     AttemptStatus, ClockStatus, DeviceStatus, HubStatus, LicenseStatus, ReloadStatus, RenewalStatus, SCHEMA, Status,
 };
@@ -130,7 +129,12 @@ impl Engine {
             })
         });
         let state = self.state();
-        let (problems, advice) = self.problems(state);
+        // A changing span in the text is no change of the state.
+        let why = match &self.published {
+            Some(before) if before.clock.trusted == self.trust.trusted && !self.trust.trusted => before.clock.why.clone(),
+            _ => self.trust.why.clone(),
+        };
+        let Findings { problems, advice } = self.findings(state, (!self.trust.trusted).then_some(why.as_str()));
         let reload_in_trouble =
             self.volatile.reload_failures > 0 && reload.is_some_and(|last| last.outcome == "failed");
         Status {
@@ -171,13 +175,7 @@ impl Engine {
             },
             clock: ClockStatus {
                 trusted: self.trust.trusted,
-                // A changing span in the text is no change of the state.
-                why: match &self.published {
-                    Some(before) if before.clock.trusted == self.trust.trusted && !self.trust.trusted => {
-                        before.clock.why.clone()
-                    }
-                    _ => self.trust.why.clone(),
-                },
+                why,
                 skew,
             },
             hub: HubStatus {
@@ -195,89 +193,5 @@ impl Engine {
     fn is_failing_late(&self) -> bool {
         let (Some(license), Some(now)) = (self.file.good(), self.trusted_now()) else { return false };
         self.volatile.failures > 0 && now >= self.plan(license).emergency_from
-    }
-
-    /// What is wrong, and what to do about it.
-    fn problems(&self, state: State) -> (Vec<String>, Vec<String>) {
-        let (mut problems, mut advice) = (Vec::new(), Vec::new());
-        let path = self.config.license.path.as_path().display();
-        match &self.file {
-            FileView::Missing | FileView::Unknown => problems.push(format!("{path}: there is no license")),
-            FileView::Unreadable(reason) => problems.push(reason.clone()),
-            FileView::Bad(rejection, _) => problems.push(format!("{path}: {}", rejection.reason)),
-            FileView::Good(license) if state == State::Expired => {
-                problems.push(format!("{path}: the license expired at {}", license.license().expires_at));
-            }
-            FileView::Good(license) if state == State::NotYetValid => {
-                let from = license.license().created_at.unwrap_or(license.license().expires_at);
-                problems.push(format!("{path}: the license was issued at {from}, which is in the future"));
-            }
-            FileView::Good(_) => {}
-        }
-        match state {
-            State::Missing if self.wants_serial_or_device() => advice.push("set device.duid or license.serial, so that the license can be found".to_owned()),
-            State::Missing => advice.push("run `netify-licensed renew` to fetch it now, `netify-licensed provision` to create one, or `netify-licensed install FILE`".to_owned()),
-            State::Unreadable => advice.push("check owner and mode of the file and of its directory".to_owned()),
-            State::BadSignature | State::Unsigned => advice.push("check trust.keys against the key that the vendor published; `netify-licensed verify` explains".to_owned()),
-            State::WrongDevice => advice.push("`netify-licensed duid --all` shows this device's ids; a copied license has to be replaced by this device's own".to_owned()),
-            State::ClockUntrusted => advice.push("set the clock, or set clock.trust = \"always\" if it is known to be right".to_owned()),
-            State::Expired | State::NotYetValid | State::Malformed => advice.push("`netify-licensed renew` tries now and says what the hub answers".to_owned()),
-            State::Valid | State::Unchecked => {}
-        }
-        if !self.trust.trusted {
-            problems.push(format!("the clock cannot be believed: {}", self.trust.why));
-        }
-        if self.config.trust.mode == TrustMode::Transport {
-            problems.push("the signature is not checked (trust.mode = \"transport\")".to_owned());
-        }
-        if let (Some(last), true) = (self.volatile.history.last(), self.volatile.failures > 0) {
-            problems.push(format!(
-                "{} attempts failed; the last: {}",
-                self.volatile.failures,
-                last.error.as_deref().unwrap_or(&last.outcome)
-            ));
-        }
-        if let Some(last) =
-            self.volatile.reload.as_ref().filter(|last| last.outcome == "failed" && self.reload_is_owed())
-        {
-            problems.push(format!(
-                "netifyd has not loaded the installed license: {}",
-                last.detail.as_deref().unwrap_or("no reason given")
-            ));
-            advice.push(format!("check the service {} and reload.method", self.config.reload.service));
-        }
-        if let Some(license) = self.file.good() {
-            if license.license().renewable == Some(false) {
-                problems.push(format!("the license is not renewable and ends {}", license.license().expires_at));
-                advice.push("ask the issuer for a renewable license in time".to_owned());
-            }
-            let wanted: Vec<Entitlement> = self
-                .config
-                .provision
-                .entitlements
-                .iter()
-                .map(|name| Entitlement { name: name.clone(), not_valid_after: None })
-                .collect();
-            let missing = accept::missing(&wanted, &license.license().entitlements);
-            if !missing.is_empty() {
-                problems
-                    .push(format!("provision.entitlements asks for more than the license has: {}", missing.join(", ")));
-            }
-        }
-        if self.reload.left_alone.is_some() {
-            problems.push("somebody installed an older license than the one that is kept".to_owned());
-        }
-        if let Some(trouble) = &self.state_trouble {
-            problems.push(trouble.clone());
-        }
-        if self.device.iter().all(|entry| entry.duid.is_err()) && !self.device.is_empty() {
-            problems.push(duid::none_usable(&self.device));
-        }
-        problems.extend(self.keys.problems.iter().cloned());
-        (problems, advice)
-    }
-
-    fn wants_serial_or_device(&self) -> bool {
-        self.config.license.serial.is_none() && duid::winner(&self.device).is_none()
     }
 }
