@@ -8,19 +8,23 @@ use serde_json::json;
 use super::Exit;
 use super::args::StatusFormat;
 use crate::core::check::{self, Thresholds};
+use crate::core::config::{Config, ConfigError};
 use crate::core::metrics;
-use crate::core::protocol::Command;
+use crate::core::protocol::{Answer, Command};
 use crate::core::report::Status;
 use crate::core::screen;
 use crate::core::verify::State;
 use crate::driver::{Driver, Role};
 use crate::edge::config_file::{self, Loaded};
-use crate::edge::control;
+use crate::edge::control::{self, AskError};
 use crate::edge::places::Places;
-use crate::edge::{clock, lock, terminal};
+use crate::edge::state::Store;
+use crate::edge::{clock, process, terminal};
 
 /// Longest wait for the daemon.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Where a status comes from that was made on the spot.
+const NO_DAEMON: &str = "no daemon runs; this is the state on disk";
 
 /// A status with its origin, when that is not the running daemon.
 struct Seen {
@@ -29,18 +33,16 @@ struct Seen {
 }
 
 pub(super) async fn status(path: Option<&Path>, format: StatusFormat) -> Exit {
-    let loaded = match config_file::load(path) {
-        Ok(loaded) => loaded,
-        Err(error) => return Exit::config(&error),
-    };
-    let seen = match see(loaded).await {
+    let seen = match see(path).await {
         Ok(seen) => seen,
         Err(exit) => return exit,
     };
     Exit::with(match format {
         StatusFormat::Json => serde_json::to_string_pretty(&seen.status).unwrap_or_default() + "\n",
         StatusFormat::Openmetrics => metrics::openmetrics(&seen.status),
-        StatusFormat::Text => screen::status(&seen.status, clock::now().wall, terminal::paint(), seen.from.as_deref()),
+        StatusFormat::Text => {
+            screen::status(&seen.status, clock::now().wall, terminal::paint(), seen.from.as_deref())
+        }
     })
 }
 
@@ -48,59 +50,71 @@ pub(super) async fn check(path: Option<&Path>, warning: f64, critical: f64, as_j
     let verdict = if critical > warning || !warning.is_finite() || critical < 0.0 {
         check::unknown("--critical must lie between 0 and --warning")
     } else {
-        match config_file::load(path) {
-            Err(error) => check::unknown(&error.to_string()),
-            Ok(loaded) => match see(loaded).await {
-                Err(exit) => check::unknown(&exit.err),
-                Ok(seen) => check::judge(
-                    &seen.status,
-                    Thresholds { warning, critical },
-                    clock::now().wall,
-                    seen.from.as_deref(),
-                ),
-            },
+        match see(path).await {
+            Err(exit) => check::unknown(&exit.err),
+            Ok(seen) => {
+                let thresholds = Thresholds { warning, critical };
+                check::judge(&seen.status, thresholds, clock::now().wall, seen.from.as_deref())
+            }
         }
     };
     let out = if as_json { json!({ "exit": verdict.exit, "line": verdict.line }).to_string() } else { verdict.line };
     Exit { code: verdict.exit, out: out + "\n", err: String::new() }
 }
 
-async fn see(loaded: Loaded) -> Result<Seen, Exit> {
+/// The best that this user may see. Monitoring runs without rights: what it may not read must not hide what it may.
+async fn see(path: Option<&Path>) -> Result<Seen, Exit> {
     let places = Places::from_environment();
-    let socket = loaded.config.control_socket(&places.runtime);
-    if let Ok(answer) = control::ask(&socket, Command::Status, PATIENCE).await
-        && let Some(status) = answer.status
-    {
-        return Ok(Seen { status: *status, from: None });
-    }
-    let file = loaded.config.status_file(&places.runtime);
+    let loaded = config_file::load(path);
+    let (socket, file) = match &loaded {
+        Ok(loaded) => (loaded.config.control_socket(&places.runtime), loaded.config.status_file(&places.runtime)),
+        Err(_) if config_file::is_forbidden(path) => {
+            let usual = Config::default();
+            (usual.control_socket(&places.runtime), usual.status_file(&places.runtime))
+        }
+        Err(error) => return Err(Exit::config(error)),
+    };
+    let why = match control::ask(&socket, Command::Status, PATIENCE).await {
+        Ok(Answer { status: Some(status), .. }) => return Ok(Seen { status: *status, from: None }),
+        Ok(answer) => answer.message,
+        Err(AskError::Denied(_) | AskError::NoDaemon) => "this user may not ask the daemon".to_owned(),
+        Err(AskError::Broken(sentence)) => sentence,
+    };
     let published = terminal::read_status(&file);
-    // A daemon that may not be asked, but whose word is on disk.
-    if let Some(status) = published
-        .clone()
-        .filter(|status| lock::holder(&places.lock()).is_some_and(|holder| Some(holder.pid) == status.pid))
-    {
-        return Ok(Seen { status, from: Some(format!("from {}, as the daemon may not be asked", file.display())) });
+    let from = |why: &str| Some(format!("from {}, as {why}", file.display()));
+    match published {
+        Some(status) if status.pid.is_some_and(process::is_ours) => Ok(Seen { status, from: from(&why) }),
+        Some(status) => {
+            // What its daemon left behind.
+            let status = Status { pid: None, ..status };
+            Ok(match on_disk(loaded, places).await {
+                Ok((seen, may_read_all)) => {
+                    let same = seen.license.sha256 == status.license.sha256;
+                    if seen.state == State::Unreadable || (!may_read_all && same) {
+                        Seen { status, from: from("no daemon runs, and this user may not read everything") }
+                    } else {
+                        Seen { status: seen, from: Some(NO_DAEMON.to_owned()) }
+                    }
+                }
+                Err(_) => Seen { status, from: from("no daemon runs, and this user may not read everything") },
+            })
+        }
+        None => on_disk(loaded, places).await.map(|(status, _)| Seen { status, from: Some(NO_DAEMON.to_owned()) }),
     }
-    let config = loaded.config.clone();
+}
+
+/// The state as a daemon would see it that starts now, and whether this user may read all that it takes.
+async fn on_disk(loaded: Result<Loaded, ConfigError>, places: Places) -> Result<(Status, bool), Exit> {
+    let loaded = loaded.map_err(|error| Exit::config(&error))?;
     let keys = loaded.keys().map_err(|error| Exit::config(&error))?;
-    let (mut driver, mut results) = Driver::new(config, keys, places, Role::Look);
+    let may_read_all = Store::new(&places).is_readable();
+    let (mut driver, mut results) = Driver::new(loaded.config, keys, places, Role::Look);
     while !driver.device_known() {
         match results.recv().await {
             Some(event) => driver.handle(event),
             None => break,
         }
     }
-    match (driver.engine().status().cloned(), published) {
-        (Some(status), Some(published))
-            if status.state == State::Unreadable && published.state != State::Unreadable =>
-        {
-            Ok(Seen {
-                status: published,
-                from: Some(format!("from {}, as the license file cannot be read and no daemon runs", file.display())),
-            })
-        }
-        (Some(status), _) => Ok(Seen { status, from: Some("no daemon runs".to_owned()) }),
-        (None, _) => Err(Exit::failed("the state cannot be told".to_owned())),
-    }
+    let status = driver.engine().status().cloned().ok_or_else(|| Exit::failed("the state cannot be told".to_owned()))?;
+    Ok((status, may_read_all))
 }

@@ -44,12 +44,25 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, from: Optio
         State::ClockUntrusted => worry(1, status.clock.why.clone()),
         _ => worry(2, status.problems.first().cloned().unwrap_or_else(|| status.state.to_string())),
     }
-    if status.state.is_usable() && !status.healthy {
-        let reason = status.problems.iter().find(|problem| problem.contains("netifyd") || problem.contains("failed"));
-        worry(2, reason.cloned().unwrap_or_else(|| "not healthy".to_owned()));
-    } else if status.renewal.consecutive_failures > 2 {
-        let last = status.renewal.last_attempt.as_ref().and_then(|last| last.error.clone()).unwrap_or_default();
-        worry(1, format!("{} renewals failed: {last}", status.renewal.consecutive_failures));
+    let failures = status.renewal.consecutive_failures;
+    let last = status.renewal.last_attempt.as_ref();
+    let words = || last.and_then(|last| last.error.clone().or_else(|| Some(last.outcome.clone()))).unwrap_or_default();
+    // A failure while nothing is due, such as a dry run's, is nobody's alarm.
+    let is_due = at(&status.renewal.due_at).is_none_or(|due| due <= now);
+    let not_loaded = status.reload.pending && status.reload.last_outcome.as_deref() == Some("failed");
+    if not_loaded {
+        let detail = status.reload.last_detail.clone().unwrap_or_default();
+        worry(2, format!("netifyd has not loaded the installed license: {detail}"));
+    }
+    if failures > 0 && status.state.is_usable() {
+        let times = if failures == 1 { "1 attempt".to_owned() } else { format!("{failures} attempts") };
+        match (status.healthy || not_loaded, failures > 2 && is_due) {
+            (false, _) => worry(2, format!("{times} failed: {}", words())),
+            (true, true) => worry(1, format!("{times} failed: {}", words())),
+            (true, false) => {}
+        }
+    } else if status.state.is_usable() && !status.healthy && !not_loaded {
+        worry(2, status.problems.first().cloned().unwrap_or_else(|| "not healthy".to_owned()));
     }
     if let Some(missing) = status.problems.iter().find(|problem| problem.starts_with("provision.entitlements")) {
         worry(1, missing.clone());
@@ -168,9 +181,28 @@ pub(crate) mod tests {
         });
         let verdict = judge(&failing, USUAL, at(5), Some("from status.json"));
         assert_eq!(verdict.exit, 1);
-        assert!(verdict.line.contains("3 renewals failed: a/b (from status.json) |"), "{}", verdict.line);
+        assert!(verdict.line.contains("3 attempts failed: a/b (from status.json) |"), "{}", verdict.line);
+        failing.renewal.due_at = Some(at(4).rfc3339());
+        assert_eq!(judge(&failing, USUAL, at(5), None).exit, 0, "nothing is due yet");
         failing.healthy = false;
-        failing.problems = vec!["netifyd has not loaded the installed license: x".to_owned()];
-        assert_eq!(judge(&failing, USUAL, at(5), None).exit, 2);
+        failing.renewal.consecutive_failures = 1;
+        let late = judge(&failing, USUAL, at(3), None);
+        assert_eq!(late.exit, 2);
+        assert!(late.line.contains("1 attempt failed: a/b |"), "{}", late.line);
+    }
+
+    #[test]
+    fn a_license_that_netifyd_does_not_use_is_critical() {
+        let mut unused = status(State::Valid);
+        unused.healthy = false;
+        unused.reload = crate::core::report::ReloadStatus {
+            pending: true,
+            last_outcome: Some("failed".to_owned()),
+            last_detail: Some("it died".to_owned()),
+            ..Default::default()
+        };
+        let verdict = judge(&unused, USUAL, at(5), None);
+        assert_eq!(verdict.exit, 2);
+        assert!(verdict.line.contains("; netifyd has not loaded the installed license: it died |"), "{}", verdict.line);
     }
 }

@@ -31,6 +31,13 @@ pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
     Ok(Loaded { config, path: name, text })
 }
 
+/// Whether there is a configuration that this user may not read.
+#[must_use]
+pub fn is_forbidden(path: Option<&Path>) -> bool {
+    let opened = std::fs::File::open(path.unwrap_or(Path::new(DEFAULT_PATH)));
+    opened.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+}
+
 impl Loaded {
     /// The trusted keys. A ring without a good key is a configuration error.
     pub fn keys(&self) -> Result<KeyRing, ConfigError> {

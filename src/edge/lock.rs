@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -48,9 +48,12 @@ pub fn take(path: &Path, role: &str) -> Result<Lock, LockError> {
         .write(true)
         .create(true)
         .truncate(false)
-        .mode(0o644)
+        .mode(0o600)
         .open(path)
         .map_err(failed)?;
+    // Whoever can open the file can lock it too, and so keep the daemon from ever starting: nobody else may.
+    // Failing to say so is the owner's business; the lock itself is had all the same.
+    let _ = file.set_permissions(std::fs::Permissions::from_mode(0o600));
     // A command that root runs first must leave a lock that the daemon's own user can take.
     if let Some(meta) = path.parent().and_then(|directory| std::fs::metadata(directory).ok())
         && rustix::process::geteuid().is_root()
@@ -82,16 +85,6 @@ pub async fn take_waiting(path: &Path, role: &str, longest: Duration) -> Result<
             }
             other => return other,
         }
-    }
-}
-
-/// Who holds the lock at the moment, without taking it.
-#[must_use]
-pub fn holder(path: &Path) -> Option<Holder> {
-    let mut file = File::open(path).ok()?;
-    match flock(&file, FlockOperation::NonBlockingLockShared) {
-        Err(rustix::io::Errno::WOULDBLOCK) => read_holder(&mut file),
-        _ => None,
     }
 }
 

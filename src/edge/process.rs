@@ -21,6 +21,18 @@ pub fn harden() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
+/// Whether a process with this id runs this program, as far as any user can tell.
+#[must_use]
+pub fn is_ours(pid: u32) -> bool {
+    let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
+    let name = |who: &str| std::fs::read_to_string(format!("/proc/{who}/comm")).ok();
+    match rustix::process::test_kill_process(process) {
+        Err(rustix::io::Errno::SRCH) => false,
+        // Other users' processes may be hidden (hidepid in proc(5)); then it must do that it exists.
+        _ => name(&pid.to_string()).is_none_or(|theirs| Some(theirs) == name("self")),
+    }
+}
+
 /// How a program ended.
 #[derive(Debug)]
 pub struct Finished {

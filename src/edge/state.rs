@@ -37,6 +37,15 @@ impl Store {
         }
     }
 
+    /// Whether this user may read what is remembered; also when there is nothing.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        let denied = |path: &Path| {
+            std::fs::File::open(path).is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+        };
+        !denied(&self.durable) && !denied(&self.volatile)
+    }
+
     /// Reads the durable memory; a broken or missing file is an empty memory, and why.
     #[must_use]
     pub fn durable(&self) -> (Durable, Option<String>) {

@@ -1,0 +1,202 @@
+//! What is wrong, and what a person can do about it: one sentence each, the worst first.
+
+use super::file::FileView;
+use super::{Authentic, Engine};
+use crate::core::accept;
+use crate::core::config::TrustMode;
+use crate::core::duid;
+use crate::core::license::Entitlement;
+use crate::core::memory::AttemptRecord;
+use crate::core::verify::State;
+
+/// Sentences for people.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub(super) problems: Vec<String>,
+    pub(super) advice: Vec<String>,
+}
+
+impl Findings {
+    fn problem(&mut self, sentence: impl Into<String>) {
+        self.problems.push(sentence.into());
+    }
+
+    fn advise(&mut self, sentence: impl Into<String>) {
+        self.advice.push(sentence.into());
+    }
+}
+
+impl Engine {
+    /// What is wrong. `doubt` says why the clock cannot be believed.
+    pub(super) fn findings(&self, state: State, doubt: Option<&str>) -> Findings {
+        let mut found = Findings::default();
+        self.find_file_trouble(state, &mut found);
+        if let Some(why) = doubt {
+            found.problem(format!("the clock cannot be believed: {why}"));
+            found.advise(
+                "set the clock, or start a time service; `date -u` shows what it says (clock.trust = \"always\" if it is right)",
+            );
+        }
+        self.find_device_trouble(&mut found);
+        self.find_failed_attempts(state, &mut found);
+        self.find_reload_trouble(&mut found);
+        if let Some(license) = self.file.good() {
+            self.find_what_the_license_lacks(license, &mut found);
+        }
+        if self.reload.left_alone.is_some() {
+            found.problem("somebody installed an older license than the one that is kept");
+            found.advise("`netify-licensed install --force FILE` makes it the one to keep; otherwise the later one comes back when this one falls due");
+        }
+        if let Some(trouble) = &self.state_trouble {
+            found.problem(trouble.clone());
+            found.advise("make that directory writable for the daemon; what it cannot write down it does not know after a restart");
+        }
+        if self.config.trust.mode == TrustMode::Transport {
+            found.problem("the signature is not checked (trust.mode = \"transport\")");
+        }
+        found.problems.extend(self.keys.problems.iter().cloned());
+        found
+    }
+
+    fn find_file_trouble(&self, state: State, found: &mut Findings) {
+        let path = self.config.license.path.as_path().display();
+        match &self.file {
+            FileView::Missing | FileView::Unknown => found.problem(format!("{path}: there is no license")),
+            FileView::Unreadable(reason) => found.problem(reason.clone()),
+            FileView::Bad(rejection, _) => found.problem(format!("{path}: {}", rejection.reason)),
+            FileView::Good(license) if state == State::Expired => {
+                found.problem(format!("{path}: the license expired at {}", license.license().expires_at));
+            }
+            FileView::Good(license) if state == State::NotYetValid => {
+                let from = license.license().created_at.unwrap_or(license.license().expires_at);
+                found.problem(format!("{path}: the license was issued at {from}, which is in the future"));
+            }
+            FileView::Good(_) => {}
+        }
+        match state {
+            State::Missing if self.durable.retired => {
+                found.advise("the license was given back with `retire`; `netify-licensed provision` gets a new one");
+            }
+            State::Missing if self.is_relay() => {
+                found.advise("`netify-licensed renew` fetches it from the relay, `netify-licensed install FILE` takes one from a file");
+            }
+            State::Missing => found.advise(
+                "`netify-licensed renew` fetches it, `netify-licensed provision` creates one, `netify-licensed install FILE` takes one from a file",
+            ),
+            State::Unreadable => {
+                found.advise("let the daemon's user read the file and enter its directories, or put a file in that place; it is looked at again every minute");
+            }
+            State::Malformed => {
+                found.advise("`netify-licensed renew` fetches it anew, `netify-licensed install FILE` takes one from a file");
+            }
+            State::BadSignature | State::Unsigned => self.advise_on_keys(found),
+            State::WrongDevice => found.advise(
+                "if the license came from another device, `netify-licensed renew` fetches this one's own; if this device's id is wrong, `netify-licensed duid --all` shows where ids come from, and device.duid sets it",
+            ),
+            State::Expired if self.file.good().is_some_and(is_final) => {}
+            State::Expired => found.advise("`netify-licensed renew` asks the hub now and prints its answer"),
+            State::NotYetValid => {
+                found.advise("compare this machine's clock (`date -u`) with the issue date; the license becomes valid by itself");
+            }
+            State::ClockUntrusted | State::Valid | State::Unchecked => {}
+        }
+    }
+
+    fn advise_on_keys(&self, found: &mut Findings) {
+        let place = self.config.trust.keys.first().map_or_else(String::new, |place| place.as_path().display().to_string());
+        found.advise(format!(
+            "compare the key ids of `netify-licensed config check` with the vendor's; the vendor's public key belongs into {place} as a .pem file, then reload netify-licensed"
+        ));
+    }
+
+    fn find_device_trouble(&self, found: &mut Findings) {
+        if self.device.iter().all(|entry| entry.duid.is_err()) && !self.device.is_empty() {
+            // This sentence ends with its remedy.
+            found.problem(duid::none_usable(&self.device));
+        }
+    }
+
+    /// Failures count as a problem while there is something to get: a license that is not due needs no hub.
+    fn find_failed_attempts(&self, state: State, found: &mut Findings) {
+        let waits = self.due_at().is_none_or(|due| self.best_now().is_none_or(|now| now >= due));
+        let Some(last) = self.volatile.history.last().filter(|_| self.volatile.failures > 0) else { return };
+        if state.is_usable() && !waits {
+            return;
+        }
+        let words = last.error.as_deref().unwrap_or(&last.outcome);
+        found.problem(match self.volatile.failures {
+            1 => format!("the last attempt failed: {words}"),
+            failures => format!("{failures} attempts in a row failed, the last one: {words}"),
+        });
+        found.advice.extend(self.advice_on_attempt(last));
+    }
+
+    /// Where the sentence about the failure does not say itself what to do.
+    fn advice_on_attempt(&self, last: &AttemptRecord) -> Option<String> {
+        let url = self.config.hub.url.text();
+        let hub = if self.is_relay() { "relay" } else { "hub" };
+        Some(match (last.outcome.as_str(), last.http_status) {
+            ("refused", Some(401 | 403)) if self.is_relay() => {
+                "check hub.username and hub.password-file, or hub.bearer-token-file; `netify-licensed renew` tries them at once".to_owned()
+            }
+            ("refused", Some(401 | 403)) => {
+                let place = self.config.hub.api_key_file.as_ref();
+                let place = place.map_or_else(|| "the systemd credential api-key".to_owned(), |file| file.as_path().display().to_string());
+                format!("check the API key in {place}, and what it may do; `netify-licensed renew` tries a new one at once")
+            }
+            ("refused", _) if !self.is_relay() => "`netify-licensed hub list` shows the licenses that this API key sees".to_owned(),
+            ("not-found", _) => "`netify-licensed hub list` shows the devices that the hub has licenses for; `netify-licensed provision` creates one for this device".to_owned(),
+            ("candidate-refused", _) if self.is_relay() => format!("look at what {url} sends; `netify-licensed verify FILE` judges it"),
+            ("candidate-refused", _) => {
+                let serial = self.reference().map_or("SERIAL", |license| license.license().serial.as_str());
+                format!("`netify-licensed hub view {serial} --json | netify-licensed verify -` judges what the hub has")
+            }
+            ("outage", Some(200..=299)) => {
+                format!("look at {url} from this device: a portal may want a login, or a proxy answers in the {hub}'s place")
+            }
+            ("outage", Some(300..=399)) => return None,
+            ("outage", Some(_)) => format!("nothing on this device: it is tried again; if it lasts, ask whoever runs the {hub}"),
+            _ => return None,
+        })
+    }
+
+    fn find_reload_trouble(&self, found: &mut Findings) {
+        let Some(last) = self.volatile.reload.as_ref().filter(|_| self.reload_is_owed()) else { return };
+        let detail = last.detail.as_deref().unwrap_or("no reason given");
+        let service = &self.config.reload.service;
+        match last.outcome.as_str() {
+            "failed" => {
+                found.problem(format!("netifyd has not loaded the installed license: {detail}"));
+                found.advise(format!(
+                    "look at the log of the service {service}, and whether reload.method ({}) fits it; the reload is tried again by itself",
+                    last.method
+                ));
+            }
+            "not-running" => {
+                found.problem(format!("{detail}; it reads the installed license when it starts"));
+                found.advise(format!("start the service {service}"));
+            }
+            _ => {}
+        }
+    }
+
+    fn find_what_the_license_lacks(&self, license: &Authentic, found: &mut Findings) {
+        let fields = license.license();
+        if is_final(license) {
+            found.problem(format!("the license is not renewable and ends {}", fields.expires_at));
+            found.advise("ask the issuer for a new license; `netify-licensed install FILE` puts it in place");
+        }
+        let wanted = self.config.provision.entitlements.iter();
+        let wanted: Vec<Entitlement> = wanted.map(|name| Entitlement { name: name.clone(), not_valid_after: None }).collect();
+        let missing = accept::missing(&wanted, &fields.entitlements);
+        if !missing.is_empty() {
+            found.problem(format!("provision.entitlements asks for more than the license has: {}", missing.join(", ")));
+            found.advise("ask the issuer for a license with these entitlements, or take them out of provision.entitlements");
+        }
+    }
+}
+
+/// Whether it says itself that the hub will not extend it.
+fn is_final(license: &Authentic) -> bool {
+    license.license().renewable == Some(false)
+}
