@@ -1,0 +1,92 @@
+//! Campaigns over many devices, and the replay of one.
+#![allow(clippy::disallowed_methods, reason = "a campaign is timed on the machine's clock")]
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{Parser, Subcommand};
+use simulation::campaign::{Campaign, Outcome, years};
+use simulation::sabotage::Sabotage;
+use simulation::world::World;
+
+#[derive(Debug, Parser)]
+#[command(about = "Simulates devices with the real core and checks its promises after every step")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Many devices.
+    Campaign {
+        /// How many.
+        #[arg(long, default_value_t = 1_000)]
+        devices: u64,
+        /// How long each lives.
+        #[arg(long, default_value_t = 10)]
+        years: i64,
+        /// Seed of the first device.
+        #[arg(long, default_value_t = 1)]
+        first: u64,
+        /// Stop after so many minutes.
+        #[arg(long)]
+        minutes: Option<u64>,
+    },
+    /// One device, with everything that happens to it.
+    Replay {
+        /// Its seed, from a campaign's report.
+        seed: u64,
+        /// How long it lives.
+        #[arg(long, default_value_t = 10)]
+        years: i64,
+        /// Do not print what happens, only the outcome.
+        #[arg(long)]
+        quiet: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Campaign { devices, years, first, minutes } => {
+            let at_most = minutes.map(|minutes| Duration::from_secs(60 * minutes));
+            let begun = Instant::now();
+            let outcome =
+                Campaign { first, devices, years, sabotage: Sabotage::None, stop_at_first: false, at_most }.run();
+            report(&outcome, years, begun.elapsed())
+        }
+        Command::Replay { seed, years: life, quiet } => match World::new(seed, Sabotage::None, !quiet).run(years(life))
+        {
+            Ok(()) => {
+                println!("seed {seed}: no invariant was broken");
+                ExitCode::SUCCESS
+            }
+            Err(violation) => {
+                println!("seed {seed}: {violation}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+fn report(outcome: &Outcome, years: i64, took: Duration) -> ExitCode {
+    let s = &outcome.statistics;
+    println!("{} devices lived {years} years each, simulated in {} s", outcome.devices, took.as_secs());
+    println!("{} steps, {} of them by deadline; {} crashes between two actions", s.steps, s.ticks, s.crashes);
+    println!(
+        "{} looks and {} renewals at the hub, {} installs, {} reloads, {} writes of the state",
+        s.looks, s.renewals, s.installs, s.reloads, s.saves
+    );
+    println!(
+        "busiest 24 hours of a device: {} requests, {} automatic renewals",
+        s.busiest_requests, s.busiest_renewals
+    );
+    println!("{} licenses ended on a device, each of them with an excuse", s.lapses);
+    println!("renewals by tenth of the spread: {:?}, even: {}", s.spread.tenths, s.spread.is_even());
+    for (seed, violation) in outcome.violations.iter().take(20) {
+        println!("BROKEN by seed {seed}: {violation}");
+        println!("  replay: cargo run --profile sim -p simulation -- replay {seed}");
+    }
+    println!("{} broken invariants", outcome.violations.len());
+    if outcome.violations.is_empty() && s.spread.is_even() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

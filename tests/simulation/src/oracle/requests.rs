@@ -1,0 +1,225 @@
+//! Kindness to the hub: few requests in every state, patience where it is asked for, a look before every renewal.
+
+use std::collections::VecDeque;
+
+use netify_licensed::core::answer::{RawAnswer, TransportError};
+use netify_licensed::core::engine::HubRequest;
+use netify_licensed::core::time::{BootTime, DAY, HOUR, Millis, SECOND, WallTime, parse_span};
+
+use super::Oracle;
+use crate::device::Device;
+use crate::stage::Stage;
+
+/// Requests of any kind that a device may send in 24 hours, people's own aside.
+const REQUESTS_PER_DAY: usize = 300;
+/// Automatic renewals in 24 hours.
+const RENEWALS_PER_DAY: usize = 12;
+/// The same while more than a quarter of the license's life and two days are left, and nothing was answered.
+const CALM_REQUESTS_PER_DAY: usize = 90;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Get,
+    Renewal,
+    ManualRenewal,
+    Creation,
+}
+
+/// What was asked of the hub.
+#[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts")]
+pub(super) struct Requests {
+    last_day: VecDeque<(Millis, Kind)>,
+    in_flight: bool,
+    /// The attempt goes on with this step.
+    goes_on: bool,
+    /// Last answer was a license, and it was a look.
+    looked: bool,
+    looking: bool,
+    ended_at: Option<BootTime>,
+    patience: Option<BootTime>,
+    closest: Millis,
+    /// Renewals that the memory may have lost.
+    forgiven: Vec<Millis>,
+    unsaved: bool,
+    stepped: bool,
+    /// Since when more than enough time is left.
+    calm_since: Option<Millis>,
+}
+
+impl Requests {
+    pub(super) fn new(device: &Device) -> Self {
+        Self {
+            last_day: VecDeque::new(),
+            in_flight: false,
+            goes_on: false,
+            looked: false,
+            looking: false,
+            ended_at: None,
+            patience: None,
+            closest: (10 * SECOND).min(device.min_retry()),
+            forgiven: Vec::new(),
+            unsaved: false,
+            stepped: false,
+            calm_since: None,
+        }
+    }
+
+    pub(super) const fn saved(&mut self, done: bool) {
+        self.unsaved = !done;
+    }
+
+    pub(super) const fn clock_was_set(&mut self) {
+        self.stepped = true;
+    }
+
+    /// The step after an answer is over.
+    pub(super) const fn settle(&mut self) {
+        self.goes_on = false;
+    }
+
+    pub(super) fn daemon_is_gone(&mut self, stage: &Stage) {
+        self.in_flight = false;
+        self.goes_on = false;
+        self.looked = false;
+        self.ended_at = None;
+        if self.unsaved || self.stepped {
+            self.forgiven.extend([stage.now; 4]);
+        }
+        self.unsaved = false;
+        let remembered = stage.disk.volatile.not_before.as_ref().is_some_and(|at| at.boot > stage.clocks().boot.0);
+        if !remembered {
+            self.patience = None;
+        }
+        self.stepped = false;
+    }
+
+    pub(super) const fn switched_off(&mut self) {
+        self.patience = None;
+    }
+
+    fn count(&self, kind: Kind) -> usize {
+        self.last_day.iter().filter(|(_, other)| *other == kind).count()
+    }
+}
+
+impl Oracle {
+    pub(super) fn check_request(&mut self, stage: &Stage, request: &HubRequest) {
+        let manual = self.person_renews() || !self.waiting.is_empty();
+        let kind = match request {
+            HubRequest::List | HubRequest::View(_) | HubRequest::Relay => Kind::Get,
+            HubRequest::Renew { .. } if manual => Kind::ManualRenewal,
+            HubRequest::Renew { .. } => Kind::Renewal,
+            HubRequest::Create { .. } => Kind::Creation,
+            HubRequest::Delete(_) => return self.fail("nobody asked to delete the license".to_owned()),
+        };
+        self.require(!self.requests.in_flight, || "two requests are under way".to_owned());
+        self.require(stage.device.relay == (*request == HubRequest::Relay), || {
+            format!("{request:?} to the wrong kind of hub")
+        });
+        let boot = stage.clocks().boot;
+        if !self.requests.goes_on {
+            self.requests.looked = false;
+            self.begins_attempt(boot, manual);
+        }
+        if kind != Kind::Get {
+            let looked = self.requests.looked;
+            self.require(looked || kind == Kind::Creation, || {
+                "a renewal without a look at what the hub has".to_owned()
+            });
+            self.require(stage.device.renewable, || "a renewal of a license that is not renewable".to_owned());
+        }
+        self.requests.in_flight = true;
+        self.requests.looked = false;
+        self.requests.looking = matches!(request, HubRequest::View(_));
+        self.counts_request(stage, kind);
+    }
+
+    fn begins_attempt(&mut self, boot: BootTime, manual: bool) {
+        if manual {
+            return;
+        }
+        if let Some(until) = self.requests.patience.take_if(|until| *until <= boot || boot.0 < 0) {
+            let _ = until;
+        }
+        if let Some(until) = self.requests.patience {
+            self.fail(format!(
+                "the hub asked for patience, and it is asked again {} s too early",
+                until.since(boot) / SECOND
+            ));
+        }
+        let gap = self.requests.ended_at.map(|ended| boot.since(ended));
+        let closest = self.requests.closest;
+        self.require(gap.is_none_or(|gap| gap >= closest), || {
+            format!("the next attempt came {} ms after the last", gap.unwrap_or(0))
+        });
+    }
+
+    fn counts_request(&mut self, stage: &Stage, kind: Kind) {
+        let requests = &mut self.requests;
+        let day_ago = stage.now - DAY;
+        requests.last_day.push_back((stage.now, kind));
+        while requests.last_day.front().is_some_and(|(at, _)| *at <= day_ago) {
+            requests.last_day.pop_front();
+        }
+        requests.forgiven.retain(|at| *at > day_ago);
+        let forgiven = requests.forgiven.len();
+        let (all, renewals) = (requests.last_day.len(), requests.count(Kind::Renewal));
+        let hour_ago = stage.now - HOUR;
+        let manual =
+            requests.last_day.iter().filter(|(at, kind)| *at > hour_ago && *kind == Kind::ManualRenewal).count();
+        let creations = requests.count(Kind::Creation);
+        self.busiest = (self.busiest.0.max(all), self.busiest.1.max(renewals));
+        self.require(all <= REQUESTS_PER_DAY, || format!("{all} requests in 24 hours"));
+        self.require(renewals <= RENEWALS_PER_DAY + forgiven, || format!("{renewals} automatic renewals in 24 hours"));
+        self.require(manual <= 20 + forgiven, || format!("{manual} manual renewals in an hour"));
+        self.require(creations <= 1 + forgiven + usize::from(self.requests.stepped), || {
+            format!("{creations} creations in 24 hours")
+        });
+        self.check_calm(stage);
+    }
+
+    /// Far from the expiry a hub that is down sees few of us.
+    fn check_calm(&mut self, stage: &Stage) {
+        let wall = stage.clocks().wall;
+        let far = self.reference().is_some_and(|doc| doc.expires.since(wall) > 2 * DAY) && stage.clock.is_right();
+        let since = match (far, self.requests.calm_since) {
+            (true, None) => stage.now,
+            (true, Some(since)) => since,
+            (false, _) => {
+                self.requests.calm_since = None;
+                return;
+            }
+        };
+        self.requests.calm_since = Some(since);
+        let all = self.requests.last_day.len();
+        let calm = stage.now - since > DAY;
+        self.require(!calm || all <= CALM_REQUESTS_PER_DAY, || {
+            format!("{all} requests in 24 hours although days are left")
+        });
+    }
+
+    /// An answer arrives: the attempt may go on, and patience may be asked for.
+    pub(super) fn answer(&mut self, stage: &Stage, answer: &Result<RawAnswer, TransportError>) {
+        let now = stage.clocks();
+        // A device that knows no time does not know either how much patience it can afford.
+        let knows = stage.clock.is_right() && (stage.device.tells_date || self.clock_is_credible(stage, now));
+        let remaining = self.reference().map(|doc| doc.expires.since(now.wall)).filter(|_| knows);
+        let requests = &mut self.requests;
+        requests.in_flight = false;
+        requests.goes_on = true;
+        requests.ended_at = Some(now.boot);
+        requests.looked = requests.looking && answer.as_ref().is_ok_and(|raw| raw.status == 200);
+        let Ok(raw) = answer else { return };
+        if let (429 | 503, Some(text)) = (raw.status, &raw.retry_after) {
+            let asked = match parse_span(&format!("{text}s")) {
+                Ok(span) => Some(span),
+                Err(_) => WallTime::parse(text).map(|date| date.0 - stage.now),
+            };
+            // Within reason: a day, an eighth of what is left before the expiry.
+            let reason = remaining.map_or(SECOND, |remaining| (remaining / 8).max(10 * SECOND)).min(DAY);
+            let wait = asked.unwrap_or(0).min(reason) - 2 * SECOND;
+            requests.patience = Some(now.boot.plus(wait.max(0)));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The edge of the simulated device: does what the engine says, or dies between two actions.
+
+use netify_licensed::core::duid::{Judged, Source};
+use netify_licensed::core::engine::{Action, Engine, Event, FileContent, Start};
+use netify_licensed::core::time::{MINUTE, SECOND};
+
+use crate::happening::Happening;
+use crate::license::key_ring;
+use crate::world::World;
+
+impl World {
+    pub(crate) fn perform(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            let quiet = matches!(action, Action::Note(..) | Action::Publish(_) | Action::Hook);
+            if !quiet && self.random.chance(self.stage.device.dies) {
+                return self.dies();
+            }
+            if self.is_traced() && !matches!(action, Action::Publish(_)) {
+                let text = format!("{action:?}");
+                self.say(&format!("-> {}", text.chars().take(200).collect::<String>()));
+            }
+            self.act(action);
+            if !quiet && self.random.chance(self.stage.device.dies) {
+                return self.dies();
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::ReadLicense => {
+                let content = self
+                    .stage
+                    .disk
+                    .file
+                    .as_ref()
+                    .map_or(FileContent::Missing, |doc| FileContent::Bytes(doc.bytes.clone()));
+                self.oracle.reads(&self.stage);
+                self.deliver(2, Event::File(content));
+            }
+            Action::ReadDevice => {
+                let duid = Ok(self.stage.device.duid.clone());
+                self.deliver(1, Event::Device(vec![Judged { source: Source::Configured, duid }]));
+            }
+            Action::Ask(request) => {
+                self.oracle.asks(&self.stage, &request);
+                self.statistics.asked(&request);
+                let wall = self.stage.clocks().wall;
+                let (answer, takes) =
+                    self.stage.hub.ask(&self.stage.device, &request, self.stage.now, wall, &mut self.random);
+                self.deliver(takes.max(1), Event::Answer(answer));
+            }
+            Action::Install { license, .. } => {
+                let document = self.stage.document(license.bytes());
+                self.oracle.installs(&self.stage, document.as_ref());
+                let result = if self.stage.disk.full {
+                    Err("no space left on device".to_owned())
+                } else {
+                    self.stage.disk.file = document;
+                    self.statistics.installs += 1;
+                    Ok(())
+                };
+                let takes = self.random.between(5, 200);
+                self.deliver(takes, Event::Installed(result));
+            }
+            Action::Keep(license) => {
+                let document = self.stage.document(license.bytes());
+                self.oracle.keeps(document.clone());
+                if !self.writes_state() {
+                    self.stage.disk.kept = document;
+                }
+            }
+            Action::Remove { .. } => self.oracle.fail("nobody asked to give the license back".to_owned()),
+            Action::Reload { .. } => {
+                self.oracle.reloads(&self.stage);
+                self.statistics.reloads += 1;
+                let (report, takes) = self.stage.netifyd.reload(&self.stage.disk.file, &mut self.random);
+                self.deliver(takes, Event::Reloaded(report));
+            }
+            Action::SaveDurable(durable) => {
+                self.oracle.saves(&durable);
+                let failed = self.writes_state();
+                self.oracle.saved(!failed);
+                if !failed {
+                    self.statistics.saves += 1;
+                    self.stage.disk.durable = *durable;
+                }
+            }
+            Action::SaveVolatile(volatile) => self.stage.disk.volatile = *volatile,
+            Action::Reply(id, reply) => self.oracle.replies(id, &reply),
+            Action::Publish(_) | Action::Hook | Action::Note(..) => {}
+        }
+    }
+
+    /// A write to the state directory; tells the engine when that begins to fail and when it works again.
+    fn writes_state(&mut self) -> bool {
+        let failed = self.stage.disk.full;
+        // As the daemon does it: only a change is told, so that a failing disk cannot keep the engine busy.
+        if failed != self.state_trouble {
+            self.state_trouble = failed;
+            let trouble = failed.then(|| "/var/lib/netify-licensed: no space left on device".to_owned());
+            self.deliver(1, Event::StateTrouble(trouble));
+        }
+        failed
+    }
+
+    /// The daemon is killed; systemd or procd starts it again.
+    fn dies(&mut self) {
+        self.say("the daemon dies");
+        self.statistics.crashes += 1;
+        self.crash();
+        let span = self.random.magnitude(SECOND, MINUTE);
+        self.after(span, Happening::DaemonStarts);
+    }
+
+    /// The daemon is gone, with all it knew.
+    pub(crate) fn crash(&mut self) {
+        self.engine = None;
+        self.stage.daemon = false;
+        self.incarnation += 1;
+        self.state_trouble = false;
+        self.oracle.daemon_is_gone(&self.stage);
+    }
+
+    /// The daemon is told to stop and writes what it remembers.
+    pub(crate) fn stops_cleanly(&mut self) {
+        let Some(engine) = &mut self.engine else { return };
+        let actions = engine.stop();
+        for action in actions {
+            self.act(action);
+        }
+        self.say("the daemon stops");
+        self.crash();
+    }
+
+    /// Stops and starts the daemon at once, for a planted bug.
+    pub(crate) fn reincarnate(&mut self) {
+        self.stops_cleanly();
+        self.daemon_starts();
+    }
+
+    pub(crate) fn daemon_starts(&mut self) {
+        if !self.stage.powered || self.engine.is_some() {
+            return;
+        }
+        let moment = self.moment();
+        let mut start = Start {
+            config: self.stage.device.config(),
+            keys: key_ring(),
+            durable: self.stage.disk.durable.clone(),
+            volatile: self.stage.disk.volatile.clone(),
+            kept: self.stage.disk.kept.as_ref().map(|doc| doc.bytes.clone()),
+            boot_id: format!("boot-{}", self.boot_number),
+            daemon: true,
+        };
+        self.sabotage.plant(
+            &mut start,
+            &moment,
+            self.stage.disk.file.as_ref().map(|doc| doc.sha256.as_str()),
+            &mut self.random,
+        );
+        self.say("the daemon starts");
+        self.incarnation += 1;
+        self.stage.daemon = true;
+        self.stage.unnoticed = 0;
+        self.oracle.daemon_starts(&self.stage);
+        let (engine, actions) = Engine::new(start, moment);
+        self.engine = Some(engine);
+        self.perform(actions);
+        self.settle();
+    }
+}
