@@ -1,0 +1,151 @@
+//! The targets on any toolchain: a few thousand random inputs, and every input that ever crashed one of them.
+
+use netify_licensed::core::answer::{RawAnswer, TransportError};
+use netify_licensed::core::config::sample;
+use netify_licensed::core::engine::{Event, FileContent, ReloadOutcome, ReloadReport, Request};
+
+use crate::forge::POOL;
+use crate::world::World;
+use crate::{configuration, control_line, engine, hub_answer, license};
+
+/// Reproducible random bytes (splitmix64).
+struct Noise(u64);
+
+impl Noise {
+    fn bytes(&mut self, length: usize) -> Vec<u8> {
+        (0..length).map(|_| self.byte()).collect()
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z.to_le_bytes()[7]
+    }
+
+    /// The bytes with a few of them changed.
+    fn disturb(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut changed = bytes.to_vec();
+        for _ in 0..self.byte() % 4 {
+            let at = usize::from(self.byte()) * changed.len() / 256;
+            changed[at] = self.byte();
+        }
+        changed
+    }
+}
+
+#[test]
+fn stories() {
+    let mut noise = Noise(1);
+    for length in (0..1_000).map(|round| 20 + round % 400) {
+        let story = noise.bytes(length);
+        engine::run(&story);
+    }
+}
+
+#[test]
+fn documents() {
+    let mut noise = Noise(2);
+    for round in 0..4_000 {
+        let document = noise.disturb(&POOL[round % POOL.len()].bytes);
+        license::run(&document);
+        let body = [&noise.bytes(6)[..], br#"{"status_code":0,"data":"#, &document, b"}"].concat();
+        hub_answer::run(&body);
+        hub_answer::run(&[&noise.bytes(6)[..], &document].concat());
+    }
+}
+
+#[test]
+fn texts() {
+    let mut noise = Noise(3);
+    let sample = sample();
+    for _ in 0..200 {
+        configuration::run(&noise.disturb(sample.as_bytes()));
+        control_line::run(&noise.disturb(br#"{"v":1,"command":"renew","if_due":true,"dry_run":false}"#));
+    }
+}
+
+/// Licenses of S-1 for this device: one that ends in two days and is due, and two that end later.
+const DUE: usize = 0;
+const WEEK: usize = 12;
+const LATER: usize = 30;
+
+fn bytes(paper: usize) -> Vec<u8> {
+    POOL[paper].bytes.clone()
+}
+
+fn install(paper: usize) -> Request {
+    Request::Install { bytes: bytes(paper), force: false }
+}
+
+/// A device whose license is due, with an attempt under way.
+fn attempting() -> World {
+    let mut world = World::new(FileContent::Bytes(bytes(DUE)));
+    world.tell_device();
+    world.tell_file();
+    assert!(world.ask.is_some());
+    world
+}
+
+/// An older license was installed over a better one that the engine had not read yet.
+#[test]
+fn a_request_that_comes_before_the_file_was_read() {
+    let mut world = World::new(FileContent::Bytes(bytes(WEEK)));
+    world.tell_device();
+    world.request(install(DUE));
+    world.tell_file();
+    engine::settle(&mut world);
+    assert_eq!(world.file, FileContent::Bytes(bytes(WEEK)));
+}
+
+/// Who asked to renew got two replies: the attempt's failure, and the success of an install that was none of its own.
+#[test]
+fn a_renewal_that_joins_an_attempt_during_another_install() {
+    let mut world = attempting();
+    world.request(install(WEEK));
+    world.request(Request::Renew { if_due: false, dry_run: false });
+    world.ask = None;
+    world.step(Event::Answer(Err(TransportError { message: "connection refused".to_owned(), local: false })));
+    engine::settle(&mut world);
+}
+
+/// A second install began while the first one was under way, and nobody answered who had asked for the first.
+#[test]
+fn an_attempt_that_brings_a_license_during_another_install() {
+    let mut world = attempting();
+    world.request(install(WEEK));
+    world.ask = None;
+    let body = [&br#"{"status_code":0,"data":"#[..], &bytes(LATER), b"}"].concat();
+    world.step(Event::Answer(Ok(RawAnswer { status: 200, body, ..RawAnswer::default() })));
+    engine::settle(&mut world);
+}
+
+/// A license was believed because it had been good when its installation began; the keys had changed meanwhile.
+#[test]
+fn a_key_that_is_removed_during_an_install() {
+    let mut world = attempting();
+    world.ask = None;
+    let body = [&br#"{"status_code":0,"data":"#[..], &bytes(WEEK), b"}"].concat();
+    world.step(Event::Answer(Ok(RawAnswer { status: 200, body, ..RawAnswer::default() })));
+    assert!(world.install.is_some());
+    world.trusted = vec![2];
+    world.configure();
+    world.end_install(true, true);
+    engine::settle(&mut world);
+    assert!(world.engine.status().is_some_and(|status| !status.state.is_usable()));
+}
+
+/// Nobody answered who waited for a reload that was no longer owed, because the license had gone meanwhile.
+#[test]
+fn a_license_that_goes_while_its_reload_is_awaited() {
+    let mut world = attempting();
+    let reloaded = |outcome| Event::Reloaded(ReloadReport { method: "signal".to_owned(), outcome });
+    world.reload = false;
+    world.step(reloaded(ReloadOutcome::Failed("no answer".to_owned())));
+    world.request(install(WEEK));
+    world.end_install(true, true);
+    world.duid = Some("D-2");
+    world.tell_device();
+    engine::settle(&mut world);
+}
