@@ -243,7 +243,7 @@ def generate(count, seed, path):
 
 
 def judge(given, said):
-    """The differences, as sentences."""
+    """The differences, as sentences, and the verdict of the others."""
     raw = base64.b64decode(given["document"])
     public = serialization.load_pem_public_key(given["pem"].encode())
     assert isinstance(public, Ed25519PublicKey)
@@ -278,24 +278,23 @@ def compare(documents, verdicts):
         for problem in problems:
             print(f"{problem}\n    {base64.b64decode(document['document'])!r}")
     print("documents by verdict of the others: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
-    failed += vectors("tests/verification/data/canonical.jsonl", False)
-    print(f"{len(given) - failed} passed, {failed} failed")
+    count, wrong = vectors("tests/verification/data/canonical.jsonl", False)
+    failed += wrong
+    print(f"{len(given)} documents and {count} vectors: {len(given) + count - failed} passed, {failed} failed")
     return failed
 
 
 def vectors(path, write):
-    """Computes the last column of the vectors again."""
+    """Computes the last column of the vectors again: how many there are, and how many of them differ."""
     rows = [json.loads(line) for line in open(path, encoding="utf-8")]
     fresh = [[row[0], row[1], rfc8785.dumps(strict(f'{{"x":{row[1]}}}'.encode())["x"]).decode()] for row in rows]
     wrong = [row[0] for row, new in zip(rows, fresh) if row != new]
     if write:
         with open(path, "w", encoding="utf-8") as out:
             out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in fresh)
-        return 0
     for name in wrong:
         print(f"the vector {name!r} is not what rfc8785 says")
-    print(f"{len(rows)} vectors computed again")
-    return len(wrong)
+    return len(rows), len(wrong)
 
 
 if __name__ == "__main__":
