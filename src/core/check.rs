@@ -86,7 +86,7 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, from: Optio
         line.push_str(&format!(" ({from})"));
     }
     line.push_str(" |");
-    if let Some(days) = days {
+    if let Some(days) = days.filter(|_| status.clock.trusted) {
         line.push_str(&format!(" days_left={days:.2};{};{};;", range(thresholds.warning), range(thresholds.critical)));
     }
     line.push_str(&format!(" consecutive_failures={};;;0;", status.renewal.consecutive_failures));

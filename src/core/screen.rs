@@ -66,15 +66,24 @@ fn when(rfc3339: &str, now: WallTime) -> String {
     WallTime::parse(rfc3339).map_or_else(|| clean(rfc3339), |at| format!("{at} ({})", relative(at, now)))
 }
 
-fn license_rows(table: &mut Table, license: &LicenseStatus, now: WallTime) {
+/// `now` is `None` while the clock cannot be believed: then nothing is said about how far away a date is.
+fn date(rfc3339: &str, now: Option<WallTime>) -> String {
+    match (now, WallTime::parse(rfc3339)) {
+        (Some(now), _) => when(rfc3339, now),
+        (None, Some(at)) => at.to_string(),
+        (None, None) => clean(rfc3339),
+    }
+}
+
+fn license_rows(table: &mut Table, license: &LicenseStatus, now: Option<WallTime>) {
     table.maybe("serial", license.serial.as_ref());
     table.maybe("issued to", license.issued_to.as_ref());
     if let Some(at) = &license.issued_at {
-        table.row("issued", when(at, now));
+        table.row("issued", date(at, now));
     }
     if let Some(at) = &license.expires_at {
-        let past = WallTime::parse(at).is_some_and(|at| at <= now);
-        table.row(if past { "expired" } else { "expires" }, when(at, now));
+        let past = WallTime::parse(at).is_some_and(|at| now.is_some_and(|now| at <= now));
+        table.row(if past { "expired" } else { "expires" }, date(at, now));
     }
     if let Some(renewable) = license.renewable {
         table.row("renewable", if renewable { "yes" } else { "no" });
@@ -99,7 +108,8 @@ pub fn status(status: &Status, now: WallTime, paint: Paint, from: Option<&str>) 
     let health = if status.healthy { "" } else { ", needs attention" };
     table.row("license", format!("{}{}", paint.state(status.state), paint.bad(health)));
     table.row("file", clean(&status.license.path));
-    license_rows(&mut table, &status.license, now);
+    let believed = status.clock.trusted.then_some(now);
+    license_rows(&mut table, &status.license, believed);
     let device = match (&status.device.duid, &status.device.source) {
         (Some(duid), Some(source)) => format!("{} (from {source})", clean(duid)),
         _ => "no device id".to_owned(),
@@ -107,7 +117,7 @@ pub fn status(status: &Status, now: WallTime, paint: Paint, from: Option<&str>) 
     table.row("this device", device);
     let renewal = &status.renewal;
     if let Some(at) = &renewal.due_at {
-        table.row("due", when(at, now));
+        table.row("due", date(at, believed));
     }
     match (&renewal.next_attempt_at, &renewal.reason) {
         (Some(at), Some(why)) => table.row("next attempt", format!("{}: {why}", when(at, now))),
@@ -163,7 +173,7 @@ pub fn verification(verification: &Verification, now: WallTime, paint: Paint) ->
     let mut table = Table::default();
     table.row("license", paint.state(verification.state));
     table.row("file", clean(&verification.license.path));
-    license_rows(&mut table, &verification.license, now);
+    license_rows(&mut table, &verification.license, (verification.state != State::ClockUntrusted).then_some(now));
     if let Some(duid) = &verification.device.duid {
         table.row("this device", clean(duid));
     }

@@ -5,7 +5,7 @@ use super::{Authentic, Engine};
 use crate::core::accept;
 use crate::core::config::TrustMode;
 use crate::core::duid;
-use crate::core::license::Entitlement;
+use crate::core::license::{Entitlement, Serial};
 use crate::core::memory::AttemptRecord;
 use crate::core::verify::State;
 
@@ -49,7 +49,7 @@ impl Engine {
         }
         if let Some(trouble) = &self.state_trouble {
             found.problem(trouble.clone());
-            found.advise("make that directory writable for the daemon; what it cannot write down it does not know after a restart");
+            found.advise("until that can be written, a restart forgets a reload that is still owed and the last time that was right");
         }
         if self.config.trust.mode == TrustMode::Transport {
             found.problem("the signature is not checked (trust.mode = \"transport\")");
@@ -77,6 +77,11 @@ impl Engine {
             State::Missing if self.durable.retired => {
                 found.advise("the license was given back with `retire`; `netify-licensed provision` gets a new one");
             }
+            State::Missing if self.wanted_nothing() => {
+                found.advise("set device.duid or license.serial, so that the license can be found, and reload netify-licensed");
+            }
+            // What to do about that stands below.
+            State::Missing if self.last_failure().is_some_and(|last| last.outcome == "not-found") => {}
             State::Missing if self.is_relay() => {
                 found.advise("`netify-licensed renew` fetches it from the relay, `netify-licensed install FILE` takes one from a file");
             }
@@ -119,7 +124,7 @@ impl Engine {
     /// Failures count as a problem while there is something to get: a license that is not due needs no hub.
     fn find_failed_attempts(&self, state: State, found: &mut Findings) {
         let waits = self.due_at().is_none_or(|due| self.best_now().is_none_or(|now| now >= due));
-        let Some(last) = self.volatile.history.last().filter(|_| self.volatile.failures > 0) else { return };
+        let Some(last) = self.last_failure() else { return };
         if state.is_usable() && !waits {
             return;
         }
@@ -129,6 +134,10 @@ impl Engine {
             failures => format!("{failures} attempts in a row failed, the last one: {words}"),
         });
         found.advice.extend(self.advice_on_attempt(last));
+    }
+
+    fn last_failure(&self) -> Option<&AttemptRecord> {
+        self.volatile.history.last().filter(|_| self.volatile.failures > 0)
     }
 
     /// Where the sentence about the failure does not say itself what to do.
@@ -145,16 +154,21 @@ impl Engine {
                 format!("check the API key in {place}, and what it may do; `netify-licensed renew` tries a new one at once")
             }
             ("refused", _) if !self.is_relay() => "`netify-licensed hub list` shows the licenses that this API key sees".to_owned(),
-            ("not-found", _) => "`netify-licensed hub list` shows the devices that the hub has licenses for; `netify-licensed provision` creates one for this device".to_owned(),
+            ("not-found", _) => "`netify-licensed hub list` shows the devices that the hub has licenses for; `netify-licensed provision` creates one for this device, `netify-licensed install FILE` takes one from a file".to_owned(),
+            // The file on this device has the same fault, and the same remedy.
+            ("candidate-refused", _) if matches!(self.file, FileView::Bad(..)) => return None,
             ("candidate-refused", _) if self.is_relay() => format!("look at what {url} sends; `netify-licensed verify FILE` judges it"),
             ("candidate-refused", _) => {
-                let serial = self.reference().map_or("SERIAL", |license| license.license().serial.as_str());
+                // A checked one: people paste this into a shell.
+                let serial = self.wanted_serial();
+                let serial = serial.as_ref().map_or("SERIAL", Serial::as_str);
                 format!("`netify-licensed hub view {serial} --json | netify-licensed verify -` judges what the hub has")
             }
             ("outage", Some(200..=299)) => {
                 format!("look at {url} from this device: a portal may want a login, or a proxy answers in the {hub}'s place")
             }
             ("outage", Some(300..=399)) => return None,
+            ("outage", None) => "the daemon tries again by itself; `netify-licensed renew` does so at once".to_owned(),
             ("outage", Some(_)) => format!("nothing on this device: it is tried again; if it lasts, ask whoever runs the {hub}"),
             _ => return None,
         })
@@ -183,7 +197,9 @@ impl Engine {
     fn find_what_the_license_lacks(&self, license: &Authentic, found: &mut Findings) {
         let fields = license.license();
         if is_final(license) {
-            found.problem(format!("the license is not renewable and ends {}", fields.expires_at));
+            let has_ended = self.trusted_now().is_some_and(|now| now >= fields.expires_at);
+            let ends = if has_ended { String::new() } else { format!(" and ends {}", fields.expires_at) };
+            found.problem(format!("the license is not renewable{ends}"));
             found.advise("ask the issuer for a new license; `netify-licensed install FILE` puts it in place");
         }
         let wanted = self.config.provision.entitlements.iter();

@@ -129,7 +129,7 @@ impl Engine {
         self.reference().map(|license| self.plan(license).due)
     }
 
-    fn wanted_serial(&self) -> Option<Serial> {
+    pub(super) fn wanted_serial(&self) -> Option<Serial> {
         let installed = || self.reference().and_then(|license| license.license().serial.parse().ok());
         self.config.license.serial.clone().or_else(installed).or_else(|| self.durable.serial.clone())
     }

@@ -84,7 +84,7 @@ impl Engine {
     }
 
     /// Neither a serial nor a device id: there is nothing to ask the hub for.
-    fn wanted_nothing(&self) -> bool {
+    pub(super) fn wanted_nothing(&self) -> bool {
         let serial =
             self.config.license.serial.is_some() || self.reference().is_some() || self.durable.serial.is_some();
         !serial && self.duid().is_none() && !self.is_relay()

@@ -1,0 +1,11 @@
+//! What operators see, on the real program: status, check, metrics, logs, the hook.
+//!
+//! `UPDATE_SCREENS=1 cargo test --test operators screens` writes the screens that `docs/operating.md` shows.
+#![allow(clippy::disallowed_methods, reason = "tests touch files, clocks and processes")]
+
+mod bench;
+mod canon;
+mod gateway;
+mod hardships;
+mod schema;
+mod screens;
