@@ -17,7 +17,9 @@ fn gaps(requests: &[LoggedRequest]) -> Vec<i64> {
 /// A device whose license ends in a day, and a relay that has no later one.
 fn due(hub: &HubEmulator) -> Rig {
     hub.add_license(LicenseSpec::new(SERIAL).duid(DUID).issued_ago(DAY * 6).expires_in(DAY));
-    let rig = device(hub);
+    let mut rig = device(hub);
+    // A success is followed by a rest of this length; the daemon of the tests is not to wait a minute.
+    rig.set("renewal.min-retry", "50ms");
     rig.run(&["renew"]).expect(0);
     hub.clear_requests();
     rig
