@@ -149,3 +149,21 @@ fn a_license_that_goes_while_its_reload_is_awaited() {
     world.tell_device();
     engine::settle(&mut world);
 }
+
+/// A second `retire` began while the first one's file was being removed; nobody answered the first.
+#[test]
+fn a_retire_during_a_retire() {
+    let mut world = World::new(FileContent::Bytes(bytes(WEEK)));
+    world.tell_device();
+    world.tell_file();
+    world.ask = None;
+    world.request(Request::Retire { keep_file: false });
+    world.ask = None;
+    let body = br#"{"status_code":0,"data":null}"#.to_vec();
+    world.step(Event::Answer(Ok(RawAnswer { status: 200, body, ..RawAnswer::default() })));
+    assert!(world.remove.is_some());
+    world.request(Request::Retire { keep_file: true });
+    world.request(install(LATER));
+    assert!(world.install.is_none(), "it would be removed at once");
+    engine::settle(&mut world);
+}
