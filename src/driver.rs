@@ -262,8 +262,9 @@ impl Driver {
             return;
         }
         let status = self.engine.status();
-        let serial = status.and_then(|status| status.license.serial.as_deref()).unwrap_or_default();
-        let state = status.map_or("unknown", |status| status.state.word());
+        // Fields without a value are left out.
+        let serial = status.and_then(|status| status.license.serial.as_deref());
+        let state = status.map(|status| status.state.word());
         match level {
             Level::Error => tracing::error!(license.serial = serial, state, "{text}"),
             Level::Warn => tracing::warn!(license.serial = serial, state, "{text}"),

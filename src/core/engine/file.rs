@@ -140,9 +140,11 @@ impl Engine {
     fn observe(&mut self, seen: FileView) {
         let before = std::mem::replace(&mut self.file, seen);
         let Some(license) = self.file.good().cloned() else {
-            if !before.is_unknown() {
-                let state = self.state();
-                self.note(Level::Warn, format!("the license file was changed and is now {state}"));
+            // A change of the state is told where all of them are; this one would go unseen.
+            let (was, is) = (before.state(self.trusted_now()), self.state());
+            if let (FileView::Bad(rejection, _), true) = (&self.file, was == is) {
+                let text = format!("the license file was changed and is still {is}: {}", rejection.reason);
+                self.note(Level::Warn, text);
             }
             return;
         };
@@ -196,11 +198,6 @@ impl Engine {
             return;
         }
         self.volatile.heals.push(self.moment.now.wall);
-        let state = self.state();
-        self.note(
-            Level::Warn,
-            format!("the license file is {state}; the kept license {} is put back", kept.license().serial),
-        );
         self.install(kept, Origin::Healed, Vec::new(), Vec::new());
     }
 

@@ -72,20 +72,7 @@ impl Engine {
         if self.published.as_ref() == Some(&status) {
             return;
         }
-        if self.notes.trusted != Some(status.clock.trusted) {
-            if !status.clock.trusted {
-                self.note(Level::Warn, format!("the clock cannot be believed: {}", status.clock.why));
-            } else if self.notes.trusted.is_some() {
-                self.note(Level::Info, format!("the clock can be believed: {}", status.clock.why));
-            }
-            self.notes.trusted = Some(status.clock.trusted);
-        }
-        if self.notes.state != Some(status.state) {
-            let level = if status.state.is_usable() { Level::Info } else { Level::Warn };
-            let why = status.problems.first().map(|problem| format!(": {problem}")).unwrap_or_default();
-            self.note(level, format!("license state is {}{why}", status.state));
-            self.notes.state = Some(status.state);
-        }
+        self.note_change(&status);
         let changed = self.published.as_ref().is_none_or(|before| {
             (before.state, before.healthy, &before.license.sha256)
                 != (status.state, status.healthy, &status.license.sha256)
@@ -94,6 +81,38 @@ impl Engine {
         self.actions.push(Action::Publish(Box::new(status)));
         if changed {
             self.actions.push(Action::Hook);
+        }
+    }
+
+    /// One line for one change of the license's state or of the trust in the clock.
+    fn note_change(&mut self, status: &Status) {
+        let (state, clock) = (status.state, &status.clock);
+        let before = self.notes.trusted.replace(clock.trusted);
+        let clock_line = match (clock.trusted, before) {
+            (false, None | Some(true)) => Some((Level::Warn, format!("the clock cannot be believed: {}", clock.why))),
+            (true, Some(false)) => Some((Level::Info, format!("the clock can be believed: {}", clock.why))),
+            _ => None,
+        };
+        let is_news = self.notes.state.replace(state) != Some(state);
+        // A line about the license itself says as much.
+        let is_told = |action: &Action| matches!(action, Action::Note(_, text) if text.starts_with("license "));
+        let is_told = self.actions.iter().any(is_told);
+        if let Some((level, text)) = clock_line
+            && !(is_news && state == State::ClockUntrusted)
+        {
+            self.note(level, text);
+        }
+        match state {
+            _ if !is_news => {}
+            State::Valid if is_told => {}
+            State::Valid => self.note(Level::Info, format!("license state is {state}")),
+            State::Unchecked => {
+                self.note(Level::Info, format!("license state is {state}: nobody checks its signature (trust.mode = \"transport\")"));
+            }
+            _ => {
+                let why = status.problems.first().map(|problem| format!(": {problem}")).unwrap_or_default();
+                self.note(Level::Warn, format!("license state is {state}{why}"));
+            }
         }
     }
 
