@@ -9,14 +9,26 @@ use crate::states::meaning;
 
 const FILES: [(&str, &str); 9] = [
     ("/etc/netify-licensed/config.toml", "Configuration, `netify-licensed.toml`(5)."),
-    ("/etc/netify-licensed/keys.d/*.pem", "Trusted public keys. Nobody but root and the daemon's own user may be able to write there."),
+    (
+        "/etc/netify-licensed/keys.d/*.pem",
+        "Trusted public keys. Nobody but root and the daemon's own user may be able to write there.",
+    ),
     ("/etc/netifyd/license.json", "The license. It is replaced atomically; owner, group and mode are kept."),
-    ("/run/netify-licensed/status.json", "The state, as `status --json` prints it. Readable for everybody; written when something changed."),
+    (
+        "/run/netify-licensed/status.json",
+        "The state, as `status --json` prints it. Readable for everybody; written when something changed.",
+    ),
     ("/run/netify-licensed/control.sock", "Control socket, for root, the daemon's user and members of its group."),
     ("/run/netify-licensed/lock", "Held by whoever may write: the daemon, or one command."),
     ("/run/netify-licensed/session.json", "Attempts and waits of this boot, so that a restart does not forget them."),
-    ("/var/lib/netify-licensed/state.json", "Last good time, serial, and which license netifyd is known to have loaded."),
-    ("/var/lib/netify-licensed/previous-license.json", "The last good license, put back when the file is lost or damaged."),
+    (
+        "/var/lib/netify-licensed/state.json",
+        "Last good time, serial, and which license netifyd is known to have loaded.",
+    ),
+    (
+        "/var/lib/netify-licensed/previous-license.json",
+        "The last good license, put back when the file is lost or damaged.",
+    ),
 ];
 
 const ENVIRONMENT: [(&str, &str); 6] = [
@@ -29,7 +41,10 @@ const ENVIRONMENT: [(&str, &str); 6] = [
 ];
 
 const SIGNALS: [(&str, &str); 3] = [
-    ("SIGHUP", "Read the configuration and the license again. A configuration with a mistake is refused whole, and the old one stays in force."),
+    (
+        "SIGHUP",
+        "Read the configuration and the license again. A configuration with a mistake is refused whole, and the old one stays in force.",
+    ),
     ("SIGUSR1", "Renew now, due or not."),
     ("SIGTERM, SIGINT", "Stop."),
 ];
@@ -73,7 +88,9 @@ pub(crate) fn page() -> Result<String, String> {
     for (code, means) in exit_codes(&cli)? {
         page.tagged(&bold(&code), &format!("{means}."));
     }
-    page.paragraph("`check` has the exit status of monitoring plugins instead: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.");
+    page.paragraph(
+        "`check` has the exit status of monitoring plugins instead: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.",
+    );
     page.section("LOGS");
     page.opening(
         "One line when something changed, none when nothing did. A failure is logged once, then counted, \
@@ -128,7 +145,7 @@ fn describe(page: &mut Page, leaf: &Leaf) {
         let value = italic(&value_name(argument));
         if argument.is_required_set() { value } else { format!("[{value}]") }
     });
-    let flags = leaf.command.get_opts().chain(flags(&leaf.command)).any(|argument| is_own(argument));
+    let flags = leaf.command.get_opts().chain(flags(&leaf.command)).any(is_own);
     let mut heading = vec![bold(&leaf.words)];
     if flags {
         heading.push(format!("[{}]", italic("OPTIONS")));
@@ -162,14 +179,22 @@ fn options(page: &mut Page, command: &Command, whole_program: bool) {
             (None, None) => String::new(),
         };
         if argument.get_action().takes_values() {
-            tag = format!("{tag} {}", italic(&value_name(argument))).trim_start().to_owned();
+            tag = format!("{tag} {}", italic(&value_name(argument)));
+            tag = tag.trim_start().into();
         }
-        let mut about = sentence(&text(argument.get_long_help().or(argument.get_help())).replace(" [default: ", ". Default: `").replace(']', "`"));
-        let values: Vec<String> = argument.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
+        let mut about = sentence(
+            &text(argument.get_long_help().or(argument.get_help()))
+                .replace(" [default: ", ". Default: `")
+                .replace(']', "`"),
+        );
+        let values: Vec<String> =
+            argument.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
         if argument.get_action().takes_values() && !values.is_empty() && values[0] != "`true`" {
             about.push_str(&format!(" One of {}.", values.join(", ")));
         }
-        if let [default] = argument.get_default_values() && argument.get_action().takes_values() {
+        if let [default] = argument.get_default_values()
+            && argument.get_action().takes_values()
+        {
             about.push_str(&format!(" Default: `{}`.", default.to_string_lossy()));
         }
         page.tagged(&tag, &about);
@@ -177,7 +202,8 @@ fn options(page: &mut Page, command: &Command, whole_program: bool) {
 }
 
 fn value_name(argument: &Arg) -> String {
-    let names = argument.get_value_names().map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+    let names =
+        argument.get_value_names().map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
     names.unwrap_or_else(|| argument.get_id().as_str().to_uppercase())
 }
 
@@ -194,14 +220,21 @@ fn sentence(text: &str) -> String {
 /// The list of exit codes in the program's own help text.
 fn exit_codes(cli: &Command) -> Result<Vec<(String, String)>, String> {
     let help = text(cli.get_after_help());
-    let list = help.lines().find_map(|line| line.strip_prefix("Exit codes: ")).ok_or("args.rs: no line of exit codes in the help text")?;
+    let list = help
+        .lines()
+        .find_map(|line| line.strip_prefix("Exit codes: "))
+        .ok_or("args.rs: no line of exit codes in the help text")?;
     let codes: Vec<(String, String)> = list
         .trim_end_matches('.')
         .split("; ")
         .filter_map(|entry| entry.split_once(' '))
         .map(|(code, means)| (code.to_owned(), capitalized(means)))
         .collect();
-    if codes.iter().all(|(code, _)| code.parse::<u8>().is_ok()) { Ok(codes) } else { Err(format!("args.rs: not a list of exit codes: {list}")) }
+    if codes.iter().all(|(code, _)| code.parse::<u8>().is_ok()) {
+        Ok(codes)
+    } else {
+        Err(format!("args.rs: not a list of exit codes: {list}"))
+    }
 }
 
 fn capitalized(text: &str) -> String {
@@ -215,7 +248,9 @@ fn examples(cli: &Command) -> String {
     let commands = leaves(cli);
     let helps = commands.iter().map(|leaf| text(leaf.command.get_after_help())).chain([text(cli.get_after_help())]);
     for help in helps {
-        for line in help.lines().map(str::trim).filter(|line| line.contains("netify-licensed ") && !line.starts_with("Example")) {
+        for line in
+            help.lines().map(str::trim).filter(|line| line.contains("netify-licensed ") && !line.starts_with("Example"))
+        {
             if !lines.iter().any(|known| known == line) {
                 lines.push(line.to_owned());
             }
@@ -239,7 +274,9 @@ mod tests {
         for leaf in &commands {
             assert!(page.contains(&format!(".SS {}", bold(&leaf.words))), "{}", leaf.words);
             for argument in leaf.command.get_arguments().filter(|argument| is_own(argument)) {
-                let name = argument.get_long().map_or_else(|| italic(&value_name(argument)), |long| bold(&format!("--{long}")));
+                let name = argument
+                    .get_long()
+                    .map_or_else(|| italic(&value_name(argument)), |long| bold(&format!("--{long}")));
                 assert!(page.contains(&name), "{} {name}", leaf.words);
             }
         }

@@ -8,7 +8,11 @@ const NAME: &str = "netify-licensed";
 
 /// File names, as the shells look for them, with their content.
 pub(crate) fn all() -> Vec<(&'static str, String)> {
-    let files = [(Shell::Bash, "netify-licensed.bash"), (Shell::Zsh, "_netify-licensed"), (Shell::Fish, "netify-licensed.fish")];
+    let files = [
+        (Shell::Bash, "netify-licensed.bash"),
+        (Shell::Zsh, "_netify-licensed"),
+        (Shell::Fish, "netify-licensed.fish"),
+    ];
     files.map(|(shell, file)| (file, script(shell))).to_vec()
 }
 

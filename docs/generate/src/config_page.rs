@@ -66,7 +66,11 @@ fn tag(key: &Key) -> String {
 }
 
 fn value(key: &Key) -> String {
-    if key.default.is_empty() { format!("Not set by default. Example: `{}`", key.example) } else { format!("Default: `{}`", key.default) }
+    if key.default.is_empty() {
+        format!("Not set by default. Example: `{}`", key.example)
+    } else {
+        format!("Default: `{}`", key.default)
+    }
 }
 
 #[cfg(test)]
@@ -80,7 +84,11 @@ mod tests {
         let unbroken = page.replace('\n', " ");
         for key in &KEYS {
             assert!(page.contains(&format!(".TP\n{}\n", tag(key))), "{}", key.name);
-            assert!(key.default.is_empty() || unbroken.contains(&format!("Default: {}", bold(key.default))), "{}", key.name);
+            assert!(
+                key.default.is_empty() || unbroken.contains(&format!("Default: {}", bold(key.default))),
+                "{}",
+                key.name
+            );
             assert!(unbroken.contains(&escape(key.doc.split(['`', '.']).next().unwrap_or_default())), "{}", key.name);
         }
     }

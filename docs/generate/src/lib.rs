@@ -50,7 +50,9 @@ pub fn outputs() -> Result<Vec<Output>, String> {
         Output { path: docs.join("man/netify-licensed.8"), text: command_page::page()? },
         Output { path: docs.join("man/netify-licensed.toml.5"), text: config_page::page() },
     ];
-    outputs.extend(completions::all().into_iter().map(|(name, text)| Output { path: docs.join("completions").join(name), text }));
+    outputs.extend(
+        completions::all().into_iter().map(|(name, text)| Output { path: docs.join("completions").join(name), text }),
+    );
     for source in files(&docs.join("pictures"), "txt")? {
         let text = picture::draw(&read(&source)?).map_err(|error| format!("{}:{error}", source.display()))?;
         outputs.push(Output { path: source.with_extension("svg"), text });

@@ -86,9 +86,15 @@ fn parse(text: &str) -> Result<Picture, String> {
         let (verb, name) = word.split_once(' ').unwrap_or((word, ""));
         let band = picture.bands.last_mut();
         match (verb, band) {
-            ("", _) | ("#", _) => {}
+            ("" | "#", _) => {}
             ("title", _) => rest.clone_into(&mut picture.title),
-            ("columns", _) => picture.columns = rest.parse().ok().filter(|n| (1..=8).contains(n)).ok_or(format!("{}: not a number from 1 to 8", at + 1))?,
+            ("columns", _) => {
+                picture.columns = rest
+                    .parse()
+                    .ok()
+                    .filter(|n| (1..=8).contains(n))
+                    .ok_or(format!("{}: not a number from 1 to 8", at + 1))?
+            }
             ("roof", _) => picture.roof = true,
             ("flow", _) => flow = true,
             ("band", _) => {
@@ -96,10 +102,16 @@ fn parse(text: &str) -> Result<Picture, String> {
                 picture.bands.push(Band { kind, caption: rest.to_owned(), flow, rooms: Vec::new(), link: None });
             }
             ("room", Some(band)) => {
-                band.rooms.push(Room { name: name.to_owned(), about: rest.to_owned(), kind: Kind::of(name, band.kind) });
+                band.rooms.push(Room {
+                    name: name.to_owned(),
+                    about: rest.to_owned(),
+                    kind: Kind::of(name, band.kind),
+                });
             }
             ("link", Some(band)) => {
-                let Some((down, up)) = rest.split_once('|') else { return fail("a link needs two labels with a | between") };
+                let Some((down, up)) = rest.split_once('|') else {
+                    return fail("a link needs two labels with a | between");
+                };
                 band.link = Some((down.trim().to_owned(), up.trim().to_owned()));
             }
             ("room" | "link", None) => return fail("no band yet"),
@@ -113,7 +125,8 @@ fn parse(text: &str) -> Result<Picture, String> {
 mod tests {
     use super::*;
 
-    const SMALL: &str = "title  T & U\ncolumns  2\nflow\nband core  C\nroom core/a.rs  one\nroom edge/b.rs  two\nroom c  three\n";
+    const SMALL: &str =
+        "title  T & U\ncolumns  2\nflow\nband core  C\nroom core/a.rs  one\nroom edge/b.rs  two\nroom c  three\n";
 
     #[test]
     fn rooms_have_the_color_of_their_floor() {

@@ -18,7 +18,11 @@ fn complaints(program: &str, arguments: &[&str]) -> Option<String> {
     match Command::new(program).args(arguments).env("LC_ALL", "C.UTF-8").output() {
         Ok(output) => {
             let text = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-            Some(if output.status.success() && text.trim().is_empty() { String::new() } else { format!("{}: {text}", output.status) })
+            Some(if output.status.success() && text.trim().is_empty() {
+                String::new()
+            } else {
+                format!("{}: {text}", output.status)
+            })
         }
         Err(error) => {
             eprintln!("SKIPPED: {program} cannot be run here ({error}); install it to have this checked");
@@ -32,7 +36,9 @@ fn manual_pages_are_clean() {
     for page in ["netify-licensed.8", "netify-licensed.toml.5"] {
         let path = docs().join("man").join(page);
         let path = path.to_string_lossy();
-        for (program, arguments) in [("mandoc", ["-T", "lint", "-W", "warning", &path]), ("groff", ["-man", "-ww", "-Tutf8", "-z", &path])] {
+        for (program, arguments) in
+            [("mandoc", ["-T", "lint", "-W", "warning", &path]), ("groff", ["-man", "-ww", "-Tutf8", "-z", &path])]
+        {
             if let Some(text) = complaints(program, &arguments) {
                 assert_eq!(text, "", "{program} {page}");
             }
@@ -42,9 +48,11 @@ fn manual_pages_are_clean() {
 
 #[test]
 fn shells_can_read_the_completions() {
-    for (shell, file, flag) in
-        [("bash", "netify-licensed.bash", "-n"), ("zsh", "_netify-licensed", "-n"), ("fish", "netify-licensed.fish", "--no-execute")]
-    {
+    for (shell, file, flag) in [
+        ("bash", "netify-licensed.bash", "-n"),
+        ("zsh", "_netify-licensed", "-n"),
+        ("fish", "netify-licensed.fish", "--no-execute"),
+    ] {
         let path = docs().join("completions").join(file);
         if let Some(text) = complaints(shell, &[flag, &path.to_string_lossy()]) {
             assert_eq!(text, "", "{file}");

@@ -105,7 +105,8 @@ fn draw_band(canvas: &mut Canvas, band: &Band, columns: usize) {
     let width = (WIDTH - 2 * MARGIN - 2 * PAD - (columns - 1) * gap) / columns;
     let caption = if band.caption.is_empty() { 0 } else { 26 };
     let rows: Vec<&[Room]> = band.rooms.chunks(columns).collect();
-    let heights: Vec<usize> = rows.iter().map(|row| row.iter().map(|room| height(room, width)).max().unwrap_or(0)).collect();
+    let heights: Vec<usize> =
+        rows.iter().map(|row| row.iter().map(|room| height(room, width)).max().unwrap_or(0)).collect();
     let inner = heights.iter().sum::<usize>() + rows.len().saturating_sub(1) * gap;
     let (background, _, edge) = band.kind.colors();
     canvas.rectangle((MARGIN, top), (WIDTH - 2 * MARGIN, inner + caption + 2 * PAD), background, edge);
