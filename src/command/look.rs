@@ -32,6 +32,12 @@ struct Seen {
     from: Option<String>,
 }
 
+impl Seen {
+    fn is_made_here(&self) -> bool {
+        self.from.as_deref() == Some(NO_DAEMON)
+    }
+}
+
 pub(super) async fn status(path: Option<&Path>, format: StatusFormat) -> Exit {
     let seen = match see(path).await {
         Ok(seen) => seen,
@@ -40,9 +46,7 @@ pub(super) async fn status(path: Option<&Path>, format: StatusFormat) -> Exit {
     Exit::with(match format {
         StatusFormat::Json => serde_json::to_string_pretty(&seen.status).unwrap_or_default() + "\n",
         StatusFormat::Openmetrics => metrics::openmetrics(&seen.status),
-        StatusFormat::Text => {
-            screen::status(&seen.status, clock::now().wall, terminal::paint(), seen.from.as_deref())
-        }
+        StatusFormat::Text => screen::status(&seen.status, clock::now().wall, terminal::paint(), seen.from.as_deref()),
     })
 }
 
@@ -52,6 +56,11 @@ pub(super) async fn check(path: Option<&Path>, warning: f64, critical: f64, as_j
     } else {
         match see(path).await {
             Err(exit) => check::unknown(&exit.err),
+            // What this user may not read says nothing about the license.
+            Ok(seen) if seen.status.state == State::Unreadable && seen.is_made_here() && !process::is_root() => {
+                let reason = seen.status.problems.first().cloned().unwrap_or_default();
+                check::unknown(&format!("{reason}; no daemon runs, so only root can tell"))
+            }
             Ok(seen) => {
                 let thresholds = Thresholds { warning, critical };
                 check::judge(&seen.status, thresholds, clock::now().wall, seen.from.as_deref())
@@ -115,6 +124,7 @@ async fn on_disk(loaded: Result<Loaded, ConfigError>, places: Places) -> Result<
             None => break,
         }
     }
-    let status = driver.engine().status().cloned().ok_or_else(|| Exit::failed("the state cannot be told".to_owned()))?;
+    let status =
+        driver.engine().status().cloned().ok_or_else(|| Exit::failed("the state cannot be told".to_owned()))?;
     Ok((status, may_read_all))
 }

@@ -51,7 +51,8 @@ impl Bench {
         let evidence = Evidence { kernel_synchronized: Some(false), timesync_marker: false, has_rtc: true };
         let now = Now { wall: WallTime::from_unix(unix), boot: BootTime(86_400_000) };
         let moment = Moment { now, evidence, random: 0.5 };
-        let file: KeyFile = ("/etc/netify-licensed/keys.d/vendor.pem".to_owned(), Ok(key().public_key_pem().into_bytes()));
+        let file: KeyFile =
+            ("/etc/netify-licensed/keys.d/vendor.pem".to_owned(), Ok(key().public_key_pem().into_bytes()));
         let start = Start {
             config: config::parse(settings, "test").expect("a configuration"),
             keys: KeyRing::from_files([file]),
@@ -64,7 +65,11 @@ impl Bench {
         let (engine, actions) = Engine::new(start, moment);
         let mut bench = Self { engine, moment, published: Vec::new(), notes: Vec::new(), hooks: 0, asked: 0 };
         bench.take(actions);
-        let duid = if has_device { Ok(DUID.to_owned()) } else { Err("/sys/class/dmi/id/product_uuid: no such file or directory".to_owned()) };
+        let duid = if has_device {
+            Ok(DUID.to_owned())
+        } else {
+            Err("/sys/class/dmi/id/product_uuid: no such file or directory".to_owned())
+        };
         bench.step(Event::Device(vec![Judged { source: Source::Dmi, duid }]));
         bench.step(Event::File(content));
         bench

@@ -32,7 +32,16 @@ impl<'a> Canon<'a> {
         }
         if let Some(next) = next.filter(|next| Some(*next) != due) {
             let far = next.unix() - gateway.now;
-            drawn.push((next, if far > 5_400 { 3 * 3_600 } else if far > LATELY { 15 * 60 } else { 45 }));
+            drawn.push((
+                next,
+                if far > 5_400 {
+                    3 * 3_600
+                } else if far > LATELY {
+                    15 * 60
+                } else {
+                    45
+                },
+            ));
         }
         let mut numbers = Vec::new();
         numbers.extend(status.pid.map(|pid| (format!("process {pid}"), "process 812")));
@@ -43,7 +52,9 @@ impl<'a> Canon<'a> {
     /// A screen with that day's dates, the usual paths and addresses.
     pub(crate) fn screen(&self, text: &str) -> String {
         let root = self.gateway.root().display().to_string();
-        let mut text = text.replace(&format!("{root}/"), "/").replace(&self.gateway.hub.url(), "https://hub.netify.ai/api/v2/integrator");
+        let mut text = text
+            .replace(&format!("{root}/"), "/")
+            .replace(&self.gateway.hub.url(), "https://hub.netify.ai/api/v2/integrator");
         for (number, canonical) in &self.numbers {
             text = text.replace(number, canonical);
         }

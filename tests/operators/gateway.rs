@@ -48,7 +48,8 @@ impl Gateway {
         let hub = HubEmulator::start(options);
         let dir = temp_dir().expect("a directory");
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let mut gateway = Self { hub, netifyd: None, now: i64::try_from(now).unwrap_or(0), settings: BTreeMap::new(), dir };
+        let mut gateway =
+            Self { hub, netifyd: None, now: i64::try_from(now).unwrap_or(0), settings: BTreeMap::new(), dir };
         for directory in ["etc/netifyd", "etc/netify-licensed/keys.d", "var/run/netifyd"] {
             fs::create_dir_all(gateway.path(directory)).expect("a directory");
         }
@@ -160,7 +161,9 @@ impl Gateway {
             .env("RUNTIME_DIRECTORY", self.path("run/netify-licensed"))
             .env("STATE_DIRECTORY", self.path("var/lib/netify-licensed"))
             .env("NO_COLOR", "1");
-        for name in ["CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC", "JOURNAL_STREAM", "HTTPS_PROXY", "https_proxy"] {
+        for name in
+            ["CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC", "JOURNAL_STREAM", "HTTPS_PROXY", "https_proxy"]
+        {
             command.env_remove(name);
         }
     }

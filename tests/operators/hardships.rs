@@ -25,7 +25,11 @@ fn is_root() -> bool {
 
 /// How to run a program without rights: as somebody else when we are root, as we are otherwise.
 pub(crate) fn without_rights() -> Vec<&'static str> {
-    if is_root() { vec!["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"] } else { Vec::new() }
+    if is_root() {
+        vec!["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
+    } else {
+        Vec::new()
+    }
 }
 
 /// Takes everybody's right to read a file: its owner's too, where the test itself has no rights.
@@ -85,7 +89,8 @@ fn the_license_cannot_be_replaced() {
     gateway.install_due();
     gateway.mode("etc/netifyd", 0o555);
     let _daemon = powerless_daemon(&gateway);
-    let failed = |status: &Status| status.renewal.last_attempt.as_ref().is_some_and(|last| last.outcome == "install-failed");
+    let failed =
+        |status: &Status| status.renewal.last_attempt.as_ref().is_some_and(|last| last.outcome == "install-failed");
     gateway.wait_for("not installed", failed);
     keep("not-writable", &gateway);
 
@@ -103,7 +108,8 @@ fn the_license_cannot_be_replaced() {
 #[test]
 fn the_disk_is_full() {
     let namespace: &[&str] = if is_root() { &["unshare", "-m", "--"] } else { &["unshare", "-rm", "--"] };
-    let works = Command::new(namespace[0]).args(&namespace[1..]).args(["mount", "-t", "tmpfs", "none", "/mnt"]).output();
+    let works =
+        Command::new(namespace[0]).args(&namespace[1..]).args(["mount", "-t", "tmpfs", "none", "/mnt"]).output();
     if !works.as_ref().is_ok_and(|output| output.status.success()) {
         return eprintln!("SKIPPED: a full disk needs a mount namespace, which cannot be had here: {works:?}");
     }
@@ -120,7 +126,8 @@ fn the_disk_is_full() {
     );
     let wrapper: Vec<&str> = namespace.iter().copied().chain(["sh", "-c", &script, "sh"]).collect();
     let _daemon = Proc::spawn(&mut gateway.command_as(&wrapper, &["run"])).expect("the daemon starts");
-    let failed = |status: &Status| status.renewal.last_attempt.as_ref().is_some_and(|last| last.outcome == "install-failed");
+    let failed =
+        |status: &Status| status.renewal.last_attempt.as_ref().is_some_and(|last| last.outcome == "install-failed");
     gateway.wait_for("not installed", failed);
     keep("disk-full", &gateway);
 }
@@ -139,7 +146,10 @@ fn the_clock_is_in_1970() {
     let usual = netify_licensed::core::check::Thresholds { warning: 1.5, critical: 0.75 };
     let verdict = netify_licensed::core::check::judge(&status, usual, bench.now(), None);
     assert_eq!(verdict.exit, 1, "a warning: nobody knows whether it has expired");
-    let screen = format!("$ netify-licensed status\n{text}\n$ netify-licensed check; echo $?\n{}\n{}\n", verdict.line, verdict.exit);
+    let screen = format!(
+        "$ netify-licensed status\n{text}\n$ netify-licensed check; echo $?\n{}\n{}\n",
+        verdict.line, verdict.exit
+    );
     compare("clock-1970", &screen);
 
     // The fix: the clock is set, and time goes on.

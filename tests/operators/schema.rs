@@ -21,10 +21,20 @@ fn every_state_has_a_document_that_keeps_to_the_schema() {
         (State::Expired, "", NOON + 30 * DAY, bytes(signed(&spec()))),
         (State::NotYetValid, "", NOON, bytes(signed(&spec().created_at(NOON + DAY)))),
         (State::Missing, "", NOON, FileContent::Missing),
-        (State::Unreadable, "", NOON, FileContent::Unreadable("/etc/netifyd/license.json: permission denied".to_owned())),
+        (
+            State::Unreadable,
+            "",
+            NOON,
+            FileContent::Unreadable("/etc/netifyd/license.json: permission denied".to_owned()),
+        ),
         (State::Malformed, "", NOON, bytes("{}{}")),
         (State::Unsigned, "", NOON, bytes(unsigned)),
-        (State::BadSignature, "", NOON, bytes(spec().signed(&SigningKey::from_seed(8), Format::Netifyd).to_json(BodyStyle::Compact))),
+        (
+            State::BadSignature,
+            "",
+            NOON,
+            bytes(spec().signed(&SigningKey::from_seed(8), Format::Netifyd).to_json(BodyStyle::Compact)),
+        ),
         (State::WrongDevice, "", NOON, bytes(signed(&spec().duid("other")))),
         (State::ClockUntrusted, "", 300, bytes(signed(&spec()))),
     ];
@@ -38,7 +48,11 @@ fn every_state_has_a_document_that_keeps_to_the_schema() {
             assert_eq!(status_schema::violations(&document), Vec::<String>::new(), "{state}: {document:#}");
         }
         let usable = state.is_usable();
-        assert_eq!((bench.status().healthy, bench.status().problems.is_empty()), (usable, state == State::Valid), "{state}");
+        assert_eq!(
+            (bench.status().healthy, bench.status().problems.is_empty()),
+            (usable, state == State::Valid),
+            "{state}"
+        );
     }
 }
 

@@ -66,7 +66,8 @@ fn the_wrong_key_is_trusted() {
     gateway.write("etc/netify-licensed/keys.d/vendor.pem", &SigningKey::from_seed(8).public_key_pem());
     gateway.install_fresh();
     let daemon = gateway.daemon();
-    gateway.wait_for("refused", |status| status.state == State::BadSignature && status.renewal.consecutive_failures > 0);
+    gateway
+        .wait_for("refused", |status| status.state == State::BadSignature && status.renewal.consecutive_failures > 0);
     keep("wrong-key", &gateway);
 
     gateway.write("etc/netify-licensed/keys.d/vendor.pem", &gateway.hub.public_key_pem());
@@ -81,7 +82,9 @@ fn the_license_is_another_devices() {
     let other = gateway.spec(-DAY, 6 * DAY).duid("99990000-1111-2222-3333-444455556666");
     gateway.install(other);
     let _daemon = gateway.daemon();
-    gateway.wait_for("nothing found", |status| status.state == State::WrongDevice && status.renewal.consecutive_failures > 0);
+    gateway.wait_for("nothing found", |status| {
+        status.state == State::WrongDevice && status.renewal.consecutive_failures > 0
+    });
     keep("wrong-device", &gateway);
 
     gateway.hub.add_license(gateway.spec(-DAY, 6 * DAY).duid(DUID));

@@ -108,7 +108,8 @@ impl Engine {
     }
 
     fn advise_on_keys(&self, found: &mut Findings) {
-        let place = self.config.trust.keys.first().map_or_else(String::new, |place| place.as_path().display().to_string());
+        let place =
+            self.config.trust.keys.first().map_or_else(String::new, |place| place.as_path().display().to_string());
         found.advise(format!(
             "compare the key ids of `netify-licensed config check` with the vendor's; the vendor's public key belongs into {place} as a .pem file, then reload netify-licensed"
         ));
@@ -203,11 +204,14 @@ impl Engine {
             found.advise("ask the issuer for a new license; `netify-licensed install FILE` puts it in place");
         }
         let wanted = self.config.provision.entitlements.iter();
-        let wanted: Vec<Entitlement> = wanted.map(|name| Entitlement { name: name.clone(), not_valid_after: None }).collect();
+        let wanted: Vec<Entitlement> =
+            wanted.map(|name| Entitlement { name: name.clone(), not_valid_after: None }).collect();
         let missing = accept::missing(&wanted, &fields.entitlements);
         if !missing.is_empty() {
             found.problem(format!("provision.entitlements asks for more than the license has: {}", missing.join(", ")));
-            found.advise("ask the issuer for a license with these entitlements, or take them out of provision.entitlements");
+            found.advise(
+                "ask the issuer for a license with these entitlements, or take them out of provision.entitlements",
+            );
         }
     }
 }
