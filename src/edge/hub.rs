@@ -2,13 +2,15 @@
 //!
 //! No redirects (a redirect would carry the key to another host), no decompression, bounded bodies, one total timeout.
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response};
 use serde_json::Value;
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::places::Places;
-use super::{http, no_answer, secret};
+use super::secret::{self, Secret};
+use super::{http, no_answer};
 use crate::core::answer::{RawAnswer, TransportError};
 use crate::core::config::{Config, Hub, HubKind};
 use crate::core::engine::HubRequest;
@@ -20,6 +22,8 @@ use crate::core::licensing::{Format, NewLicense, Renewal, Term};
 const MAX_LIST: usize = 1024 * 1024;
 /// What the envelope may add to a license.
 const ENVELOPE: usize = 1_024;
+/// Shorter secrets are too likely to be part of something else.
+const REDACTED_FROM: usize = 8;
 
 /// One request, ready to be sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,7 +97,7 @@ impl Call {
 /// needs no restart, and an idle daemon holds none of it.
 pub async fn send(config: &Config, places: &Places, call: Call) -> Result<RawAnswer, TransportError> {
     let local = |message: String| TransportError { message, local: true };
-    let headers = credentials(config, places).map_err(local)?;
+    let (headers, secrets) = credentials(config, places).map_err(local)?;
     let client = http::client(&config.hub, places).map_err(local)?;
     let url = address(&config.hub, &call).map_err(local)?;
     let shown = shown(&url);
@@ -122,6 +126,7 @@ pub async fn send(config: &Config, places: &Places, call: Call) -> Result<RawAns
         }
         answer.body.extend_from_slice(&chunk);
     }
+    redact(&mut answer.body, &secrets);
     Ok(answer)
 }
 
@@ -164,30 +169,63 @@ fn shown(url: &Url) -> String {
     plain.into()
 }
 
-fn credentials(config: &Config, places: &Places) -> Result<HeaderMap, String> {
+/// Headers that prove who we are, and the secrets in them.
+fn credentials(config: &Config, places: &Places) -> Result<(HeaderMap, Vec<Secret>), String> {
     use base64::Engine as _;
-    let mut headers = HeaderMap::new();
+    let (mut headers, mut secrets) = (HeaderMap::new(), Vec::new());
     let hub = &config.hub;
-    let sensitive = |bytes: &[u8], what: &str| {
+    let mut add = |name: HeaderName, before: &[u8], secret: &[u8], what: &str| {
+        let whole = Zeroizing::new([before, secret].concat());
         let mut value =
-            HeaderValue::from_bytes(bytes).map_err(|_| format!("{what} cannot be sent in an HTTP header"))?;
+            HeaderValue::from_bytes(&whole).map_err(|_| format!("{what} cannot be sent in an HTTP header"))?;
         value.set_sensitive(true);
-        Ok::<_, String>(value)
+        headers.insert(name, value);
+        secrets.push(Secret::from(secret));
+        Ok::<_, String>(())
     };
     if hub.kind == HubKind::Api {
         let key = secret::api_key(places, hub.api_key_file.as_ref())?;
-        headers.insert("x-api-key", sensitive(key.expose(), "the API key")?);
+        add(HeaderName::from_static("x-api-key"), b"", key.expose(), "the API key")?;
     }
     if let (Some(user), Some(file)) = (&hub.username, &hub.password_file) {
         let password = secret::from_file(places, file)?;
-        let pair = zeroize::Zeroizing::new([user.as_bytes(), b":", password.expose()].concat());
-        let text =
-            zeroize::Zeroizing::new(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(&*pair)));
-        headers.insert(AUTHORIZATION, sensitive(text.as_bytes(), "the password")?);
+        let pair = Zeroizing::new([user.as_bytes(), b":", password.expose()].concat());
+        let text = Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(&*pair));
+        add(AUTHORIZATION, b"Basic ", text.as_bytes(), "the password")?;
+        secrets.push(password);
     } else if let Some(file) = &hub.bearer_token_file {
         let token = secret::from_file(places, file)?;
-        let text = zeroize::Zeroizing::new([b"Bearer ".as_slice(), token.expose()].concat());
-        headers.insert(AUTHORIZATION, sensitive(&text, "the token")?);
+        add(AUTHORIZATION, b"Bearer ", token.expose(), "the token")?;
     }
-    Ok(headers)
+    Ok((headers, secrets))
+}
+
+/// Some servers quote in an error what they were sent; from there it would reach logs and terminals.
+fn redact(body: &mut Vec<u8>, secrets: &[Secret]) {
+    for secret in secrets.iter().map(Secret::expose).filter(|secret| secret.len() >= REDACTED_FROM) {
+        let mut from = 0;
+        while let Some(at) = body[from..].windows(secret.len()).position(|window| window == secret) {
+            body.splice(from + at..from + at + secret.len(), *b"REDACTED");
+            from += at + b"REDACTED".len();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_cut_out_wherever_they_stand() {
+        let secrets = ["top-secret", "REDACTED", "short"].map(|text| Secret::from(text.as_bytes()));
+        let redacted = |text: &str| {
+            let mut body = text.as_bytes().to_vec();
+            redact(&mut body, &secrets);
+            String::from_utf8(body).expect("text")
+        };
+        assert_eq!(redacted("top-secret"), "REDACTED");
+        assert_eq!(redacted("a top-secrettop-secret b, short"), "a REDACTEDREDACTED b, short");
+        assert_eq!(redacted("REDACTED top-secre"), "REDACTED top-secre");
+        assert_eq!(redacted(""), "");
+    }
 }

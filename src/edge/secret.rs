@@ -27,6 +27,12 @@ impl fmt::Debug for Secret {
     }
 }
 
+impl From<&[u8]> for Secret {
+    fn from(bytes: &[u8]) -> Self {
+        Self(Zeroizing::new(bytes.to_vec()))
+    }
+}
+
 impl Secret {
     /// The bytes: for a header of a request, nothing else.
     #[must_use]

@@ -176,13 +176,14 @@ impl Rig {
 
     /// The binary with these arguments, not started. It inherits no environment.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        self.command_of(Path::new(env!("CARGO_BIN_EXE_netify-licensed")), args)
+        self.wrapped(&[], args)
     }
 
-    /// Another program in front of the binary's arguments.
-    pub(crate) fn command_of(&self, program: &Path, args: &[&str]) -> Command {
-        let mut command = Command::new(program);
-        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    /// The same, started by another program: `wrapper` are that program and its own arguments.
+    pub(crate) fn wrapped(&self, wrapper: &[&str], args: &[&str]) -> Command {
+        let line = [wrapper, &[env!("CARGO_BIN_EXE_netify-licensed")]].concat();
+        let mut command = Command::new(line[0]);
+        command.args(&line[1..]).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         command.env("RUNTIME_DIRECTORY", self.path("run")).env("STATE_DIRECTORY", self.path("state"));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.arg("--config").arg(self.path("config.toml")).args(args).current_dir(self.dir());

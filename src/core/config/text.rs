@@ -105,6 +105,12 @@ fn contradiction(config: &Config) -> Option<(&'static str, String)> {
     if hub.username.is_some() != hub.password_file.is_some() {
         return say("hub.username", "hub.username and hub.password-file belong together; set both or neither");
     }
+    if hub.username.as_ref().is_some_and(|user| user.contains(':')) {
+        return say(
+            "hub.username",
+            "hub.username cannot hold a colon (RFC 7617); everything after it would become the password",
+        );
+    }
     if hub.username.is_some() && hub.bearer_token_file.is_some() {
         return say(
             "hub.bearer-token-file",
@@ -252,6 +258,10 @@ mod tests {
         );
         assert!(error("[provision]\nenabled = true\n").contains("needs provision.issued-to"));
         assert!(error("[hub]\nusername = \"x\"\n").contains("belong together"));
+        assert!(
+            error("[hub]\nusername = \"x:y\"\npassword-file = \"/p\"\n")
+                .starts_with("c.toml:2: hub.username cannot hold a colon")
+        );
         assert!(error("a = [\n").starts_with("c.toml:"));
         assert!(
             error("[hub]\nproxy = \"secret\"\n").contains("not a URL")
