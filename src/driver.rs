@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::core::config::Config;
 use crate::core::duid;
@@ -45,6 +46,7 @@ pub struct Driver {
     replies: BTreeMap<RequestId, oneshot::Sender<Reply>>,
     last_id: RequestId,
     device_known: bool,
+    hook_turn: Rc<Mutex<()>>,
     /// The license file was read; the watcher may take note.
     pub file_was_read: bool,
 }
@@ -83,6 +85,7 @@ impl Driver {
             replies: BTreeMap::new(),
             last_id: 0,
             device_known: false,
+            hook_turn: Rc::default(),
             file_was_read: false,
         };
         for trouble in [durable_trouble, volatile_trouble].into_iter().flatten() {
@@ -245,8 +248,12 @@ impl Driver {
         let (Some(command), Some(status)) = (self.engine.config().hooks.on_change.clone(), self.engine.status()) else {
             return;
         };
-        let input = serde_json::to_vec(status).unwrap_or_default();
+        let status = Status { pid: Some(std::process::id()), ..status.clone() };
+        let input = serde_json::to_vec(&status).unwrap_or_default();
+        let turn = Rc::clone(&self.hook_turn);
         tokio::task::spawn_local(async move {
+            // One after the other: the last one to end has seen the last state.
+            let _turn = turn.lock().await;
             match process::run(&command, &[], input, HOOK_TIMEOUT).await {
                 Ok(done) if done.success => {}
                 Ok(done) => {

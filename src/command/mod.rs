@@ -7,6 +7,7 @@ mod look;
 mod place;
 mod verify;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -72,7 +73,13 @@ impl Exit {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(usage_code(error.exit_code(), std::env::args_os().skip(1)));
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -91,6 +98,22 @@ pub fn main() -> ExitCode {
         let _ = writeln!(std::io::stderr().lock(), "netify-licensed: {}", exit.err.trim_end());
     }
     ExitCode::from(exit.code)
+}
+
+/// 2 for wrong usage; but to monitoring 2 means CRITICAL, and a mistake in its own command line is 3, UNKNOWN.
+fn usage_code(code: i32, arguments: impl Iterator<Item = OsString>) -> u8 {
+    let mut arguments = arguments;
+    let mut command = None;
+    while let Some(argument) = arguments.next() {
+        if argument == "--config" || argument == "-c" {
+            arguments.next();
+        } else if !argument.as_encoded_bytes().starts_with(b"-") {
+            command = Some(argument);
+            break;
+        }
+    }
+    let is_check = command.is_some_and(|command| command == "check");
+    if code != 0 && is_check { 3 } else { u8::try_from(code).unwrap_or(2) }
 }
 
 async fn dispatch(cli: Cli) -> Exit {
@@ -214,5 +237,18 @@ fn config_show(path: Option<&Path>, as_json: bool) -> Exit {
         },
         Ok(loaded) => Exit::with(render(&loaded.config)),
         Err(error) => Exit::config(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_usage_is_unknown_to_monitoring() {
+        let code = |line: &str| usage_code(2, line.split(' ').map(OsString::from));
+        assert_eq!((code("check --warning x"), code("-c check check -x"), code("--config=c check -x")), (3, 3, 3));
+        assert_eq!((code("config check -x"), code("--config check status -x"), code("renew check")), (2, 2, 2));
+        assert_eq!(usage_code(0, ["check", "--help"].map(OsString::from).into_iter()), 0);
     }
 }

@@ -126,14 +126,14 @@ pub(crate) mod tests {
                 expires_at: Some("2026-05-29T00:00:00Z".to_owned()),
                 ..LicenseStatus::none("/l")
             },
-            device: Default::default(),
+            device: crate::core::report::DeviceStatus::default(),
             renewal: crate::core::report::RenewalStatus {
                 attempts: [("outage".to_owned(), 2)].into(),
                 ..Default::default()
             },
-            reload: Default::default(),
+            reload: crate::core::report::ReloadStatus::default(),
             clock: ClockStatus { trusted: true, ..Default::default() },
-            hub: Default::default(),
+            hub: crate::core::report::HubStatus::default(),
         }
     }
 

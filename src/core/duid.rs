@@ -187,6 +187,7 @@ fn application_id(machine_id: &str) -> Result<String, String> {
 mod tests {
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value, reason = "reads better in tables")]
     fn one(source: Source, content: &str) -> Result<String, String> {
         usable(&source, content.as_bytes())
     }

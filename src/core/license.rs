@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     fn reason(text: &str) -> String {
-        parse(text.as_bytes()).map(|_| String::new()).unwrap_or_else(|error| error.to_string())
+        parse(text.as_bytes()).map_or_else(|error| error.to_string(), |_| String::new())
     }
 
     #[test]

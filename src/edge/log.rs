@@ -3,12 +3,22 @@
 use std::io::IsTerminal;
 
 use tracing::level_filters::LevelFilter;
+use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::core::config::{Log, LogFormat, LogLevel};
+
+/// The priorities of syslog(3) by their names; the library would make a notice of what is for information.
+const USUAL: PriorityMappings = PriorityMappings {
+    error: Priority::Error,
+    warn: Priority::Warning,
+    info: Priority::Informational,
+    debug: Priority::Debug,
+    trace: Priority::Debug,
+};
 
 static LEVEL: std::sync::OnceLock<reload::Handle<LevelFilter, tracing_subscriber::Registry>> =
     std::sync::OnceLock::new();
@@ -42,7 +52,10 @@ pub fn start(log: &Log) {
     let own = tracing_subscriber::filter::filter_fn(|meta| meta.target().starts_with("netify_licensed"));
     let registry = tracing_subscriber::registry().with(level);
     if wants_journal && let Ok(journal) = tracing_journald::layer() {
-        let journal = journal.with_field_prefix(None).with_syslog_identifier("netify-licensed".to_owned());
+        let journal = journal
+            .with_field_prefix(None)
+            .with_syslog_identifier("netify-licensed".to_owned())
+            .with_priority_mappings(USUAL);
         let _ = registry.with(journal.with_filter(own)).try_init();
         return;
     }

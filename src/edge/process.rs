@@ -21,6 +21,12 @@ pub fn harden() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
+/// Whether this process may do everything.
+#[must_use]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// Whether a process with this id runs this program, as far as any user can tell.
 #[must_use]
 pub fn is_ours(pid: u32) -> bool {

@@ -96,6 +96,7 @@ impl Bench {
     }
 
     /// The hub answers with a license.
+    #[allow(dead_code, reason = "for the next screen")]
     pub(crate) fn answer(&mut self, license: &[u8]) {
         let text = String::from_utf8_lossy(license);
         let body = format!("{{\"status_code\":0,\"status_message\":\"Success.\",\"data\":{text}}}").into_bytes();

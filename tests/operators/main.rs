@@ -2,10 +2,12 @@
 //!
 //! `UPDATE_SCREENS=1 cargo test --test operators screens` writes the screens that `docs/operating.md` shows.
 #![allow(clippy::disallowed_methods, reason = "tests touch files, clocks and processes")]
+#![allow(clippy::panic, clippy::format_collect, clippy::similar_names, reason = "tests may end in a sentence")]
 
 mod bench;
 mod canon;
 mod gateway;
 mod hardships;
+mod logs;
 mod schema;
 mod screens;

@@ -3,6 +3,7 @@
 //!
 //! `UPDATE=1 cargo test --test readme` writes today's outputs into README.md.
 #![allow(clippy::disallowed_methods, reason = "tests touch files, clocks and processes")]
+#![allow(clippy::panic, clippy::format_collect, clippy::similar_names, reason = "tests may end in a sentence")]
 
 #[allow(dead_code, reason = "the operators' bench, of which this needs a part")]
 #[path = "../operators/canon.rs"]

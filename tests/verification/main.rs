@@ -1,5 +1,7 @@
 //! Verification as a whole: every hostile document that we could think of, with the state that it must get.
 
+#![allow(clippy::too_many_lines, clippy::format_collect, reason = "tables are long")]
+
 mod canonical_form;
 mod encodings;
 mod forge;

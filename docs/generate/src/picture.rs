@@ -93,7 +93,7 @@ fn parse(text: &str) -> Result<Picture, String> {
                     .parse()
                     .ok()
                     .filter(|n| (1..=8).contains(n))
-                    .ok_or(format!("{}: not a number from 1 to 8", at + 1))?
+                    .ok_or(format!("{}: not a number from 1 to 8", at + 1))?;
             }
             ("roof", _) => picture.roof = true,
             ("flow", _) => flow = true,

@@ -107,7 +107,10 @@ impl Engine {
             State::Valid if is_told => {}
             State::Valid => self.note(Level::Info, format!("license state is {state}")),
             State::Unchecked => {
-                self.note(Level::Info, format!("license state is {state}: nobody checks its signature (trust.mode = \"transport\")"));
+                self.note(
+                    Level::Info,
+                    format!("license state is {state}: nobody checks its signature (trust.mode = \"transport\")"),
+                );
             }
             _ => {
                 let why = status.problems.first().map(|problem| format!(": {problem}")).unwrap_or_default();
@@ -150,7 +153,9 @@ impl Engine {
         let state = self.state();
         // A changing span in the text is no change of the state.
         let why = match &self.published {
-            Some(before) if before.clock.trusted == self.trust.trusted && !self.trust.trusted => before.clock.why.clone(),
+            Some(before) if before.clock.trusted == self.trust.trusted && !self.trust.trusted => {
+                before.clock.why.clone()
+            }
             _ => self.trust.why.clone(),
         };
         let Findings { problems, advice } = self.findings(state, (!self.trust.trusted).then_some(why.as_str()));
@@ -192,11 +197,7 @@ impl Engine {
                 last_detail: reload.and_then(|last| last.detail.clone()),
                 reloads: self.volatile.reloads.clone(),
             },
-            clock: ClockStatus {
-                trusted: self.trust.trusted,
-                why,
-                skew,
-            },
+            clock: ClockStatus { trusted: self.trust.trusted, why, skew },
             hub: HubStatus {
                 kind: if self.config.hub.kind == HubKind::Relay { "relay" } else { "api" }.to_owned(),
                 url: self.config.hub.url.text(),

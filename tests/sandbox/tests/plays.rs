@@ -64,7 +64,47 @@ fn it_plays_to_the_end() -> io::Result<()> {
     assert_eq!(proofs.len(), wanted.len(), "{output}");
     assert!(wanted.iter().zip(&proofs).all(|(name, proof)| proof.starts_with(name)), "{output}");
     assert!(!output.contains('\u{1b}'), "colors are for terminals:\n{output}");
+    shown_in_readme(&output)
+}
+
+/// What README.md shows of a run has to be in this one, in the same order; numbers and hashes may differ.
+fn shown_in_readme(output: &str) -> io::Result<()> {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md"))?;
+    let block = readme.split_once("$ cargo run -p sandbox\n").and_then(|(_, rest)| rest.split_once("```"));
+    let (block, _) = block.expect("README.md shows a run");
+    let shown: Vec<&str> = block.lines().filter(|line| !line.is_empty() && *line != "…").collect();
+    assert!(shown.len() > 10, "{shown:?}");
+    let mut lines = output.lines().map(masked);
+    for line in shown {
+        assert!(lines.any(|now| now == masked(line)), "README.md shows {line:?}, and this run has not:\n{output}");
+    }
     Ok(())
+}
+
+/// A line without what differs from run to run.
+fn masked(line: &str) -> String {
+    let mut masked = String::new();
+    for word in line.split_whitespace() {
+        masked.push(' ');
+        let mut rest = word;
+        while let Some(first) = rest.chars().next() {
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+            let (run, behind) = rest.split_at(if end == 0 { first.len_utf8() } else { end });
+            rest = behind;
+            if run.len() >= 8 && run.chars().all(|c| c.is_ascii_hexdigit()) {
+                masked.push('#');
+                continue;
+            }
+            for c in run.chars() {
+                match c {
+                    '0'..='9' if masked.ends_with('0') => {}
+                    '0'..='9' => masked.push('0'),
+                    other => masked.push(other),
+                }
+            }
+        }
+    }
+    masked
 }
 
 #[test]
