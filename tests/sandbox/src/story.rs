@@ -151,7 +151,7 @@ impl<'a> Story<'a> {
         fs::write(path, &forged)?;
         self.timeline.say(Who::You, "edits the license file: valid for one more year");
         self.until("the daemon notices", SOON, |facts| {
-            facts.logged_since(logged, "is now bad-signature").then_some(())
+            facts.logged_since(logged, "license state is bad-signature").then_some(())
         })?;
         let sha256 = self.until("netifyd reads the genuine license again", SOON, |facts| {
             Some(facts.loads.get(loads..)?.last()?.sha256.clone())
