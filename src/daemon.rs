@@ -121,13 +121,17 @@ async fn serve(
                 service::alive();
                 if last_poll.elapsed() + Duration::from_secs(1) >= POLL {
                     last_poll = Instant::now();
-                    daemon.look();
+                    if daemon.watch.look() {
+                        daemon.driver.handle(Event::FileChanged);
+                    }
                     daemon.driver.handle(Event::Poll);
                 }
             }
             Some(()) = file_changed.recv() => {
                 while file_changed.try_recv().is_ok() {}
-                daemon.look();
+                // Whatever the stamp says: two writes within a tick of the file system's clock look like one.
+                daemon.watch.look();
+                daemon.driver.handle(Event::FileChanged);
             }
             _ = signals.hang_up.recv() => drop(daemon.reload_config()),
             _ = signals.renew.recv() => {
@@ -146,9 +150,6 @@ async fn serve(
 impl Daemon {
     /// Tells the service manager once that start-up is done, and arms the alarm.
     fn before_sleep(&mut self, alarm: &clock::Alarm) {
-        if std::mem::take(&mut self.driver.file_was_read) {
-            self.watch.acknowledge();
-        }
         if !self.announced && self.driver.engine().status().is_some() {
             self.announced = true;
             service::ready(&self.line());
@@ -163,12 +164,6 @@ impl Daemon {
 
     fn line(&self) -> String {
         self.driver.engine().status().map(Status::line).unwrap_or_default()
-    }
-
-    fn look(&mut self) {
-        if self.watch.poll() {
-            self.driver.handle(Event::FileChanged);
-        }
     }
 
     /// Listens on the control socket of the configuration in force.

@@ -47,8 +47,6 @@ pub struct Driver {
     last_id: RequestId,
     device_known: bool,
     hook_turn: Rc<Mutex<()>>,
-    /// The license file was read; the watcher may take note.
-    pub file_was_read: bool,
 }
 
 impl Driver {
@@ -86,7 +84,6 @@ impl Driver {
             last_id: 0,
             device_known: false,
             hook_turn: Rc::default(),
-            file_was_read: false,
         };
         for trouble in [durable_trouble, volatile_trouble].into_iter().flatten() {
             driver.note(Level::Warn, &trouble);
@@ -147,7 +144,6 @@ impl Driver {
         let writes = self.role != Role::Look;
         match action {
             Action::ReadLicense => {
-                self.file_was_read = true;
                 let content = license_file::read(self.engine.config().license.path.as_path());
                 self.queue.push_back(Event::File(content));
             }
@@ -176,7 +172,6 @@ impl Driver {
                     }
                     None => license_file::install(path, &license, modified),
                 };
-                self.file_was_read = true;
                 self.queue.push_back(Event::Installed(result));
             }
             Action::Remove { keep_file } if writes => {

@@ -52,6 +52,7 @@ impl Watch {
         let sender = self.sender.clone();
         let name = real.file_name().map(std::ffi::OsStr::to_os_string);
         let home = real.parent().is_some_and(|parent| parent == directory);
+        let itself = directory.clone();
         let handler = move |event: notify::Result<notify::Event>| {
             let Ok(event) = event else { return };
             if matches!(
@@ -62,7 +63,8 @@ impl Watch {
             ) {
                 return;
             }
-            let concerns = |path: &PathBuf| !home || path.file_name() == name.as_deref();
+            // The directory itself may be moved away, and another one take its place.
+            let concerns = |path: &PathBuf| !home || path.file_name() == name.as_deref() || *path == itself;
             let ours = event.paths.is_empty() || event.paths.iter().any(concerns);
             let gone = matches!(event.kind, EventKind::Remove(_)) || event.need_rescan();
             if ours || gone {
@@ -77,17 +79,14 @@ impl Watch {
         self.watched = Some((directory, identity));
     }
 
-    /// The look once a minute: whether the file is another one than last time.
-    pub fn poll(&mut self) -> bool {
+    /// Looks after every event, and once a minute for what announces itself by none: whether the file is another one
+    /// than last time. What was seen is not what was read: only a look tells, so a change between two looks is never
+    /// taken for known.
+    pub fn look(&mut self) -> bool {
         self.arm();
         let stamp = license_file::stamp(&self.file);
         let changed = stamp != self.seen;
         self.seen = stamp;
         changed
-    }
-
-    /// The file was read: what it is now is known.
-    pub fn acknowledge(&mut self) {
-        self.seen = license_file::stamp(&self.file);
     }
 }
