@@ -1,0 +1,245 @@
+//! Others write the license file: what is better is adopted, what is broken is put right, and nobody is fought.
+#![allow(clippy::disallowed_methods, reason = "the tests touch files and start programs")]
+
+#[path = "device/mod.rs"]
+mod device;
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::time::Duration;
+
+use device::{DAY, Device, PATIENCE, is_root, sign, spec};
+use hub_emulator::{Endpoint, HubEmulator, Options, SigningKey};
+use test_support::{Proc, wait_until};
+
+/// A device with a license of three days, a daemon that watches it, and no hub.
+struct Watched {
+    device: Device,
+    daemon: Proc,
+    license: Vec<u8>,
+}
+
+impl Watched {
+    fn new() -> Self {
+        let device = Device::new(&SigningKey::from_seed(4), None);
+        let license = device.genuine(3 * DAY);
+        device.install(&license);
+        let watched = Self { daemon: device.daemon(), device, license };
+        watched.says(" found, ends ");
+        watched
+    }
+
+    /// Waits until the file holds this.
+    fn holds(&self, bytes: &[u8], what: &str) {
+        let there = || self.device.license().as_deref() == Some(bytes);
+        let seen = wait_until(there, PATIENCE, what);
+        assert!(seen.is_ok(), "{seen:?}; the daemon said: {}", self.daemon.output());
+    }
+
+    fn is_loaded(&self, bytes: &[u8]) {
+        let there = || self.device.loaded().as_deref() == Some(bytes);
+        let seen = wait_until(there, PATIENCE, "netifyd is told");
+        assert!(seen.is_ok(), "{seen:?}; the daemon said: {}", self.daemon.output());
+    }
+
+    fn says(&self, words: &str) {
+        self.daemon.wait_for_line(|line| line.contains(words), PATIENCE).expect("the daemon says so");
+    }
+
+    /// How often the daemon has said so.
+    fn said(&self, words: &str) -> usize {
+        self.daemon.lines().iter().filter(|line| line.text.contains(words)).count()
+    }
+
+    /// The daemon's word for the license, through its socket.
+    fn state(&self) -> String {
+        let (_, output) = self.device.run(&["status", "--json"]);
+        let status: serde_json::Value = serde_json::from_str(&output).expect("JSON");
+        status["state"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// As editors and package managers write: a new file beside, then a rename.
+    fn replace(&self, bytes: &[u8]) {
+        let beside = self.device.path("netifyd/license.json.new");
+        fs::write(&beside, bytes).expect("written");
+        fs::rename(beside, self.device.license_path()).expect("renamed");
+    }
+
+    fn reloads_after(&self, harm: impl FnOnce()) -> usize {
+        let before = self.device.reloads();
+        harm();
+        self.holds(&self.license, "the kept license is put back");
+        self.says(" put back, ends ");
+        wait_until(|| self.device.reloads() > before, PATIENCE, "netifyd is told").expect("netifyd is told");
+        self.device.reloads() - before
+    }
+}
+
+#[test]
+fn a_torn_license_is_put_right_and_loaded_again() {
+    let watched = Watched::new();
+    let torn = &watched.license[..watched.license.len() / 2];
+    let reloads = watched.reloads_after(|| fs::write(watched.device.license_path(), torn).expect("torn"));
+    assert_eq!(reloads, 1, "netifyd may have read the torn one");
+    watched.says("license state is malformed");
+    assert_eq!(watched.state(), "valid");
+}
+
+#[test]
+fn an_emptied_license_keeps_its_owner_and_mode() {
+    let watched = Watched::new();
+    let path = watched.device.license_path();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).expect("chmod");
+    if is_root("the owner") {
+        chown(&path, Some(123), Some(456)).expect("chown");
+    }
+    let before = watched.device.ownership();
+    watched.reloads_after(|| fs::write(&path, b"").expect("emptied"));
+    assert_eq!(watched.device.ownership(), before);
+}
+
+#[test]
+fn a_deleted_license_comes_back() {
+    let watched = Watched::new();
+    watched.reloads_after(|| fs::remove_file(watched.device.license_path()).expect("removed"));
+    assert_eq!(watched.device.ownership().2, 0o640);
+}
+
+#[test]
+fn a_foreign_license_does_not_stay() {
+    let watched = Watched::new();
+    let foreign = sign(&SigningKey::from_seed(5), &spec(9 * DAY));
+    watched.reloads_after(|| watched.replace(&foreign));
+    watched.says("license state is bad-signature");
+    let elsewhere = sign(watched.device.key(), &spec(9 * DAY).duid("another-device"));
+    watched.reloads_after(|| watched.replace(&elsewhere));
+    watched.says("license state is wrong-device");
+}
+
+#[test]
+fn a_newer_license_is_adopted_loaded_and_kept() {
+    let watched = Watched::new();
+    let newer = watched.device.genuine(5 * DAY);
+    watched.replace(&newer);
+    watched.is_loaded(&newer);
+    watched.says("adopted");
+    let kept = watched.device.path("state/previous-license.json");
+    wait_until(|| fs::read(&kept).is_ok_and(|bytes| bytes == newer), PATIENCE, "it is kept").expect("it is kept");
+    fs::remove_file(watched.device.license_path()).expect("removed");
+    watched.holds(&newer, "the adopted license comes back");
+}
+
+#[test]
+fn an_older_license_is_left_alone_and_reported() {
+    let watched = Watched::new();
+    let (older, reloads) = (watched.device.genuine(2 * DAY), watched.device.reloads());
+    watched.replace(&older);
+    watched.says("somebody installed an older license, which is left alone");
+    assert_eq!(watched.state(), "valid");
+    // Something that comes later has been done: so the older one was left alone, not merely not yet replaced.
+    let newer = watched.device.genuine(5 * DAY);
+    assert_eq!(watched.device.license().as_deref(), Some(&older[..]));
+    assert_eq!(watched.device.reloads(), reloads, "nobody asked netifyd to load it");
+    watched.replace(&newer);
+    watched.is_loaded(&newer);
+    assert_eq!(watched.said(" put back, ends "), 0);
+}
+
+#[test]
+fn an_editor_that_moves_the_old_file_aside_is_not_disturbed() {
+    let watched = Watched::new();
+    let (path, newer) = (watched.device.license_path(), watched.device.genuine(5 * DAY));
+    fs::rename(&path, watched.device.path("netifyd/license.json~")).expect("renamed");
+    watched.replace(&newer);
+    watched.is_loaded(&newer);
+    assert_eq!(watched.said(" put back, ends "), 0, "{}", watched.daemon.output());
+}
+
+#[test]
+fn a_slow_writer_is_not_fought() {
+    let watched = Watched::new();
+    let newer = watched.device.genuine(5 * DAY);
+    let mut file = fs::File::create(watched.device.license_path()).expect("truncated");
+    // Two seconds in all, twice the time after which a quiet file is judged.
+    for part in newer.chunks(newer.len().div_ceil(10)) {
+        file.write_all(part).expect("a part");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    drop(file);
+    watched.is_loaded(&newer);
+    assert_eq!(watched.said(" put back, ends "), 0, "{}", watched.daemon.output());
+}
+
+#[test]
+fn the_directory_may_vanish_and_return() {
+    let watched = Watched::new();
+    let directory = watched.device.path("netifyd");
+    // Gone: the daemon makes it again.
+    watched.reloads_after(|| fs::remove_dir_all(&directory).expect("removed"));
+    // Replaced by another one, as by an upgrade: what stands in that one counts, now and later.
+    let newer = watched.device.genuine(5 * DAY);
+    fs::rename(&directory, watched.device.path("netifyd.old")).expect("renamed");
+    fs::create_dir(&directory).expect("made");
+    watched.replace(&newer);
+    watched.is_loaded(&newer);
+    let newest = watched.device.genuine(7 * DAY);
+    watched.replace(&newest);
+    watched.is_loaded(&newest);
+}
+
+#[test]
+fn three_heals_an_hour_then_only_reports() {
+    let watched = Watched::new();
+    let path = watched.device.license_path();
+    for heal in 1..=3 {
+        fs::write(&path, b"{").expect("torn");
+        watched.holds(&watched.license, "the license is put back");
+        let told = || watched.said(" put back, ends ") == heal;
+        wait_until(told, PATIENCE, "the daemon says so").expect("the daemon says so");
+    }
+    fs::write(&path, b"{").expect("torn");
+    watched.says("put right three times within an hour and is broken again");
+    assert_eq!(watched.device.license().as_deref(), Some(&b"{"[..]));
+    assert_eq!((watched.state().as_str(), watched.said(" put back, ends ")), ("malformed", 3));
+    // Neither does a restart begin to count anew.
+    watched.daemon.signal(test_support::Signal::TERM).expect("stops");
+    watched.daemon.wait_exit(PATIENCE).expect("stopped");
+    let again = watched.device.daemon();
+    let words = "put right three times within an hour";
+    again.wait_for_line(|line| line.contains(words), PATIENCE).expect("it only reports");
+    assert_eq!(watched.device.license().as_deref(), Some(&b"{"[..]));
+    // Whoever brings a good one is welcome.
+    let newer = watched.device.genuine(5 * DAY);
+    watched.replace(&newer);
+    watched.is_loaded(&newer);
+}
+
+#[test]
+fn what_was_torn_while_the_daemon_was_away_is_put_right_at_its_start() {
+    let device = Device::new(&SigningKey::from_seed(4), None);
+    let license = device.genuine(3 * DAY);
+    device.install(&license);
+    fs::remove_file(device.path("loaded")).expect("removed");
+    fs::write(device.license_path(), &license[..40]).expect("torn");
+    let daemon = device.daemon();
+    let done = || device.loaded().as_ref() == Some(&license);
+    wait_until(done, PATIENCE, "it is put right and loaded")
+        .unwrap_or_else(|error| panic!("{error}: {}", daemon.output()));
+}
+
+#[test]
+fn without_a_kept_copy_the_hub_has_one() {
+    let hub = HubEmulator::start(Options::new());
+    let device = Device::new(&hub.signing_key(), Some(&hub.url()));
+    let known = spec(3 * DAY);
+    hub.add_license(known.clone());
+    device.install(&sign(device.key(), &known));
+    fs::remove_file(device.path("state/previous-license.json")).expect("removed");
+    fs::write(device.license_path(), b"<html>").expect("torn");
+    let daemon = device.daemon();
+    let whole = || device.license().is_some_and(|bytes| device.check(&bytes).is_ok());
+    wait_until(whole, PATIENCE, "it is fetched").unwrap_or_else(|error| panic!("{error}: {}", daemon.output()));
+    wait_until(|| device.loaded() == device.license(), PATIENCE, "netifyd is told").expect("netifyd is told");
+    assert_eq!(hub.count(Endpoint::Renew), 0, "what is not due is not renewed");
+}
