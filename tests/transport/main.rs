@@ -7,3 +7,4 @@ mod redirects;
 #[path = "../rig/mod.rs"]
 mod rig;
 mod tls;
+mod tls_proxy;
