@@ -156,7 +156,8 @@ impl Gateway {
         self.netifyd = Some(standin.expect("netifyd runs"));
     }
 
-    fn prepare(&self, command: &mut Command) {
+    /// The environment of every command.
+    pub(crate) fn prepare(&self, command: &mut Command) {
         command
             .env("RUNTIME_DIRECTORY", self.path("run/netify-licensed"))
             .env("STATE_DIRECTORY", self.path("var/lib/netify-licensed"))

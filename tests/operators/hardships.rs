@@ -47,6 +47,17 @@ fn reachable(gateway: &Gateway) -> PathBuf {
     copy
 }
 
+/// How to run a program in a mount namespace of its own, with the right to mount.
+pub(crate) fn namespace() -> Option<&'static [&'static str]> {
+    let namespace: &[&str] = if is_root() { &["unshare", "-m", "--"] } else { &["unshare", "-rm", "--"] };
+    let works = Command::new(namespace[0]).args(&namespace[1..]).args(["mount", "-t", "tmpfs", "none", "/mnt"]).output();
+    if works.as_ref().is_ok_and(|output| output.status.success()) {
+        return Some(namespace);
+    }
+    eprintln!("SKIPPED: no mount namespace can be had here: {works:?}");
+    None
+}
+
 /// A command of a user without rights.
 pub(crate) fn powerless(gateway: &Gateway, arguments: &[&str]) -> Command {
     let copy = reachable(gateway);
@@ -107,12 +118,7 @@ fn the_license_cannot_be_replaced() {
 
 #[test]
 fn the_disk_is_full() {
-    let namespace: &[&str] = if is_root() { &["unshare", "-m", "--"] } else { &["unshare", "-rm", "--"] };
-    let works =
-        Command::new(namespace[0]).args(&namespace[1..]).args(["mount", "-t", "tmpfs", "none", "/mnt"]).output();
-    if !works.as_ref().is_ok_and(|output| output.status.success()) {
-        return eprintln!("SKIPPED: a full disk needs a mount namespace, which cannot be had here: {works:?}");
-    }
+    let Some(namespace) = namespace() else { return };
     let mut gateway = Gateway::new();
     gateway.set("reload.method", "none");
     gateway.install_due();

@@ -84,10 +84,13 @@ fn an_untrusted_clock_is_no_news_every_minute() {
 
 #[test]
 fn the_published_document_is_the_one_that_is_printed() {
-    let gateway = Gateway::new();
-    gateway.install_fresh();
+    let mut gateway = Gateway::new();
+    gateway.set("reload.method", "auto");
+    gateway.install_due();
+    gateway.start_netifyd("ok");
     let _daemon = gateway.daemon();
-    gateway.wait_for("valid", |status| status.state == State::Valid && status.renewal.next_attempt_at.is_some());
+    let status = gateway.wait_for("renewed and reloaded", |status| status.reload.last_outcome.is_some());
+    assert_eq!(status.reload.method, "auto: signal");
     let published = gateway.published_text().expect("status.json");
     assert_eq!(status_schema::violations_in(&published), Vec::<String>::new());
     let printed = crate::gateway::out(&gateway.run(&["status", "--json"]));

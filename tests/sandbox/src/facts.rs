@@ -93,9 +93,9 @@ impl Facts {
         self.requests.iter().filter(|request| request.endpoint == Endpoint::Renew).count()
     }
 
-    /// Whether the daemon logged a line with this text since the given one.
-    pub(crate) fn logged_since(&self, mark: usize, text: &str) -> bool {
-        self.log.iter().skip(mark).any(|line| line.message.contains(text))
+    /// Whether the daemon logged anything about a license of this state since the given line.
+    pub(crate) fn logged_since(&self, mark: usize, state: State) -> bool {
+        self.log.iter().skip(mark).any(|line| line.state == state.word())
     }
 }
 

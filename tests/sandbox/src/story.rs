@@ -150,9 +150,7 @@ impl<'a> Story<'a> {
         let (asked, loads, logged) = (self.facts.requests.len(), self.facts.loads.len(), self.facts.log.len());
         fs::write(path, &forged)?;
         self.timeline.say(Who::You, "edits the license file: valid for one more year");
-        self.until("the daemon notices", SOON, |facts| {
-            facts.logged_since(logged, "license state is bad-signature").then_some(())
-        })?;
+        self.until("the daemon notices", SOON, |facts| facts.logged_since(logged, State::BadSignature).then_some(()))?;
         let sha256 = self.until("netifyd reads the genuine license again", SOON, |facts| {
             Some(facts.loads.get(loads..)?.last()?.sha256.clone())
         })?;

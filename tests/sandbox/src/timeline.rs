@@ -122,7 +122,7 @@ impl Timeline {
                     self.say(Who::Netifyd, &text);
                 }
             }
-            Happening::Log(LogLine { level, message }) => match level.as_str() {
+            Happening::Log(LogLine { level, message, .. }) => match level.as_str() {
                 "INFO" => self.say(Who::Daemon, message),
                 "WARN" => self.line(Who::Daemon, message, Some("33")),
                 "ERROR" => self.line(Who::Daemon, message, Some("31")),

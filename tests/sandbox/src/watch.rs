@@ -39,6 +39,8 @@ pub(crate) struct LogLine {
     pub(crate) level: String,
     /// The message.
     pub(crate) message: String,
+    /// The license's state, as the line's field `state` has it.
+    pub(crate) state: String,
 }
 
 impl LogLine {
@@ -48,6 +50,7 @@ impl LogLine {
         Self {
             level: member("level").unwrap_or_else(|| "ERROR".to_owned()),
             message: member("message").unwrap_or_else(|| line.to_owned()),
+            state: member("state").unwrap_or_default(),
         }
     }
 }

@@ -1,0 +1,75 @@
+//! The journal's native protocol, received by a journal of ours in a mount namespace.
+
+use std::collections::BTreeMap;
+use std::os::unix::net::UnixDatagram;
+use std::process::Command;
+
+use test_support::{Proc, Signal};
+
+use crate::gateway::{DUID, Gateway, PATIENCE, SERIAL};
+use crate::hardships::namespace;
+
+/// The fields of one entry: `KEY=value`, or `KEY`, a length of 8 bytes (little-endian) and the value.
+fn fields(datagram: &[u8]) -> BTreeMap<String, String> {
+    let mut fields = BTreeMap::new();
+    let mut rest = datagram;
+    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        let (line, behind) = (&rest[..end], &rest[end + 1..]);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if let Some(equal) = line.iter().position(|byte| *byte == b'=') {
+            fields.insert(text(&line[..equal]), text(&line[equal + 1..]));
+            rest = behind;
+        } else {
+            let (length, behind) = behind.split_at(8);
+            let length = u64::from_le_bytes(length.try_into().expect("eight bytes"));
+            let length = usize::try_from(length).expect("a length");
+            fields.insert(text(line), text(&behind[..length]));
+            rest = &behind[length + 1..];
+        }
+    }
+    fields
+}
+
+#[test]
+fn entries_have_the_fields_that_journalctl_searches() {
+    let Some(namespace) = namespace() else { return };
+    let mut gateway = Gateway::new();
+    gateway.set("reload.method", "none");
+    gateway.install_fresh();
+    let root = gateway.root().display().to_string();
+    std::fs::create_dir_all(gateway.path("journal")).expect("created");
+    let journal = UnixDatagram::bind(gateway.path("journal/socket")).expect("bound");
+    journal.set_read_timeout(Some(PATIENCE)).expect("set");
+    let script = format!(
+        "set -e; mount -t tmpfs none /run; mkdir -p /run/systemd/journal; mount --bind {root}/journal /run/systemd/journal; exec \"$@\""
+    );
+    let wrapper: Vec<&str> = namespace.iter().copied().chain(["sh", "-c", &script, "sh"]).collect();
+    let mut command: Command = gateway.command_as(&wrapper, &["run"]);
+    // As systemd does for services whose output is connected to the journal.
+    let daemon = Proc::spawn(command.env("JOURNAL_STREAM", "8:12345")).expect("the daemon starts");
+    let next = || loop {
+        let mut datagram = vec![0_u8; 65_536];
+        let length = journal.recv(&mut datagram).expect("an entry");
+        let fields = fields(&datagram[..length]);
+        // The library asks once, without words, whether there is a journal.
+        if !fields.is_empty() {
+            return fields;
+        }
+    };
+    let device = next();
+    assert_eq!(device["MESSAGE"], format!("device id {DUID} from device.duid"));
+    assert_eq!(device.get("LICENSE_SERIAL"), None, "no value, no field");
+    let found = next();
+    assert!(found["MESSAGE"].starts_with(&format!("license {SERIAL} found, ends ")), "{found:?}");
+    for (field, value) in [("LICENSE_SERIAL", SERIAL), ("STATE", "valid"), ("PRIORITY", "6"), ("SYSLOG_IDENTIFIER", "netify-licensed")] {
+        assert_eq!(found.get(field).map(String::as_str), Some(value), "{field} of {found:?}");
+    }
+    gateway.wait_for("published", |status| status.pid.is_some());
+    gateway.write("etc/netifyd/license.json", "{}");
+    let broken = next();
+    assert!(broken["MESSAGE"].starts_with("license state is malformed: "), "{broken:?}");
+    assert_eq!((broken["PRIORITY"].as_str(), broken["STATE"].as_str()), ("4", "malformed"));
+    daemon.signal(Signal::TERM).expect("it runs");
+    daemon.wait_exit(PATIENCE).expect("it ends");
+    assert_eq!(daemon.output(), "", "nothing is said twice");
+}
