@@ -50,7 +50,8 @@ fn reachable(gateway: &Gateway) -> PathBuf {
 /// How to run a program in a mount namespace of its own, with the right to mount.
 pub(crate) fn namespace() -> Option<&'static [&'static str]> {
     let namespace: &[&str] = if is_root() { &["unshare", "-m", "--"] } else { &["unshare", "-rm", "--"] };
-    let works = Command::new(namespace[0]).args(&namespace[1..]).args(["mount", "-t", "tmpfs", "none", "/mnt"]).output();
+    let works =
+        Command::new(namespace[0]).args(&namespace[1..]).args(["mount", "-t", "tmpfs", "none", "/mnt"]).output();
     if works.as_ref().is_ok_and(|output| output.status.success()) {
         return Some(namespace);
     }

@@ -97,15 +97,22 @@ fn it_never_sees_the_credentials() {
     let mut gateway = Gateway::new();
     gateway.set("reload.method", "none");
     let target = gateway.path("environment").display().to_string();
-    gateway.set_raw("hooks.on-change", &format!("[\"/bin/sh\", \"-c\", \"env > {target}.new; mv {target}.new {target}\"]"));
+    gateway.set_raw(
+        "hooks.on-change",
+        &format!("[\"/bin/sh\", \"-c\", \"env > {target}.new; mv {target}.new {target}\"]"),
+    );
     gateway.unset("hub.api-key-file");
     fs::create_dir_all(gateway.path("credentials")).expect("created");
     gateway.write("credentials/api-key", &gateway.hub.api_key());
     gateway.install_fresh();
     let mut command = gateway.command(&["run"]);
-    let _daemon = test_support::Proc::spawn(command.env("CREDENTIALS_DIRECTORY", gateway.path("credentials"))).expect("it starts");
+    let _daemon = test_support::Proc::spawn(command.env("CREDENTIALS_DIRECTORY", gateway.path("credentials")))
+        .expect("it starts");
     wait_until(|| gateway.path("environment").exists(), PATIENCE, "the hook ran").expect("ran");
     let environment = fs::read_to_string(gateway.path("environment")).expect("readable");
     assert!(environment.contains("RUNTIME_DIRECTORY="), "{environment}");
-    assert!(!environment.contains("CREDENTIALS_DIRECTORY") && !environment.contains(&gateway.hub.api_key()), "{environment}");
+    assert!(
+        !environment.contains("CREDENTIALS_DIRECTORY") && !environment.contains(&gateway.hub.api_key()),
+        "{environment}"
+    );
 }

@@ -61,7 +61,9 @@ fn entries_have_the_fields_that_journalctl_searches() {
     assert_eq!(device.get("LICENSE_SERIAL"), None, "no value, no field");
     let found = next();
     assert!(found["MESSAGE"].starts_with(&format!("license {SERIAL} found, ends ")), "{found:?}");
-    for (field, value) in [("LICENSE_SERIAL", SERIAL), ("STATE", "valid"), ("PRIORITY", "6"), ("SYSLOG_IDENTIFIER", "netify-licensed")] {
+    for (field, value) in
+        [("LICENSE_SERIAL", SERIAL), ("STATE", "valid"), ("PRIORITY", "6"), ("SYSLOG_IDENTIFIER", "netify-licensed")]
+    {
         assert_eq!(found.get(field).map(String::as_str), Some(value), "{field} of {found:?}");
     }
     gateway.wait_for("published", |status| status.pid.is_some());

@@ -12,7 +12,9 @@ fn story(gateway: &mut Gateway) -> Proc {
     gateway.install_due();
     gateway.start_netifyd("ok");
     let daemon = gateway.daemon();
-    let confirmed = |count| move |status: &netify_licensed::core::report::Status| status.reload.reloads.get("confirmed") == Some(&count);
+    let confirmed = |count| {
+        move |status: &netify_licensed::core::report::Status| status.reload.reloads.get("confirmed") == Some(&count)
+    };
     gateway.wait_for("renewed and reloaded", confirmed(1));
     gateway.hub.set_down(true);
     for _ in 0..3 {
@@ -119,10 +121,19 @@ fn the_same_failure_is_said_once_then_counted_then_said_again() {
     let told: Vec<&str> = lines(&bench)[before..].to_vec();
     assert_eq!(told.len(), 4, "{told:?}");
     assert_eq!(told[0], "no connection");
-    assert!(told[1].starts_with("no connection (") && told[1].ends_with(" more like the last one before)"), "{}", told[1]);
+    assert!(
+        told[1].starts_with("no connection (") && told[1].ends_with(" more like the last one before)"),
+        "{}",
+        told[1]
+    );
     assert!(told[2].starts_with("no connection ("), "{}", told[2]);
     assert!(told[3].starts_with("no name"), "{}", told[3]);
-    let counted: usize = told[1].trim_start_matches(|c: char| !c.is_ascii_digit()).split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+    let counted: usize = told[1]
+        .trim_start_matches(|c: char| !c.is_ascii_digit())
+        .split(' ')
+        .next()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(0);
     assert!(counted > 3, "the silent ones are counted: {}", told[1]);
 }
 

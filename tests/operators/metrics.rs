@@ -94,7 +94,8 @@ fn openmetrics_is_read_by_prometheus() {
         let directory = test_support::temp_dir().expect("a directory");
         let (file, target) = (directory.path().join("page"), directory.path().join("blocks"));
         std::fs::write(&file, &dated).expect("written");
-        let arguments = ["tsdb", "create-blocks-from", "openmetrics", &file.to_string_lossy(), &target.to_string_lossy()];
+        let arguments =
+            ["tsdb", "create-blocks-from", "openmetrics", &file.to_string_lossy(), &target.to_string_lossy()];
         match promtool(&arguments, "") {
             Some(result) => assert!(result.is_ok(), "{result:?}\n{page}"),
             None => return,
@@ -109,9 +110,19 @@ fn every_series_of_the_issue_is_there() {
     let (full, bare) = (&statuses[0], &statuses[1]);
     let page = metrics::prometheus(full);
     let expected = [
-        "build_info", "license_state", "healthy", "license_expiry_timestamp_seconds", "license_issue_timestamp_seconds", "license_info",
-        "renewal_attempts_total", "renewal_consecutive_failures", "renewal_due_timestamp_seconds",
-        "renewal_next_attempt_timestamp_seconds", "renewal_last_success_timestamp_seconds", "reload_pending", "reloads_total",
+        "build_info",
+        "license_state",
+        "healthy",
+        "license_expiry_timestamp_seconds",
+        "license_issue_timestamp_seconds",
+        "license_info",
+        "renewal_attempts_total",
+        "renewal_consecutive_failures",
+        "renewal_due_timestamp_seconds",
+        "renewal_next_attempt_timestamp_seconds",
+        "renewal_last_success_timestamp_seconds",
+        "reload_pending",
+        "reloads_total",
         "clock_trusted",
     ];
     let expected: BTreeSet<String> = expected.iter().map(|name| format!("netify_licensed_{name}")).collect();
@@ -138,7 +149,8 @@ fn the_textfile_and_the_socket_tell_the_same() {
     assert_eq!(values(&text), values(&out(&reply)));
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&textfile).expect("a file").permissions());
     assert_eq!(mode & 0o777, 0o644, "node_exporter reads it");
-    let left: Vec<_> = std::fs::read_dir(gateway.root()).expect("listed").flatten().map(|entry| entry.file_name()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(gateway.root()).expect("listed").flatten().map(|entry| entry.file_name()).collect();
     assert!(!left.iter().any(|name| name.to_string_lossy().contains("metrics.prom.")), "{left:?}");
 }
 
@@ -155,7 +167,11 @@ fn alerts_and_dashboard_use_series_that_exist() {
         let text = std::fs::read_to_string(docs(file)).expect(file);
         let used = mentioned(&text);
         assert!(used.len() > 5, "{file} uses {used:?}");
-        assert_eq!(used.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "{file} uses series that do not exist");
+        assert_eq!(
+            used.difference(&known).collect::<Vec<_>>(),
+            Vec::<&String>::new(),
+            "{file} uses series that do not exist"
+        );
     }
 }
 
@@ -167,7 +183,8 @@ fn the_alert_rules_do_what_they_say() {
     let tested = promtool(&["test", "rules", &tests.to_string_lossy()], "").expect("it ran a moment ago");
     assert!(tested.is_ok(), "{tested:?}");
     // Every alert is tested.
-    let (rules, tests) = (std::fs::read_to_string(rules).expect("rules"), std::fs::read_to_string(tests).expect("tests"));
+    let (rules, tests) =
+        (std::fs::read_to_string(rules).expect("rules"), std::fs::read_to_string(tests).expect("tests"));
     for alert in rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
         assert!(tests.contains(&format!("alertname: {alert}\n")), "{alert} has no test");
     }
@@ -183,8 +200,14 @@ fn the_dashboard_is_one() {
     for panel in panels {
         assert!(places.insert(panel["id"].as_u64()), "two panels have the id {}", panel["id"]);
         let targets = panel["targets"].as_array().expect("targets");
-        assert!(targets.iter().all(|target| target["expr"].as_str().is_some_and(|expr| !expr.is_empty())), "{}", panel["title"]);
-        if let Some(Err(refusal)) = targets.first().and_then(|target| expression_is_valid(target["expr"].as_str().unwrap_or_default())) {
+        assert!(
+            targets.iter().all(|target| target["expr"].as_str().is_some_and(|expr| !expr.is_empty())),
+            "{}",
+            panel["title"]
+        );
+        if let Some(Err(refusal)) =
+            targets.first().and_then(|target| expression_is_valid(target["expr"].as_str().unwrap_or_default()))
+        {
             assert_eq!(refusal, "", "{}", panel["title"]);
         }
     }

@@ -53,13 +53,18 @@ fn with_a_daemon() {
     assert!((0..300).contains(&since), "{since}");
 
     // The same license against other thresholds.
-    for (warning, critical, exit, word) in [("8", "1", 1, "WARNING"), ("9", "8", 2, "CRITICAL"), ("1", "2", 3, "UNKNOWN"), ("x", "1", 3, "")] {
+    for (warning, critical, exit, word) in
+        [("8", "1", 1, "WARNING"), ("9", "8", 2, "CRITICAL"), ("1", "2", 3, "UNKNOWN"), ("x", "1", 3, "")]
+    {
         let output = gateway.run(&["check", "--warning", warning, "--critical", critical]);
         assert_eq!(code(&output), exit, "{warning} {critical}: {output:?}");
         assert!(out(&output).starts_with(&format!("LICENSE {word}")) || word.is_empty(), "{output:?}");
     }
     let json: serde_json::Value = serde_json::from_slice(&gateway.run(&["check", "--json"]).stdout).expect("JSON");
-    assert_eq!((json["exit"].as_i64(), json["line"].as_str().map(|line| line.contains("LICENSE OK"))), (Some(0), Some(true)));
+    assert_eq!(
+        (json["exit"].as_i64(), json["line"].as_str().map(|line| line.contains("LICENSE OK"))),
+        (Some(0), Some(true))
+    );
 }
 
 /// What `check` says without a daemon.
@@ -91,7 +96,11 @@ fn a_broken_configuration_is_unknown() {
     gateway.write("etc/netify-licensed/config.toml", "[hub]\nurll = 1\n");
     let unknown = line(&gateway.run(&["check"]));
     assert_eq!(unknown.exit, 3);
-    assert!(unknown.text.ends_with("config.toml:2: unknown key `urll` in [hub]; did you mean `url`?"), "{}", unknown.text);
+    assert!(
+        unknown.text.ends_with("config.toml:2: unknown key `urll` in [hub]; did you mean `url`?"),
+        "{}",
+        unknown.text
+    );
 }
 
 /// Everything that an unprivileged user of a well-kept machine may not read.
@@ -123,7 +132,10 @@ fn without_rights_it_uses_the_published_status_and_says_so() {
     lock_away(&gateway, false);
     let seen = line(&powerless(&gateway, &["check"]).output().expect("it runs"));
     assert_eq!(seen.exit, 0, "{}", seen.text);
-    let from = format!("(from {}, as this user may not ask the daemon)", gateway.path("run/netify-licensed/status.json").display());
+    let from = format!(
+        "(from {}, as this user may not ask the daemon)",
+        gateway.path("run/netify-licensed/status.json").display()
+    );
     assert!(seen.text.ends_with(&from), "{}", seen.text);
     // A test without root is the daemon's own user, and may.
     let screen = out(&powerless(&gateway, &["status"]).output().expect("it runs"));
@@ -156,7 +168,11 @@ fn without_rights_and_without_a_daemon() {
     daemon.wait_exit(PATIENCE).expect("it ends");
     let left = line(&powerless(&gateway, &["check"]).output().expect("it runs"));
     assert_eq!(left.exit, 0, "{}", left.text);
-    assert!(left.text.ends_with("status.json, as no daemon runs, and this user may not read everything)"), "{}", left.text);
+    assert!(
+        left.text.ends_with("status.json, as no daemon runs, and this user may not read everything)"),
+        "{}",
+        left.text
+    );
 
     std::fs::remove_file(gateway.path("run/netify-licensed/status.json")).expect("removed");
     let nothing = line(&powerless(&gateway, &["check"]).output().expect("it runs"));
@@ -166,7 +182,13 @@ fn without_rights_and_without_a_daemon() {
     gateway.mode("etc/netify-licensed/keys.d/vendor.pem", 0o644);
     let nothing = line(&powerless(&gateway, &["check"]).output().expect("it runs"));
     assert_eq!(nothing.exit, 3, "{}", nothing.text);
-    assert!(nothing.text.ends_with("license.json: cannot read the license: permission denied; no daemon runs, so only root can tell"), "{}", nothing.text);
+    assert!(
+        nothing.text.ends_with(
+            "license.json: cannot read the license: permission denied; no daemon runs, so only root can tell"
+        ),
+        "{}",
+        nothing.text
+    );
 }
 
 #[test]
