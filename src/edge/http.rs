@@ -29,7 +29,8 @@ pub(super) fn client(hub: &Hub, places: &Places) -> Result<Client, String> {
                 reqwest::Proxy::all(proxy.with_secret().clone()).map_err(|_| "hub.proxy cannot be used".to_owned())?;
             builder.no_proxy().proxy(proxy)
         }
-        None if encrypted => builder,
+        // The library applies `*` to names only, and a hub may be an address.
+        None if encrypted && !no_proxy_at_all() => builder,
         _ => builder.no_proxy(),
     };
     let roots = if encrypted { roots(hub)? } else { RootCertStore::empty() };
@@ -37,6 +38,11 @@ pub(super) fn client(hub: &Hub, places: &Places) -> Result<Client, String> {
         .tls_backend_preconfigured(tls(hub, places, roots, encrypted)?)
         .build()
         .map_err(|error| format!("the HTTP client cannot be set up: {}", no_answer::reasons(&error)))
+}
+
+fn no_proxy_at_all() -> bool {
+    let list = std::env::var("NO_PROXY").or_else(|_| std::env::var("no_proxy")).unwrap_or_default();
+    list.split(',').any(|entry| entry.trim() == "*")
 }
 
 fn tls(hub: &Hub, places: &Places, roots: RootCertStore, encrypted: bool) -> Result<ClientConfig, String> {

@@ -86,7 +86,7 @@ fn from_the_configuration_and_from_the_environment() {
         };
         assert_eq!(run(&[]), Some(0));
         assert_eq!(proxy.tunnels_to(port), 2 + number, "{variable}: {}", proxy.log());
-        for (name, value) in [("NO_PROXY", "127.0.0.1"), ("no_proxy", "example.org,127.0.0.0/8")] {
+        for (name, value) in [("NO_PROXY", "127.0.0.1"), ("no_proxy", "example.org,127.0.0.0/8"), ("NO_PROXY", "*")] {
             assert_eq!(run(&[(name, value)]), Some(0));
             assert_eq!(proxy.tunnels_to(port), 2 + number, "{name}={value}: {}", proxy.log());
         }
