@@ -12,6 +12,7 @@ mod hook;
 mod journal;
 mod logs;
 mod metrics;
+mod nagios;
 mod plugin;
 mod schema;
 mod screens;
