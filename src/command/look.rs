@@ -124,7 +124,12 @@ async fn on_disk(loaded: Result<Loaded, ConfigError>, places: Places) -> Result<
             None => break,
         }
     }
-    let status =
+    let mut status =
         driver.engine().status().cloned().ok_or_else(|| Exit::failed("the state cannot be told".to_owned()))?;
+    status.problems.push("no daemon runs, so nothing is renewed by itself".to_owned());
+    status.advice.push(
+        "start the service netify-licensed; its log says why if it does not stay, `netify-licensed config check` finds mistakes in the configuration"
+            .to_owned(),
+    );
     Ok((status, may_read_all))
 }

@@ -127,8 +127,15 @@ pub fn status(status: &Status, now: WallTime, paint: Paint, from: Option<&str>) 
     if let Some(at) = &renewal.last_success_at {
         table.row("last success", when(at, now));
     }
+    let mut above = None;
     for (at, attempt) in renewal.history.iter().rev().enumerate() {
-        let error = attempt.error.as_deref().map(|error| format!(": {}", clean(error))).unwrap_or_default();
+        // A long sentence is read once.
+        let error = match attempt.error.as_deref() {
+            Some(error) if above == Some(error) => ": the same".to_owned(),
+            Some(error) => format!(": {}", clean(error)),
+            None => String::new(),
+        };
+        above = attempt.error.as_deref();
         table.row(
             if at == 0 { "last attempts" } else { "" },
             format!("{} {}{error}", when(&attempt.at, now), attempt.outcome),

@@ -48,7 +48,7 @@ pub fn api_key(places: &Places, file: Option<&AbsolutePath>) -> Result<Secret, S
     match (credential, file) {
         (Some(path), _) => one_line(places, &path),
         (None, Some(path)) => one_line(places, path.as_path()),
-        (None, None) => Err("there is no API key: write it into a file that only root can read and set hub.api-key-file, or provide the systemd credential `api-key`".to_owned()),
+        (None, None) => Err("there is no API key: set hub.api-key-file to a file that only root can read, or provide the systemd credential `api-key`, which the service gets and a command at a shell does not".to_owned()),
     }
 }
 

@@ -132,11 +132,17 @@ fn the_disk_is_full() {
          cat /dev/zero > {root}/full/filler 2>/dev/null || true; exec \"$@\""
     );
     let wrapper: Vec<&str> = namespace.iter().copied().chain(["sh", "-c", &script, "sh"]).collect();
-    let _daemon = Proc::spawn(&mut gateway.command_as(&wrapper, &["run"])).expect("the daemon starts");
+    let daemon = Proc::spawn(&mut gateway.command_as(&wrapper, &["run"])).expect("the daemon starts");
     let failed =
         |status: &Status| status.renewal.last_attempt.as_ref().is_some_and(|last| last.outcome == "install-failed");
     gateway.wait_for("not installed", failed);
     keep("disk-full", &gateway);
+
+    // The file system is only seen from inside.
+    fs::remove_file(format!("/proc/{}/root{root}/full/filler", daemon.pid().as_raw_nonzero())).expect("removed");
+    let renewed = gateway.run(&["renew"]);
+    assert_eq!(code(&renewed), 0, "{renewed:?}");
+    gateway.wait_for("renewed", is_well);
 }
 
 #[test]
@@ -171,11 +177,16 @@ fn no_key_is_trusted() {
     let gateway = Gateway::new();
     gateway.install_fresh();
     fs::remove_file(gateway.path("etc/netify-licensed/keys.d/vendor.pem")).expect("removed");
-    let refused = gateway.run(&["run"]);
     let root = format!("{}/", gateway.root().display());
-    let screen = format!("$ netify-licensed run; echo $?\n{}{}\n", err(&refused).replace(&root, "/"), code(&refused));
+    let mut screen = String::new();
+    for command in ["status", "config check", "run"] {
+        let words: Vec<&str> = command.split(' ').collect();
+        let output = gateway.run(&words);
+        screen += &format!("$ netify-licensed {command}; echo $?\n{}{}\n", err(&output), code(&output));
+        assert_eq!((code(&output), out(&output)), (78, String::new()));
+    }
+    let screen = screen.replace(&root, "/");
     compare("no-key", &screen);
-    assert_eq!((code(&refused), out(&refused)), (78, String::new()));
 
     gateway.write("etc/netify-licensed/keys.d/vendor.pem", &gateway.hub.public_key_pem());
     assert_eq!(code(&gateway.run(&["config", "check"])), 0);

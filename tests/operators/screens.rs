@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hub_emulator::{Endpoint, Fault, FaultRule, SigningKey};
+use hub_emulator::{Endpoint, Fault, FaultRule, LicenseSpec, SigningKey};
 use netify_licensed::core::report::Status;
 use netify_licensed::core::verify::State;
 use test_support::{Proc, Signal};
@@ -100,6 +100,30 @@ fn the_license_has_expired_and_the_hub_refuses() {
     let _daemon = gateway.daemon();
     gateway.wait_for("asked", |status| status.state == State::Expired && status.renewal.last_attempt.is_some());
     keep("expired", &gateway);
+
+    // The issuer makes a new one, under a serial of its own.
+    let new = LicenseSpec { serial: "2026-3638-99999999".to_owned(), ..gateway.spec(-DAY, 30 * DAY) };
+    gateway.write("new.json", &gateway.hub.sign(&new));
+    let file = gateway.path("new.json").display().to_string();
+    let refused = gateway.run(&["install", &file]);
+    assert!(code(&refused) != 0 && err(&refused).contains("--force"), "{refused:?}");
+    assert_eq!(code(&gateway.run(&["install", "--force", &file])), 0);
+    gateway.wait_for("valid", is_well);
+}
+
+#[test]
+fn the_license_has_expired_while_the_device_was_offline() {
+    let mut gateway = Gateway::new();
+    gateway.start_netifyd("ok");
+    gateway.install(gateway.spec(-8 * DAY, -DAY));
+    gateway.hub.set_down(true);
+    let _daemon = gateway.daemon();
+    gateway.wait_for("an attempt failed", |status| status.renewal.consecutive_failures > 0);
+    keep("expired-offline", &gateway);
+
+    gateway.hub.set_down(false);
+    assert_eq!(code(&gateway.run(&["renew"])), 0);
+    gateway.wait_for("valid", is_well);
 }
 
 #[test]
@@ -156,6 +180,10 @@ fn a_portal_answers_for_the_hub() {
     let _daemon = gateway.daemon();
     gateway.wait_for("no license", |status| status.renewal.consecutive_failures > 0);
     keep("captive-portal", &gateway);
+
+    gateway.hub.clear_faults();
+    assert_eq!(code(&gateway.run(&["renew"])), 0);
+    gateway.wait_for("renewed", is_well);
 }
 
 #[test]
@@ -163,27 +191,63 @@ fn netifyd_refuses_the_reload() {
     let mut gateway = Gateway::new();
     gateway.start_netifyd("die-on-reload");
     gateway.install_due();
-    gateway.set("reload.timeout", "1s");
+    gateway.set("reload.timeout", "3s");
     let _daemon = gateway.daemon();
     gateway.wait_for("a reload failed", |status| status.reload.last_outcome.as_deref() == Some("failed"));
     keep("reload-failing", &gateway);
+
+    // Whatever its log says is corrected, and it is started again.
+    let before = gateway.netifyd.take().expect("it was started");
+    before.set_behavior("ok").expect("written");
+    drop(before);
+    gateway.start_netifyd("ok");
+    gateway.wait_for("tried again", is_well);
+}
+
+#[test]
+fn netifyd_is_told_in_a_way_that_does_not_fit() {
+    let mut gateway = Gateway::new();
+    gateway.start_netifyd("ok");
+    gateway.install_due();
+    gateway.set("reload.method", "socket");
+    let daemon = gateway.daemon();
+    gateway.wait_for("a reload failed", |status| status.reload.last_outcome.is_some());
+    keep("reload-method", &gateway);
+
+    gateway.set("reload.method", "auto");
+    hang_up(&daemon);
+    gateway.wait_for("reloaded in the way that fits", is_well);
 }
 
 #[test]
 fn netifyd_does_not_run() {
-    let gateway = Gateway::new();
+    let mut gateway = Gateway::new();
     gateway.install_due();
     let _daemon = gateway.daemon();
     gateway.wait_for("no netifyd", |status| status.reload.last_outcome.as_deref() == Some("not-running"));
     keep("netifyd-not-running", &gateway);
+
+    gateway.start_netifyd("ok");
+    gateway.wait_for("found", is_well);
 }
 
 #[test]
 fn there_is_no_license_at_all() {
-    let gateway = Gateway::new();
-    let _daemon = gateway.daemon();
+    let mut gateway = Gateway::new();
+    gateway.set("reload.method", "none");
+    let daemon = gateway.daemon();
     gateway.wait_for("nothing found", |status| status.renewal.consecutive_failures > 0);
     keep("missing", &gateway);
+
+    // The first thing advised says what it needs.
+    let refused = err(&gateway.run(&["provision"]));
+    assert!(refused.contains("provision.issued-to and provision.entitlements"), "{refused}");
+    gateway.set("provision.issued-to", "Toronto Office");
+    gateway.set_raw("provision.entitlements", "[\"netify-proc-aggregator\"]");
+    hang_up(&daemon);
+    let made = gateway.run(&["provision"]);
+    assert_eq!(code(&made), 0, "{made:?}");
+    gateway.wait_for("valid", is_well);
 }
 
 #[test]
@@ -194,13 +258,22 @@ fn the_file_is_no_license() {
     let _daemon = gateway.daemon();
     gateway.wait_for("judged", |status| status.state == State::Malformed && status.renewal.consecutive_failures > 0);
     keep("malformed", &gateway);
+
+    gateway.hub.add_license(gateway.spec(-DAY, 6 * DAY));
+    gateway.hub.set_down(false);
+    assert_eq!(code(&gateway.run(&["renew"])), 0);
+    gateway.wait_for("valid", |status| status.state == State::Valid);
 }
 
 #[test]
 fn no_daemon_runs() {
-    let gateway = Gateway::new();
+    let mut gateway = Gateway::new();
+    gateway.set("reload.method", "none");
     gateway.install_fresh();
     keep("no-daemon", &gateway);
+
+    let _daemon = gateway.daemon();
+    gateway.wait_for("well", is_well);
 }
 
 #[test]

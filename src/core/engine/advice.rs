@@ -9,6 +9,8 @@ use crate::core::license::{Entitlement, Serial};
 use crate::core::memory::AttemptRecord;
 use crate::core::verify::State;
 
+const AGAIN: &str = "the daemon tries again by itself; `netify-licensed renew` does so at once";
+
 /// Sentences for people.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
@@ -49,7 +51,7 @@ impl Engine {
         }
         if let Some(trouble) = &self.state_trouble {
             found.problem(trouble.clone());
-            found.advise("until that can be written, a restart forgets a reload that is still owed and the last time that was right");
+            found.advise("make the daemon's state writable again; until then a restart forgets which license netifyd has loaded, and the last time that was right");
         }
         if self.config.trust.mode == TrustMode::Transport {
             found.problem("the signature is not checked (trust.mode = \"transport\")");
@@ -89,7 +91,7 @@ impl Engine {
                 "`netify-licensed renew` fetches it, `netify-licensed provision` creates one, `netify-licensed install FILE` takes one from a file",
             ),
             State::Unreadable => {
-                found.advise("let the daemon's user read the file and enter its directories, or put a file in that place; it is looked at again every minute");
+                found.advise("let the daemon's user read the file and enter its directories (chown, chmod), or move away what is there if it is no file; it is looked at again every minute, and at once after a reload of netify-licensed");
             }
             State::Malformed => {
                 found.advise("`netify-licensed renew` fetches it anew, `netify-licensed install FILE` takes one from a file");
@@ -98,7 +100,7 @@ impl Engine {
             State::WrongDevice => found.advise(
                 "if the license came from another device, `netify-licensed renew` fetches this one's own; if this device's id is wrong, `netify-licensed duid --all` shows where ids come from, and device.duid sets it",
             ),
-            State::Expired if self.file.good().is_some_and(is_final) => {}
+            State::Expired if self.file.good().is_some_and(is_final) || self.last_failure().is_some() => {}
             State::Expired => found.advise("`netify-licensed renew` asks the hub now and prints its answer"),
             State::NotYetValid => {
                 found.advise("compare this machine's clock (`date -u`) with the issue date; the license becomes valid by itself");
@@ -149,11 +151,15 @@ impl Engine {
             ("refused", Some(401 | 403)) if self.is_relay() => {
                 "check hub.username and hub.password-file, or hub.bearer-token-file; `netify-licensed renew` tries them at once".to_owned()
             }
-            ("refused", Some(401 | 403)) => {
-                let place = self.config.hub.api_key_file.as_ref();
-                let place = place.map_or_else(|| "the systemd credential api-key".to_owned(), |file| file.as_path().display().to_string());
-                format!("check the API key in {place}, and what it may do; `netify-licensed renew` tries a new one at once")
-            }
+            ("refused", Some(401 | 403)) => match &self.config.hub.api_key_file {
+                Some(file) => format!(
+                    "check the API key in {}, and what it may do; `netify-licensed renew` tries a new one at once",
+                    file.as_path().display()
+                ),
+                // systemd hands a credential over when the service starts, and not again.
+                None => "check the API key in /etc/credstore/netify-licensed.api-key, and what it may do; restart netify-licensed after a change"
+                    .to_owned(),
+            },
             ("refused", _) if !self.is_relay() => "`netify-licensed hub list` shows the licenses that this API key sees".to_owned(),
             ("not-found", _) => "`netify-licensed hub list` shows the devices that the hub has licenses for; `netify-licensed provision` creates one for this device, `netify-licensed install FILE` takes one from a file".to_owned(),
             // The file on this device has the same fault, and the same remedy.
@@ -169,7 +175,9 @@ impl Engine {
                 format!("look at {url} from this device: a portal may want a login, or a proxy answers in the {hub}'s place")
             }
             ("outage", Some(300..=399)) => return None,
-            ("outage", None) => "the daemon tries again by itself; `netify-licensed renew` does so at once".to_owned(),
+            ("outage", None) => AGAIN.to_owned(),
+            // Their sentences say what to do first.
+            ("not-ready" | "install-failed", _) => format!("after that, {AGAIN}"),
             ("outage", Some(_)) => format!("nothing on this device: it is tried again; if it lasts, ask whoever runs the {hub}"),
             _ => return None,
         })
@@ -189,7 +197,10 @@ impl Engine {
             }
             "not-running" => {
                 found.problem(format!("{detail}; it reads the installed license when it starts"));
-                found.advise(format!("start the service {service}"));
+                found.advise(format!(
+                    "start the service {service}; if it runs, reload.method ({}) does not fit it: \"auto\" takes what fits",
+                    last.method
+                ));
             }
             _ => {}
         }
