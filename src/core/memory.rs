@@ -59,7 +59,7 @@ pub struct Volatile {
     pub history: Vec<AttemptRecord>,
     /// Since when the hub could not be reached.
     pub outage_since: Option<WallTime>,
-    /// After a long outage the renewal waits for its turn once.
+    /// After an outage the renewal waits for its turn once.
     pub recovering: bool,
     /// When the file was put right.
     pub heals: Vec<WallTime>,

@@ -15,7 +15,9 @@ use crate::core::license::Serial;
 use crate::core::time::{BootTime, DAY, HOUR, MINUTE, Millis, WallTime};
 use crate::core::verify::Authentic;
 
-/// After an outage longer than `max-retry` a renewal that is not urgent waits its turn, this close to the expiry no more.
+/// A failure that is over sooner is no outage that a fleet would have to recover from.
+const BLIP: Millis = 10 * MINUTE;
+/// After an outage a renewal waits its turn, this close to the expiry no more.
 const URGENT: Millis = 12 * HOUR;
 
 /// What an attempt is for.
@@ -85,7 +87,7 @@ impl Engine {
             at = not_before;
             why = match self.volatile.history.last() {
                 _ if self.volatile.recovering => {
-                    "the hub is back after a long outage, and the fleet takes turns".to_owned()
+                    "the hub is back after an outage, and the fleet takes turns".to_owned()
                 }
                 Some(last) if self.volatile.failures > 0 => {
                     format!("attempt {} failed ({}), backing off", self.volatile.failures, last.outcome)
@@ -171,6 +173,11 @@ impl Engine {
             _ => (Stage::List, HubRequest::List),
         };
         let listed = stage == Stage::List;
+        if !manual {
+            // A daemon that dies of its attempts, and is started again each time, does not ask in a loop.
+            self.wait_at_least(self.config.renewal.min_retry.millis());
+            self.save_volatile();
+        }
         self.attempt = Some(Attempt { goal, stage, serial, manual, waiters, made: None, listed, ended: false });
         self.actions.push(Action::Ask(request));
     }
@@ -352,15 +359,15 @@ impl Engine {
         self.end_attempt(attempt, end(why.to_owned()));
     }
 
-    /// After a long outage the whole fleet comes back at once: the wait that spreads it, at most once per outage.
+    /// After an outage the whole fleet comes back at once: the wait that spreads it, at most once per outage. How long
+    /// the outage was for others is not known here, so the wait does not depend on when this license fell due in it.
     fn turn(&self) -> Option<Millis> {
-        let now = self.moment.now.wall;
-        let outage = now.since(self.volatile.outage_since?);
+        let outage = self.moment.now.wall.since(self.volatile.outage_since?);
         let remaining = self.reference()?.license().expires_at.since(self.best_now()?);
-        if outage <= self.config.renewal.max_retry.millis() || remaining <= URGENT || self.volatile.recovering {
+        if outage < BLIP || remaining <= URGENT || self.volatile.recovering {
             return None;
         }
-        let range = (outage / 2).min(remaining / 4).min(DAY);
+        let range = (remaining / 10 * 3).min(DAY.max(outage));
         #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
         let wait = (range as f64 * self.moment.random) as Millis;
         Some(wait.max(MINUTE))

@@ -27,7 +27,7 @@ pub(super) enum End {
     UpToDate,
     /// The floor under renewals holds for so long.
     Floor(Millis),
-    /// The hub is back after a long outage: the renewal takes its turn after this.
+    /// The hub is back after an outage: the renewal takes its turn after this.
     Recovering(Millis),
     /// Another license is being written right now.
     Busy,

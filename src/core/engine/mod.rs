@@ -404,6 +404,11 @@ impl Engine {
         if !busy && !self.file.is_unknown() && !self.reload_is_fresh() {
             self.save_durable();
         }
+        self.save_volatile();
+    }
+
+    /// Writes the volatile memory now, if it differs from what is in the runtime directory.
+    fn save_volatile(&mut self) {
         if self.saved_volatile.as_ref() != Some(&self.volatile) {
             let comparable = |v: &Volatile| Volatile { manual: super::floor::Bucket::default(), ..v.clone() };
             let changed = self.saved_volatile.as_ref().is_none_or(|saved| {

@@ -101,8 +101,8 @@ impl Fault {
     /// Time to the next one.
     pub fn interval(self, reboots: Millis, random: &mut Random) -> Millis {
         let mean = match self {
-            Self::Hub => 12 * DAY,
-            Self::Reload | Self::Edit | Self::Person => 45 * DAY,
+            Self::Hub => 20 * DAY,
+            Self::Reload | Self::Edit | Self::Person => 60 * DAY,
             Self::Restart | Self::NetifydDies => 30 * DAY,
             Self::Reboot => reboots,
             Self::PowerOff => 400 * DAY,

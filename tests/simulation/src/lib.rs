@@ -3,6 +3,7 @@
 pub mod campaign;
 pub mod clock;
 pub mod device;
+pub mod fleet;
 mod happen;
 pub mod happening;
 pub mod hub;

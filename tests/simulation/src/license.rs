@@ -99,8 +99,14 @@ impl Doc {
         created: Option<WallTime>,
         flaw: Option<State>,
     ) -> Self {
-        let sha256 = hex(&Sha256::digest(&bytes));
+        let sha256 = Self::digest(&bytes);
         Self { bytes, sha256, serial: serial.to_owned(), expires, created, flaw }
+    }
+
+    /// SHA-256 in hex.
+    #[must_use]
+    pub fn digest(bytes: &[u8]) -> String {
+        hex(&Sha256::digest(bytes))
     }
 
     /// Whether a device may use it, its dates aside.

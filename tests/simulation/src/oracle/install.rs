@@ -25,7 +25,11 @@ impl Oracle {
         let later = old.is_none_or(|old| new.expires > old.expires);
         let ends = old.map(|old| old.expires);
         self.require(later, || format!("the license that ends {ends:?} is replaced by one that ends {}", new.expires));
-        let best = self.kept.as_ref().filter(|kept| kept.expires > new.expires).map(|kept| kept.expires);
+        let best = self
+            .kept
+            .as_ref()
+            .filter(|kept| self.waiting.is_empty() && kept.expires > new.expires)
+            .map(|kept| kept.expires);
         self.require(best.is_none(), || {
             format!("the kept license ends {best:?}, and one is installed that ends {}", new.expires)
         });

@@ -42,6 +42,8 @@ pub(super) struct Requests {
     /// Renewals that the memory may have lost.
     forgiven: Vec<Millis>,
     unsaved: bool,
+    /// Crashes of the last day: an attempt that dies with the daemon counts for no backoff.
+    crashes: Vec<Millis>,
     stepped: bool,
     /// Since when more than enough time is left.
     calm_since: Option<Millis>,
@@ -60,6 +62,7 @@ impl Requests {
             closest: (10 * SECOND).min(device.min_retry()),
             forgiven: Vec::new(),
             unsaved: false,
+            crashes: Vec::new(),
             stepped: false,
             calm_since: None,
         }
@@ -87,6 +90,7 @@ impl Requests {
             self.forgiven.extend([stage.now; 4]);
         }
         self.unsaved = false;
+        self.crashes.push(stage.now);
         let remembered = stage.disk.volatile.not_before.as_ref().is_some_and(|at| at.boot > stage.clocks().boot.0);
         if !remembered {
             self.patience = None;
@@ -127,7 +131,9 @@ impl Oracle {
             self.require(looked || kind == Kind::Creation, || {
                 "a renewal without a look at what the hub has".to_owned()
             });
-            self.require(stage.device.renewable, || "a renewal of a license that is not renewable".to_owned());
+            self.require(stage.device.renewable || kind == Kind::Creation, || {
+                "a renewal of a license that is not renewable".to_owned()
+            });
         }
         self.requests.in_flight = true;
         self.requests.looked = false;
@@ -163,14 +169,16 @@ impl Oracle {
             requests.last_day.pop_front();
         }
         requests.forgiven.retain(|at| *at > day_ago);
+        requests.crashes.retain(|at| *at > day_ago);
         let forgiven = requests.forgiven.len();
+        let allowed = REQUESTS_PER_DAY + 3 * requests.crashes.len();
         let (all, renewals) = (requests.last_day.len(), requests.count(Kind::Renewal));
         let hour_ago = stage.now - HOUR;
         let manual =
             requests.last_day.iter().filter(|(at, kind)| *at > hour_ago && *kind == Kind::ManualRenewal).count();
         let creations = requests.count(Kind::Creation);
         self.busiest = (self.busiest.0.max(all), self.busiest.1.max(renewals));
-        self.require(all <= REQUESTS_PER_DAY, || format!("{all} requests in 24 hours"));
+        self.require(all <= allowed, || format!("{all} requests in 24 hours"));
         self.require(renewals <= RENEWALS_PER_DAY + forgiven, || format!("{renewals} automatic renewals in 24 hours"));
         self.require(manual <= 20 + forgiven, || format!("{manual} manual renewals in an hour"));
         self.require(creations <= 1 + forgiven + usize::from(self.requests.stepped), || {
@@ -194,9 +202,8 @@ impl Oracle {
         self.requests.calm_since = Some(since);
         let all = self.requests.last_day.len();
         let calm = stage.now - since > DAY;
-        self.require(!calm || all <= CALM_REQUESTS_PER_DAY, || {
-            format!("{all} requests in 24 hours although days are left")
-        });
+        let allowed = CALM_REQUESTS_PER_DAY + 3 * self.requests.crashes.len();
+        self.require(!calm || all <= allowed, || format!("{all} requests in 24 hours although days are left"));
     }
 
     /// An answer arrives: the attempt may go on, and patience may be asked for.
@@ -214,7 +221,8 @@ impl Oracle {
         if let (429 | 503, Some(text)) = (raw.status, &raw.retry_after) {
             let asked = match parse_span(&format!("{text}s")) {
                 Ok(span) => Some(span),
-                Err(_) => WallTime::parse(text).map(|date| date.0 - stage.now),
+                Err(_) => WallTime::parse(text)
+                    .map(|date| date.since(if stage.device.tells_date { WallTime(stage.now) } else { now.wall })),
             };
             // Within reason: a day, an eighth of what is left before the expiry.
             let reason = remaining.map_or(SECOND, |remaining| (remaining / 8).max(10 * SECOND)).min(DAY);
