@@ -175,7 +175,7 @@ impl Engine {
         let listed = stage == Stage::List;
         if !manual {
             // A daemon that dies of its attempts, and is started again each time, does not ask in a loop.
-            self.wait_at_least(self.config.renewal.min_retry.millis());
+            self.wait_at_least(self.shortest_wait());
             self.save_volatile();
         }
         self.attempt = Some(Attempt { goal, stage, serial, manual, waiters, made: None, listed, ended: false });

@@ -104,14 +104,27 @@ impl Engine {
         })
     }
 
+    fn limits(&self) -> Limits {
+        Limits { min: self.config.renewal.min_retry.millis(), max: self.config.renewal.max_retry.millis() }
+    }
+
+    /// Time to the expiry, as far as it is known.
+    fn remaining(&self) -> Option<Millis> {
+        self.reference().and_then(|license| Some(license.license().expires_at.since(self.best_now()?)))
+    }
+
+    /// `min-retry`, and less close to the expiry: a long one must not cost the license.
+    pub(super) fn shortest_wait(&self) -> Millis {
+        let remaining = self.remaining();
+        self.limits().delay(&Situation { failures: 1, remaining, retry_after: None, refusal: false, random: 0.0 })
+    }
+
     /// Sets the time before which no automatic attempt begins.
     fn wait_after(&mut self, end: &End) {
-        let limits =
-            Limits { min: self.config.renewal.min_retry.millis(), max: self.config.renewal.max_retry.millis() };
-        let remaining = self.reference().and_then(|license| Some(license.license().expires_at.since(self.best_now()?)));
+        let limits = self.limits();
         let situation = Situation {
             failures: self.volatile.failures.max(self.volatile.waits).max(1),
-            remaining,
+            remaining: self.remaining(),
             retry_after: None,
             refusal: false,
             random: self.moment.random,
@@ -128,7 +141,7 @@ impl Engine {
             // The floor's own time says when; the shortest wait keeps a drained bucket from being asked at every step.
             End::Floor(wait) => (*wait).max(limits.min.min(MINUTE)),
             End::Recovering(wait) => *wait,
-            End::Busy | End::UpToDate | End::DryRun(_) => limits.min,
+            End::Busy | End::UpToDate | End::DryRun(_) => self.shortest_wait(),
         };
         self.wait(delay);
     }
@@ -167,7 +180,7 @@ impl Engine {
         self.volatile.outage_since = None;
         self.volatile.recovering = false;
         // Even a hub whose new licenses are due at once is not asked in a loop.
-        self.wait(self.config.renewal.min_retry.millis());
+        self.wait(self.shortest_wait());
         self.durable.last_success_at = Some(self.moment.now.wall);
         self.notes.forget();
         self.record("installed", None, Some(200));
@@ -181,10 +194,9 @@ impl Engine {
             min: self.config.renewal.min_retry.millis(),
             max: INSTALL_AGAIN.max(self.config.renewal.min_retry.millis()),
         };
-        let remaining = self.reference().and_then(|license| Some(license.license().expires_at.since(self.best_now()?)));
         let delay = limits.delay(&Situation {
             failures: self.volatile.failures,
-            remaining,
+            remaining: self.remaining(),
             retry_after: None,
             refusal: false,
             random: self.moment.random,

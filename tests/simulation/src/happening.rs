@@ -102,11 +102,10 @@ impl Fault {
     pub fn interval(self, reboots: Millis, random: &mut Random) -> Millis {
         let mean = match self {
             Self::Hub => 20 * DAY,
-            Self::Reload | Self::Edit | Self::Person => 60 * DAY,
+            Self::Reload | Self::Edit | Self::Person | Self::Suspend => 60 * DAY,
             Self::Restart | Self::NetifydDies => 30 * DAY,
             Self::Reboot => reboots,
             Self::PowerOff => 400 * DAY,
-            Self::Suspend => 60 * DAY,
             Self::Clock => 120 * DAY,
             Self::Disk | Self::Operator => 100 * DAY,
             Self::Fight => 700 * DAY,

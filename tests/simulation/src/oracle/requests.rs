@@ -91,10 +91,9 @@ impl Requests {
         }
         self.unsaved = false;
         self.crashes.push(stage.now);
-        let remembered = stage.disk.volatile.not_before.as_ref().is_some_and(|at| at.boot > stage.clocks().boot.0);
-        if !remembered {
-            self.patience = None;
-        }
+        // The wait that was written when the attempt began is a shorter one.
+        let written = stage.disk.volatile.not_before.as_ref().map_or(0, |at| at.boot);
+        self.patience.take_if(|until| until.0 > written);
         self.stepped = false;
     }
 
