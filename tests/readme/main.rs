@@ -1,7 +1,7 @@
-//! What README.md and its neighbors show is true: commands parse, links lead somewhere, configurations load, outputs are
-//! those of today's program.
+//! What README.md and the other pages show is true: commands parse and run, links lead somewhere, configurations load,
+//! outputs are those of today's program.
 //!
-//! `UPDATE=1 cargo test --test readme` writes today's outputs into README.md.
+//! `UPDATE=1 cargo test --test readme` writes today's outputs into the pages.
 #![allow(clippy::disallowed_methods, reason = "tests touch files, clocks and processes")]
 #![allow(clippy::panic, clippy::format_collect, clippy::similar_names, reason = "tests may end in a sentence")]
 
@@ -12,27 +12,24 @@ mod canon;
 #[path = "../operators/gateway.rs"]
 mod gateway;
 mod markdown;
+mod names;
 mod outputs;
+mod scene;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::Parser;
-use markdown::{Page, page};
+use markdown::{page, pages};
 use netify_licensed::command::args::Cli;
 use netify_licensed::core::config;
 use netify_licensed::core::verify::State;
 
-/// The pages that are checked.
-const PAGES: [&str; 3] = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"];
 /// One sitting.
 const LONGEST: usize = 220;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn pages() -> Vec<Page> {
-    PAGES.iter().map(|name| page(&root().join(name))).collect()
 }
 
 #[test]
@@ -50,27 +47,12 @@ fn every_command_of_ours_parses() {
 }
 
 #[test]
-fn every_script_is_there() {
-    let ours = |words: &Vec<String>| ["tests/", "packaging/", "fuzz/"].iter().any(|dir| words[0].starts_with(dir));
-    let mut seen = 0;
-    for page in pages() {
-        // NAME stands for what a reader will add.
-        for words in page.commands().filter(ours).filter(|words| !words[0].contains("NAME")) {
-            seen += 1;
-            assert!(root().join(&words[0]).exists(), "{}: {} does not exist", page.name, words[0]);
-        }
-    }
-    assert!(seen > 3, "only {seen} scripts were found");
-}
-
-#[test]
 fn every_link_leads_somewhere() {
     let mut seen = 0;
     for page in pages() {
         for link in page.links().filter(|link| !link.contains("://")) {
             seen += 1;
-            let (file, fragment) = link.split_once('#').map_or((link, None), |(file, fragment)| (file, Some(fragment)));
-            let target = if file.is_empty() { root().join(&page.name) } else { root().join(file) };
+            let (target, fragment) = page.target(link);
             assert!(target.exists(), "{}: {link} does not exist", page.name);
             if let Some(fragment) = fragment {
                 let headings = markdown::page(&target).anchors();
@@ -78,7 +60,25 @@ fn every_link_leads_somewhere() {
             }
         }
     }
-    assert!(seen > 5, "only {seen} links were found");
+    assert!(seen > 20, "only {seen} links were found");
+}
+
+#[test]
+fn every_page_is_reached_from_the_readme() {
+    let mut reached = BTreeSet::new();
+    let mut next = vec![root().join("README.md")];
+    while let Some(path) = next.pop() {
+        let Ok(path) = path.canonicalize() else { continue };
+        if path.extension().is_none_or(|end| end != "md") || !reached.insert(path.clone()) {
+            continue;
+        }
+        let page = page(&path);
+        next.extend(page.links().filter(|link| !link.contains("://")).map(|link| page.target(link).0));
+    }
+    for page in pages().iter().filter(|page| page.name != "packaging/static-install.md") {
+        let path = root().join(&page.name).canonicalize().expect("it was read");
+        assert!(reached.contains(&path), "nothing leads to {}", page.name);
+    }
 }
 
 #[test]

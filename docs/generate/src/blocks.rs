@@ -26,17 +26,30 @@ pub(crate) fn fill(document: &str, docs: &Path) -> Result<String, String> {
     Ok(filled)
 }
 
-/// `screen NAME` or `states` of an opening line; other comments are no blocks.
+/// `screen NAME`, `advice NAME` or `states` of an opening line; other comments are no blocks.
 fn opening(line: &str) -> Option<&str> {
     let block = line.strip_prefix("<!-- ")?.strip_suffix(" -->")?;
-    (block == "states" || block.starts_with("screen ")).then_some(block)
+    (block == "states" || block.starts_with("screen ") || block.starts_with("advice ")).then_some(block)
 }
 
 fn content(block: &str, docs: &Path) -> Result<String, String> {
-    let Some(name) = block.strip_prefix("screen ") else { return Ok(states()) };
+    let Some((kind, name)) = block.split_once(' ') else { return Ok(states()) };
     let path = docs.join("screens").join(name).with_extension("txt");
     let screen = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(format!("```console\n{screen}```\n"))
+    let shown = if kind == "advice" {
+        advice(&screen).ok_or_else(|| format!("{}: there are no problems", path.display()))?
+    } else {
+        screen
+    };
+    Ok(format!("```console\n{shown}```\n"))
+}
+
+/// The command, the first row, and what is said below the rows; nothing of the commands that follow.
+fn advice(screen: &str) -> Option<String> {
+    let first = screen.split("\n\n$ ").next()?;
+    let (rows, below) = first.split_once("\n\n")?;
+    let mut rows = rows.lines();
+    Some(format!("{}\n{}\n…\n\n{}\n", rows.next()?, rows.next()?, below.trim_end()))
 }
 
 fn states() -> String {
@@ -59,6 +72,14 @@ mod tests {
         assert!(filled.starts_with("# T\n<!-- a comment -->\n<!-- states -->\n| state |"), "{filled}");
         assert!(filled.ends_with("|\n<!-- end -->\ntail\n") && !filled.contains("old"), "{filled}");
         assert_eq!(fill(&filled, Path::new("/nowhere")).as_deref(), Ok(filled.as_str()));
+    }
+
+    #[test]
+    fn of_a_screen_the_beginning_and_the_end_are_enough() {
+        let screen = "$ x status\nlicense  expired\nfile  /l\n\nProblems\n  - it ended\n\nWhat to do\n  - renew\n\n$ x check\nBAD\n";
+        let shown = "$ x status\nlicense  expired\n…\n\nProblems\n  - it ended\n\nWhat to do\n  - renew\n";
+        assert_eq!(advice(screen).as_deref(), Some(shown));
+        assert_eq!(advice("$ x status\nlicense  valid\n"), None);
     }
 
     #[test]

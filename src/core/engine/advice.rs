@@ -96,7 +96,10 @@ impl Engine {
             State::Malformed => {
                 found.advise("`netify-licensed renew` fetches it anew, `netify-licensed install FILE` takes one from a file");
             }
-            State::BadSignature | State::Unsigned => self.advise_on_keys(found),
+            State::BadSignature => self.advise_on_keys(found),
+            State::Unsigned => found.advise(
+                "`netify-licensed renew` fetches it anew; if it comes without a signature, ask the issuer, or set trust.mode = \"transport\"",
+            ),
             State::WrongDevice => found.advise(
                 "if the license came from another device, `netify-licensed renew` fetches this one's own; if this device's id is wrong, `netify-licensed duid --all` shows where ids come from, and device.duid sets it",
             ),

@@ -293,7 +293,11 @@ impl Engine {
         if self.installing.is_some() {
             return self.end_attempt(attempt, End::Busy);
         }
-        let origin = if attempt.made.is_some() { Origin::Renewed } else { Origin::Pulled };
+        let origin = match attempt.made {
+            Some(Made::License) => Origin::Created,
+            Some(Made::Renewal) => Origin::Renewed,
+            None => Origin::Pulled,
+        };
         if !self.file.good().is_some_and(|_| true) && self.kept.is_some() {
             self.volatile.heals.push(self.moment.now.wall);
         }

@@ -94,6 +94,9 @@ impl Engine {
             (_, Some(sentence)) => sentence,
             (_, None) => "the installed license is the latest that the hub has; nothing was changed".to_owned(),
         };
+        if attempt.goal == Goal::DryRun {
+            return self.reply(attempt.waiters, exit, &message); // It changes nothing, nor has netifyd changed.
+        }
         self.reply_after_reload(attempt.waiters, exit, &message);
     }
 

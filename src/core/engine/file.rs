@@ -57,8 +57,10 @@ impl FileView {
 pub(super) enum Origin {
     /// The hub had it already.
     Pulled,
-    /// The hub made it for us.
+    /// The hub extended it for us.
     Renewed,
+    /// The hub made it for us.
+    Created,
     /// The kept copy puts the file right.
     Healed,
     /// `install FILE`.
@@ -300,7 +302,7 @@ impl Engine {
                 format!("license {} could not be installed: {reason}", license.license().serial),
             );
             match origin {
-                Origin::Pulled | Origin::Renewed => self.end_attempt_install_failed(&reason, waiters),
+                Origin::Pulled | Origin::Renewed | Origin::Created => self.end_attempt_install_failed(&reason, waiters),
                 Origin::Given => self.reply(waiters, 1, &format!("not installed: {reason}")),
                 Origin::Healed => {
                     self.volatile.heals.pop();
@@ -318,6 +320,7 @@ impl Engine {
         let verb = match origin {
             Origin::Pulled => "fetched and installed",
             Origin::Renewed => "renewed and installed",
+            Origin::Created => "created and installed",
             Origin::Healed => "put back",
             Origin::Given => "installed",
         };
@@ -333,7 +336,7 @@ impl Engine {
         self.volatile.unload = false;
         self.remember_serial(&license);
         self.keep(&license);
-        if matches!(origin, Origin::Pulled | Origin::Renewed) {
+        if matches!(origin, Origin::Pulled | Origin::Renewed | Origin::Created) {
             self.end_attempt_installed();
         }
         self.reload.expect(waiters, &message, self.moment.now.boot);
@@ -355,7 +358,7 @@ impl Engine {
         let now = self.best_now().filter(|now| *now < fields.expires_at);
         let told = fields.created_at.filter(|_| !stale).or(now);
         let at = told.unwrap_or_else(|| fields.expires_at.plus(-SHORTEST_LIFE)).min(fields.expires_at);
-        let own_renewal = matches!(origin, Origin::Pulled | Origin::Renewed);
+        let own_renewal = matches!(origin, Origin::Pulled | Origin::Renewed | Origin::Created);
         self.durable.issues.insert(0, Issue { sha256: license.sha256().to_owned(), at, own_renewal });
         self.durable.issues.truncate(ISSUES);
         true
