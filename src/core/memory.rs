@@ -69,6 +69,8 @@ pub struct Volatile {
     pub reload: Option<ReloadRecord>,
     /// Failed reloads in a row.
     pub reload_failures: u32,
+    /// A reload that failed, or that nobody knows the end of: it is not repeated at once.
+    pub reload_pause: Option<ReloadPause>,
     /// netifyd shall notice that there is no license any more.
     pub unload: bool,
     /// Attempts by outcome, for metrics.
@@ -84,6 +86,17 @@ pub struct NotBefore {
     pub boot_id: String,
     /// Milliseconds since boot.
     pub boot: Millis,
+}
+
+/// The rest after a reload without a good end, in this boot's time, so that a restart of ours does not shorten it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadPause {
+    /// The kernel's boot id.
+    pub boot_id: String,
+    /// When it began or failed: milliseconds since boot.
+    pub since: Millis,
+    /// Not again before this: milliseconds since boot.
+    pub until: Millis,
 }
 
 /// One attempt to renew.

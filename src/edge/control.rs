@@ -1,20 +1,28 @@
 //! The control socket: its server, which slow and hostile clients cannot hold up, and its client.
 
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use std::os::unix::fs::PermissionsExt;
-
+use rustix::fs::Mode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::{places, reason};
 use crate::core::protocol::{self, Answer, Command, MAX_LINE};
 
-/// Clients that are listened to at a time; one more is turned away.
-const MAX_CLIENTS: usize = 16;
+/// Clients that may be about to say what they want, at a time.
+const MAX_LISTENED_TO: usize = 32;
+/// Clients that may wait for their answer, at a time.
+const MAX_WAITING: usize = 64;
+/// A client has this long to say what it wants while others queue for its place.
+const CROWDED: Duration = Duration::from_millis(10);
 /// Longest time for a client to say what it wants, and to take its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest time that the answer may take.
@@ -61,74 +69,106 @@ impl Server {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
-        let listener = UnixListener::bind(path).map_err(failed)?;
+        // Nobody else gets in before the mode is set.
+        let mask = rustix::process::umask(Mode::from_raw_mode(0o177));
+        let listener = UnixListener::bind(path);
+        rustix::process::umask(mask);
+        let listener = listener.map_err(failed)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(failed)?;
         let task = tokio::task::spawn_local(serve(listener, sender));
         Ok(Self { path: path.to_path_buf(), task })
     }
 }
 
+/// A client that has not yet said what it wants.
+struct Guest {
+    task: AbortHandle,
+    since: Instant,
+    spoke: Rc<Cell<bool>>,
+}
+
+impl Guest {
+    fn is_here(&self) -> bool {
+        !self.spoke.get() && !self.task.is_finished()
+    }
+}
+
+/// Takes in clients. Whoever says nothing, or says it byte by byte, makes room for the next one.
 async fn serve(listener: UnixListener, sender: mpsc::Sender<Incoming>) {
-    let clients = Rc::new(());
+    let places = Rc::new(Semaphore::new(MAX_WAITING));
+    let mut guests: VecDeque<Guest> = VecDeque::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of file descriptors: let some go.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        if Rc::strong_count(&clients) > MAX_CLIENTS {
-            drop(stream);
-            tokio::task::yield_now().await;
-            continue;
+        guests.retain(Guest::is_here);
+        if guests.len() >= MAX_LISTENED_TO
+            && let Some(first) = guests.pop_front()
+        {
+            tokio::time::sleep_until(first.since + CROWDED).await;
+            if first.is_here() {
+                first.task.abort();
+            }
         }
-        let (place, sender) = (Rc::clone(&clients), sender.clone());
-        tokio::task::spawn_local(async move {
-            talk(stream, sender).await;
-            drop(place);
-        });
+        let spoke = Rc::new(Cell::new(false));
+        let task = tokio::task::spawn_local(talk(stream, sender.clone(), Rc::clone(&spoke), Rc::clone(&places)));
+        guests.push_back(Guest { task: task.abort_handle(), since: Instant::now(), spoke });
     }
 }
 
-async fn talk(mut stream: UnixStream, sender: mpsc::Sender<Incoming>) {
+/// One request, one answer.
+async fn talk(mut stream: UnixStream, sender: mpsc::Sender<Incoming>, spoke: Rc<Cell<bool>>, places: Rc<Semaphore>) {
     let answer = if may_act(&stream) {
         match tokio::time::timeout(PATIENCE, read_line(&mut stream)).await {
             Err(_) | Ok(None) => return,
-            Ok(Some(Err(refusal))) => Answer::words(2, refusal),
-            Ok(Some(Ok(line))) => match protocol::parse(&line) {
-                Err(refusal) => Answer::words(2, refusal),
-                Ok(command) => {
-                    drop(line);
-                    let (answer, done) = oneshot::channel();
-                    if sender.send(Incoming { command, answer }).await.is_err() {
-                        return;
-                    }
-                    tokio::select! {
-                        done = tokio::time::timeout(LONGEST_WORK, done) => match done {
-                            Ok(Ok(answer)) => answer,
-                            _ => Answer::words(1, "the daemon ended before it was done"),
-                        },
-                        // A client that leaves does not wait; what it asked for goes on.
-                        () = hung_up(&stream) => return,
-                    }
+            Ok(Some(line)) => match (line.and_then(|line| protocol::parse(&line)), places.try_acquire()) {
+                (Err(refusal), _) => Answer::words(2, refusal),
+                (_, Err(_)) => Answer::words(1, "too many wait for an answer; try again"),
+                (Ok(command), Ok(_place)) => {
+                    spoke.set(true);
+                    let answer = answer(&stream, command, &sender).await;
+                    let Some(answer) = answer else { return };
+                    // The place is kept until the client has its answer.
+                    return tell(&mut stream, &answer).await;
                 }
             },
         }
     } else {
         Answer::words(1, "only root and members of the daemon's group may use this socket")
     };
+    tell(&mut stream, &answer).await;
+}
+
+async fn tell(stream: &mut UnixStream, answer: &Answer) {
+    // A client that does not listen has itself to blame.
     let _ = tokio::time::timeout(PATIENCE, stream.write_all(answer.line().as_bytes())).await;
 }
 
+/// Has the daemon do it; [`None`] when the client did not wait for it.
+async fn answer(stream: &UnixStream, command: Command, sender: &mpsc::Sender<Incoming>) -> Option<Answer> {
+    let (answer, done) = oneshot::channel();
+    sender.send(Incoming { command, answer }).await.ok()?;
+    tokio::select! {
+        done = tokio::time::timeout(LONGEST_WORK, done) => Some(match done {
+            Ok(Ok(answer)) => answer,
+            _ => Answer::words(1, "the daemon ended before it was done"),
+        }),
+        // What a client asked for goes on without it.
+        () = hung_up(stream) => None,
+    }
+}
+
+/// Waits for the client's end.
 async fn hung_up(stream: &UnixStream) {
-    let mut byte = [0_u8; 64];
-    loop {
-        if stream.readable().await.is_err() {
-            return;
-        }
-        match stream.try_read(&mut byte) {
+    let mut chatter = [0_u8; 4_096];
+    let mut heard = 0;
+    while heard <= MAX_LINE && stream.readable().await.is_ok() {
+        match stream.try_read(&mut chatter) {
             // A client that shut down its sending side still wants its answer.
             Ok(0) => return std::future::pending().await,
-            Ok(_) => {}
+            Ok(read) => heard += read,
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
             Err(_) => return,
         }
@@ -160,12 +200,25 @@ async fn read_line(stream: &mut UnixStream) -> Option<Result<Vec<u8>, String>> {
 fn may_act(stream: &UnixStream) -> bool {
     let Ok(peer) = stream.peer_cred() else { return false };
     let (own_user, own_group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let in_group = || {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", peer.pid()?)).ok()?;
-        let groups = status.lines().find_map(|line| line.strip_prefix("Groups:"))?;
-        groups.split_whitespace().any(|group| group.parse() == Ok(own_group)).then_some(())
-    };
-    peer.uid() == 0 || peer.uid() == own_user || peer.gid() == own_group || in_group().is_some()
+    peer.uid() == 0
+        || peer.uid() == own_user
+        || peer.gid() == own_group
+        || peer.pid().and_then(groups).map_or_else(|| only_group_gets_in(stream), |groups| groups.contains(&own_group))
+}
+
+/// The supplementary groups of a process; [`None`] where our sandbox hides it.
+fn groups(process: i32) -> Option<Vec<u32>> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let groups = status.lines().find_map(|line| line.strip_prefix("Groups:"))?;
+    Some(groups.split_whitespace().filter_map(|group| group.parse().ok()).collect())
+}
+
+/// Whether the socket's file lets nobody in but its owner and group: then the kernel has judged already.
+fn only_group_gets_in(stream: &UnixStream) -> bool {
+    let address = stream.local_addr().ok();
+    let path = address.as_ref().and_then(|address| address.as_pathname());
+    path.and_then(|path| std::fs::metadata(path).ok())
+        .is_some_and(|meta| meta.gid() == rustix::process::getegid().as_raw() && meta.mode().trailing_zeros() >= 3)
 }
 
 /// Why the daemon cannot be asked.

@@ -1,5 +1,6 @@
 //! Running a program without a shell: a timeout ends its whole process group.
 
+use std::cell::RefCell;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,7 +11,9 @@ use super::reason;
 use crate::core::config::Command;
 
 /// Most output that is kept of a program, in bytes.
-const MAX_OUTPUT: u64 = 64 * 1024;
+const MAX_OUTPUT: usize = 64 * 1024;
+/// Most characters of a line that are passed on.
+const MAX_LINE: usize = 300;
 
 /// Nothing of this process is ever written to a core file: it handles a key that can delete licenses.
 pub fn harden() {
@@ -39,6 +42,9 @@ pub fn is_ours(pid: u32) -> bool {
     }
 }
 
+/// How long the output of a program that has ended is waited for.
+const LATE_OUTPUT: Duration = Duration::from_millis(200);
+
 /// How a program ended.
 #[derive(Debug)]
 pub struct Finished {
@@ -53,14 +59,31 @@ pub struct Finished {
 }
 
 impl Finished {
+    /// What it wrote, errors last; without control characters, empty lines, and what makes a line endless.
+    pub fn lines(&self) -> impl Iterator<Item = String> + '_ {
+        [&self.stdout, &self.stderr].into_iter().flat_map(|output| lines(output))
+    }
+
     /// The end of what it had to say, in one line.
     #[must_use]
     pub fn last_words(&self) -> String {
-        let text = if self.stderr.trim_ascii().is_empty() { &self.stdout } else { &self.stderr };
-        let text = String::from_utf8_lossy(text);
-        let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
-        line.chars().filter(|c| !c.is_control()).take(300).collect()
+        lines(&self.stderr).next_back().or_else(|| lines(&self.stdout).next_back()).unwrap_or_default()
     }
+
+    /// One clause about a failure of `what`.
+    #[must_use]
+    pub fn failure(&self, what: &str) -> String {
+        let words = self.last_words();
+        let words = if words.is_empty() { words } else { format!(": {words}") };
+        format!("{what} ended with {}{words}", self.status)
+    }
+}
+
+fn lines(output: &[u8]) -> impl DoubleEndedIterator<Item = String> + '_ {
+    let clean = |line: &[u8]| -> String {
+        String::from_utf8_lossy(line).chars().filter(|c| !c.is_control()).take(MAX_LINE).collect()
+    };
+    output.split(|&byte| byte == b'\n').map(clean).filter(|line| !line.trim().is_empty())
 }
 
 /// Ends the group when the future is dropped or the time is up.
@@ -105,39 +128,28 @@ pub async fn run(
             let _ = stdin.write_all(&input).await;
         }
     };
-    let drain = |pipe: Option<_>| async move {
-        let mut kept = Vec::new();
-        if let Some(pipe) = pipe {
-            read_some(pipe, &mut kept).await;
-        }
-        kept
-    };
-    let drain_error = |pipe: Option<_>| async move {
-        let mut kept = Vec::new();
-        if let Some(pipe) = pipe {
-            read_some(pipe, &mut kept).await;
-        }
-        kept
-    };
+    let (out, err) = (RefCell::default(), RefCell::default());
     let everything = async {
         // The program's own end counts; a grandchild that keeps the pipes open does not hold us up.
-        let output = async { tokio::join!(feed, drain(stdout), drain_error(stderr)) };
+        let output = async { tokio::join!(feed, read_some(stdout, &out), read_some(stderr, &err)) };
         tokio::pin!(output);
-        let status = tokio::select! {
-            status = child.wait() => status,
-            ((), out, err) = &mut output => {
-                return (child.wait().await, out, err);
+        tokio::select! {
+            status = child.wait() => {
+                let _ = tokio::time::timeout(LATE_OUTPUT, &mut output).await;
+                status
             }
-        };
-        let ((), out, err) = tokio::time::timeout(Duration::from_millis(200), &mut output).await.unwrap_or_default();
-        (status, out, err)
+            _ = &mut output => child.wait().await,
+        }
     };
-    let Ok((status, stdout, stderr)) = tokio::time::timeout(timeout, everything).await else {
+    let ended = tokio::time::timeout(timeout, everything).await;
+    let (stdout, stderr) = (out.into_inner(), err.into_inner());
+    let Ok(status) = ended else {
         drop(group);
-        return Err(format!(
-            "{program}: not done after {} s, so it was ended with all its children",
-            timeout.as_secs().max(1)
-        ));
+        let finished = Finished { success: false, status: String::new(), stdout, stderr };
+        let words = finished.last_words();
+        let words = if words.is_empty() { words } else { format!("; its last words: {words}") };
+        let limit = (timeout.as_secs_f32() * 10.0).round() / 10.0;
+        return Err(format!("{program}: not done after {limit} s, so it was ended with all its children{words}"));
     };
     let status = status.map_err(|error| format!("{program}: cannot be waited for: {}", reason(&error)))?;
     let mut group = group;
@@ -145,11 +157,13 @@ pub async fn run(
     Ok(Finished { success: status.success(), status: status.to_string(), stdout, stderr })
 }
 
-async fn read_some(pipe: impl tokio::io::AsyncRead + Unpin, kept: &mut Vec<u8>) {
-    let mut limited = pipe.take(MAX_OUTPUT);
-    let _ = limited.read_to_end(kept).await;
-    // What is too much is read and thrown away, so that the program can end.
-    let mut rest = limited.into_inner();
-    let mut sink = [0_u8; 4_096];
-    while matches!(rest.read(&mut sink).await, Ok(read) if read > 0) {}
+/// Keeps the beginning of what comes. The rest is read and thrown away, so that the program can end.
+async fn read_some(pipe: Option<impl tokio::io::AsyncRead + Unpin>, kept: &RefCell<Vec<u8>>) {
+    let Some(mut pipe) = pipe else { return };
+    let mut buffer = [0_u8; 4_096];
+    while let Ok(read @ 1..) = pipe.read(&mut buffer).await {
+        let mut kept = kept.borrow_mut();
+        let room = MAX_OUTPUT - kept.len();
+        kept.extend_from_slice(&buffer[..read.min(room)]);
+    }
 }

@@ -132,7 +132,7 @@ impl Engine {
         if let Some(at) = self.volatile.not_before.as_ref().filter(|at| at.boot_id == self.boot_id) {
             self.not_before = Some(BootTime(at.boot));
         }
-        self.reload.resume(self.volatile.reload.as_ref(), now);
+        self.reload.resume(self.volatile.reload_pause.as_ref(), &self.boot_id, now.boot);
     }
 
     /// One step: what happened, and what is to be done about it.

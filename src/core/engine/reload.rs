@@ -1,8 +1,8 @@
 //! A reload is owed while the good license on disk is not the one that netifyd is known to have loaded.
 
 use super::{Action, Engine, Level, ReloadOutcome, ReloadReport, RequestId};
-use crate::core::memory::ReloadRecord;
-use crate::core::time::{BootTime, MINUTE, Millis, Now, SECOND};
+use crate::core::memory::{ReloadPause, ReloadRecord};
+use crate::core::time::{BootTime, MINUTE, Millis, SECOND};
 
 /// A failed reload is never repeated sooner.
 const CLOSEST: Millis = 10 * SECOND;
@@ -28,14 +28,12 @@ pub(super) struct Reload {
 }
 
 impl Reload {
-    /// After a restart of ours: netifyd is not asked again sooner than it would have been.
-    pub(super) fn resume(&mut self, last: Option<&ReloadRecord>, now: Now) {
-        let Some(last) = last.filter(|last| last.outcome == "failed") else { return };
-        let since = now.wall.since(last.at);
-        if (0..CLOSEST).contains(&since) {
-            self.failed_at = Some(now.boot.plus(-since));
-            self.next_at = Some(now.boot.plus(CLOSEST - since));
-        }
+    /// After a restart of ours: netifyd is not asked again sooner than it would have been. A reload that was cut short
+    /// counts as failed: whatever ends us again and again must not reload netifyd again and again.
+    pub(super) fn resume(&mut self, pause: Option<&ReloadPause>, boot_id: &str, now: BootTime) {
+        let Some(pause) = pause.filter(|pause| pause.boot_id == boot_id) else { return };
+        self.failed_at = Some(BootTime(pause.since));
+        self.next_at = Some(BootTime(pause.until)).filter(|at| *at > now);
     }
 
     /// A new license was installed: a reload may start, unless the last one failed a moment ago.
@@ -75,9 +73,17 @@ impl Engine {
             return;
         }
         self.reload.running = true;
+        self.pause_reloads(CLOSEST);
         self.reload.target = self.file.good().map(|license| license.sha256().to_owned());
         let serial = self.file.good().map(|license| license.license().serial.clone());
         self.actions.push(Action::Reload { serial });
+    }
+
+    /// Puts down that netifyd is not asked again for so long, whatever becomes of this process.
+    fn pause_reloads(&mut self, span: Millis) {
+        let now = self.moment.now.boot;
+        let boot_id = self.boot_id.clone();
+        self.volatile.reload_pause = Some(ReloadPause { boot_id, since: now.0, until: now.plus(span).0 });
     }
 
     /// Answers those who wait, after the reload where one is owed: a reload that failed, or was cut short, is not
@@ -92,14 +98,20 @@ impl Engine {
     pub(super) fn reloaded(&mut self, report: &ReloadReport) {
         self.reload.running = false;
         let now = self.moment.now;
+        let last = self.volatile.reload.as_ref();
+        // One that ended on a reload and stays away is no netifyd that somebody stopped.
+        let has_died = last.is_some_and(|last| last.outcome == "failed");
         let (word, detail) = match &report.outcome {
             ReloadOutcome::Confirmed => ("confirmed", None),
             ReloadOutcome::Restarted(detail) => ("restarted", Some(detail.clone())),
+            ReloadOutcome::NotRunning(detail) if has_died => {
+                ("failed", Some(format!("netifyd has not come back since a reload failed ({detail})")))
+            }
             ReloadOutcome::NotRunning(detail) => ("not-running", Some(detail.clone())),
             ReloadOutcome::Failed(detail) => ("failed", Some(detail.clone())),
             ReloadOutcome::Disabled => ("none", None),
         };
-        let repeated = self.volatile.reload.as_ref().is_some_and(|last| last.outcome == word && last.detail == detail);
+        let repeated = last.is_some_and(|last| last.outcome == word && last.detail == detail);
         self.volatile.reload = Some(ReloadRecord {
             at: now.wall,
             method: report.method.clone(),
@@ -107,39 +119,30 @@ impl Engine {
             detail: detail.clone(),
         });
         *self.volatile.reloads.entry(word.to_owned()).or_default() += 1;
-        let done =
-            matches!(report.outcome, ReloadOutcome::Confirmed | ReloadOutcome::Restarted(_) | ReloadOutcome::Disabled);
-        if done {
-            self.durable.loaded = self.reload.target.take();
-            self.volatile.unload = false;
-            self.volatile.reload_failures = 0;
-            self.reload.next_at = None;
-        }
-        self.reload.failed_at = (!done).then_some(now.boot);
         let method = &report.method;
-        let (exit, text) = match (&report.outcome, detail) {
-            (ReloadOutcome::Confirmed, _) => {
+        let detail = detail.unwrap_or_default();
+        let mut wait = 0;
+        let (exit, text) = match word {
+            "confirmed" => {
                 self.note(Level::Info, format!("netifyd reloaded ({method}), confirmed"));
                 (0, format!("netifyd reloaded ({method})"))
             }
-            (ReloadOutcome::Restarted(detail), _) => {
+            "restarted" => {
                 self.note(Level::Warn, format!("netifyd reloaded ({method}), but {detail}"));
                 (0, format!("netifyd reloaded ({method}), but {detail}"))
             }
-            (ReloadOutcome::Disabled, _) => (0, "reload.method is \"none\", so netifyd was not told".to_owned()),
-            (ReloadOutcome::NotRunning(detail), _) => {
-                self.reload.next_at =
-                    Some(now.boot.plus(if self.volatile.reload_failures == 0 { CLOSEST } else { LOOK }));
-                self.volatile.reload_failures += 1;
+            "none" => (0, "reload.method is \"none\", so netifyd was not told".to_owned()),
+            "not-running" => {
+                wait = if self.volatile.reload_failures == 0 { CLOSEST } else { LOOK };
                 if !repeated {
                     self.note(Level::Warn, format!("netifyd was not reloaded: {detail}; it is told when it appears"));
                 }
                 (0, format!("{detail}; it reads the new license when it starts"))
             }
-            (ReloadOutcome::Failed(detail), _) => {
+            _ => {
                 let doubled = CLOSEST << self.volatile.reload_failures.min(10);
-                self.reload.next_at = Some(now.boot.plus(doubled.min(LONGEST)));
-                self.volatile.reload_failures += 1;
+                let gone = matches!(report.outcome, ReloadOutcome::NotRunning(_));
+                wait = doubled.min(if gone { LOOK } else { LONGEST });
                 if !repeated {
                     self.note(
                         Level::Error,
@@ -149,6 +152,23 @@ impl Engine {
                 (6, format!("netifyd's reload is not confirmed: {detail}"))
             }
         };
+        if wait > 0 {
+            self.volatile.reload_failures += 1;
+            self.reload.failed_at = Some(now.boot);
+            self.reload.next_at = Some(now.boot.plus(wait));
+            self.pause_reloads(wait);
+            if word == "not-running" {
+                // To look costs nobody anything: a restart of ours looks at once.
+                self.volatile.reload_pause = None;
+            }
+        } else {
+            self.durable.loaded = self.reload.target.take();
+            self.volatile.unload = false;
+            self.volatile.reload_failures = 0;
+            self.volatile.reload_pause = None;
+            self.reload.failed_at = None;
+            self.reload.next_at = None;
+        }
         for (id, message, before) in std::mem::take(&mut self.reload.waiters) {
             self.reply(vec![id], if before == 0 { exit } else { before }, &format!("{message}; {text}"));
         }

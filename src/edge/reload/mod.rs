@@ -1,14 +1,23 @@
 //! Having netifyd read its new license, and making sure that it survived that.
 
+#[cfg(feature = "systemd")]
+mod bus;
 mod command;
+#[cfg(feature = "systemd")]
+mod manager;
 mod procd;
 mod process;
 mod signal;
 mod socket;
+mod systemctl;
 mod systemd;
+#[cfg(feature = "systemd")]
+mod wire;
 
 use std::path::Path;
 use std::time::Duration;
+
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::core::config::{Config, Reload, ReloadMethod};
 use crate::core::engine::{ReloadOutcome, ReloadReport};
@@ -22,49 +31,62 @@ const LOOK: Duration = Duration::from_millis(200);
 /// What a method brought about.
 #[derive(Debug)]
 enum Asked {
-    /// netifyd was asked; this is the process, where the method knows it.
+    /// netifyd was asked; this is the process.
     Process(Netifyd),
-    /// The service manager did it and says that netifyd is active.
-    Confirmed,
-    /// netifyd was asked, by a program that knows more than we do.
+    /// netifyd was asked, by somebody who knows its process better than we do.
     Unknown,
     /// There is no netifyd to ask: one clause.
     NotRunning(String),
 }
 
+/// A reload that is under way.
+#[derive(Debug, Clone, Copy)]
+struct Attempt<'a> {
+    settings: &'a Reload,
+    /// All of it ends here, confirmation included.
+    deadline: Instant,
+}
+
+impl Attempt<'_> {
+    fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
 /// Reloads netifyd as configured and confirms it.
 pub async fn reload(config: &Config, serial: Option<&str>) -> ReloadReport {
-    let rules = &config.reload;
-    let method = match rules.method {
-        ReloadMethod::Auto => choose(rules).await,
+    let settings = &config.reload;
+    let attempt = Attempt { settings, deadline: Instant::now() + settings.timeout.duration() };
+    let method = match settings.method {
+        ReloadMethod::Auto => choose(attempt).await,
         fixed => Some(fixed),
     };
     let Some(method) = method else {
         let outcome = ReloadOutcome::NotRunning("no running netifyd was found".to_owned());
         return ReloadReport { method: "auto".to_owned(), outcome };
     };
-    let label = name(method, rules);
+    let word = name(method, settings);
     if method == ReloadMethod::None {
-        return ReloadReport { method: label, outcome: ReloadOutcome::Disabled };
+        return ReloadReport { method: word, outcome: ReloadOutcome::Disabled };
     }
-    let work = async {
-        let asked = match method {
-            ReloadMethod::Systemd => systemd::reload(rules).await,
-            ReloadMethod::Procd => procd::reload(rules).await,
-            ReloadMethod::Socket => socket::reload(rules).await,
-            ReloadMethod::Signal => signal::reload(rules),
-            _ => command::reload(rules, config.license.path.as_path(), serial).await,
-        };
-        match asked {
-            Ok(asked) => confirm(rules, asked).await,
-            Err(reason) => ReloadOutcome::Failed(reason),
-        }
+    // Who it was before: afterwards a process that is gone cannot be told from one that never was.
+    let before = Netifyd::find(settings).ok();
+    // Each of them keeps to the deadline itself, and says in its own words what was not done by then.
+    let asked = match method {
+        ReloadMethod::Systemd => systemd::reload(attempt).await,
+        ReloadMethod::Procd => procd::reload(attempt).await,
+        ReloadMethod::Socket => socket::reload(attempt).await,
+        ReloadMethod::Signal => signal::reload(settings),
+        _ => command::reload(attempt, config.license.path.as_path(), serial).await,
     };
-    let limit = rules.timeout.duration();
-    let outcome = tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
-        ReloadOutcome::Failed(format!("no confirmation within reload.timeout ({} s)", limit.as_secs_f32()))
-    });
-    ReloadReport { method: label, outcome }
+    let outcome = match asked {
+        Err(reason) => ReloadOutcome::Failed(reason),
+        Ok(asked) => timeout_at(attempt.deadline, confirm(attempt, method, asked, before)).await.unwrap_or_else(|_| {
+            let limit = settings.timeout.duration().as_secs_f32();
+            ReloadOutcome::Failed(format!("no confirmation within reload.timeout ({limit} s)"))
+        }),
+    };
+    ReloadReport { method: word, outcome }
 }
 
 fn name(method: ReloadMethod, settings: &Reload) -> String {
@@ -73,53 +95,67 @@ fn name(method: ReloadMethod, settings: &Reload) -> String {
 }
 
 /// What fits the running system: the service manager that runs netifyd, else its control socket, else a signal.
-async fn choose(settings: &Reload) -> Option<ReloadMethod> {
-    if Path::new("/run/systemd/system").is_dir() && systemd::knows(settings).await {
+async fn choose(attempt: Attempt<'_>) -> Option<ReloadMethod> {
+    if Path::new("/run/systemd/system").is_dir() && systemd::runs(attempt).await {
         return Some(ReloadMethod::Systemd);
     }
-    if Path::new("/sbin/procd").exists() && procd::script(settings).exists() {
+    if Path::new("/sbin/procd").exists() && procd::script(attempt.settings).exists() {
         return Some(ReloadMethod::Procd);
     }
-    if socket::answers(settings).await {
+    if socket::answers(attempt.settings).await {
         return Some(ReloadMethod::Socket);
     }
-    Netifyd::find(settings).ok().map(|_| ReloadMethod::Signal)
+    Netifyd::find(attempt.settings).ok().map(|_| ReloadMethod::Signal)
 }
 
-/// The process that was asked lives on, or another one has taken its place.
-async fn confirm(settings: &Reload, asked: Asked) -> ReloadOutcome {
+/// The process that was asked lives on and is well, or another one has taken its place.
+async fn confirm(attempt: Attempt<'_>, method: ReloadMethod, asked: Asked, before: Option<Netifyd>) -> ReloadOutcome {
     let process = match asked {
         Asked::NotRunning(reason) => return ReloadOutcome::NotRunning(reason),
-        Asked::Confirmed => return ReloadOutcome::Confirmed,
-        Asked::Process(process) => process,
-        // A command of the operator's: if netifyd can be found, it must survive; if not, the command's word stands.
-        Asked::Unknown => match Netifyd::find(settings) {
-            Ok(process) => process,
-            Err(_) => return ReloadOutcome::Confirmed,
-        },
+        Asked::Process(process) => Some(process),
+        Asked::Unknown => before.or_else(|| Netifyd::find(attempt.settings).ok()),
     };
-    if !process.ends_within(SURVIVES).await {
-        return match socket::health(settings).await {
-            Ok(()) => ReloadOutcome::Confirmed,
-            Err(reason) => ReloadOutcome::Failed(reason),
-        };
+    let total = attempt.settings.timeout.duration();
+    let survives = SURVIVES.min(total / 4);
+    let Some(process) = process else {
+        if method == ReloadMethod::Systemd {
+            tokio::time::sleep(survives).await;
+            if !systemd::runs(attempt).await {
+                return ReloadOutcome::Failed("systemd no longer calls netifyd active".to_owned());
+            }
+        }
+        // The word of whoever reloaded it stands.
+        return healthy(attempt).await;
+    };
+    if !process.ends_within(survives).await {
+        return healthy(attempt).await;
     }
-    // It died of the reload. Its supervisor, if it has one, brings it back; the caller's timeout ends this wait.
-    let patience = settings.timeout.duration().mul_f32(0.8);
-    let returned = tokio::time::timeout(patience, async {
+    // It died of the reload. Its supervisor, if it has one, brings it back.
+    let back = async {
         loop {
             tokio::time::sleep(LOOK).await;
-            let Ok(next) = Netifyd::find(settings) else { continue };
-            if next.pid() != process.pid() && !next.ends_within(SURVIVES).await {
+            let next = match method {
+                ReloadMethod::Systemd => systemd::process(attempt).await,
+                _ => Netifyd::find(attempt.settings),
+            };
+            let Ok(next) = next else { continue };
+            if next.pid() != process.pid() && !next.ends_within(survives).await {
                 return next.pid();
             }
         }
-    })
-    .await;
-    match returned {
+    };
+    // A little less than all: what comes of this wait has words of its own.
+    match timeout(attempt.left().mul_f32(0.95), back).await {
         Ok(pid) => ReloadOutcome::Restarted(format!("process {} ended and {pid} took its place", process.pid())),
         Err(_) => {
             ReloadOutcome::Failed(format!("netifyd (process {}) ended on reload and did not come back", process.pid()))
         }
+    }
+}
+
+async fn healthy(attempt: Attempt<'_>) -> ReloadOutcome {
+    match socket::health(attempt).await {
+        Ok(()) => ReloadOutcome::Confirmed,
+        Err(reason) => ReloadOutcome::Failed(reason),
     }
 }

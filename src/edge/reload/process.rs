@@ -4,6 +4,8 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::core::config::Reload;
@@ -28,13 +30,23 @@ impl Netifyd {
 
     /// A process by its id. The handle is taken before the check, so both mean the same process.
     pub(super) fn open(pid: i32, settings: &Reload) -> Result<Self, String> {
-        let gone = || format!("process {pid} does not run");
-        let handle = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()).ok_or_else(gone)?;
-        let executable = executable(pid).ok_or_else(gone)?;
+        let found = Self::of_manager(pid)?;
+        let executable = executable(pid).ok_or_else(|| format!("process {pid} does not run"))?;
         if executable != "netifyd" && executable != settings.service {
             return Err(format!("process {pid} is {executable}, not netifyd"));
         }
-        Ok(Self { pid, handle })
+        Ok(found)
+    }
+
+    /// A process that the service manager vouches for. Our sandbox may hide it from /proc.
+    pub(super) fn of_manager(pid: i32) -> Result<Self, String> {
+        let gone = || format!("process {pid} does not run");
+        let raw = Pid::from_raw(pid).ok_or_else(gone)?;
+        match pidfd_open(raw, PidfdFlags::empty()) {
+            Ok(handle) => Ok(Self { pid, handle }),
+            Err(Errno::SRCH) => Err(gone()),
+            Err(error) => Err(format!("process {pid}: {}", reason(&error.into()))),
+        }
     }
 
     pub(super) const fn pid(&self) -> i32 {
@@ -44,6 +56,13 @@ impl Netifyd {
     pub(super) fn hang_up(&self) -> Result<(), String> {
         pidfd_send_signal(&self.handle, Signal::HUP)
             .map_err(|error| format!("SIGHUP to netifyd (process {}): {}", self.pid, reason(&error.into())))
+    }
+
+    /// Whether it is gone by now.
+    pub(super) fn has_ended(&self) -> bool {
+        let mut waiting = [PollFd::new(&self.handle, PollFlags::IN)];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut waiting, Some(&now)).is_ok_and(|ready| ready > 0)
     }
 
     /// Whether the process ends within this time.

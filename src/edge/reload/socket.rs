@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
+use tokio::time::timeout;
 
-use super::Asked;
 use super::process::Netifyd;
+use super::{Asked, Attempt};
 use crate::core::config::Reload;
 use crate::edge::reason;
 
@@ -18,8 +19,8 @@ const MAX_REPLY: usize = 64 * 1024;
 /// Longest wait for an answer to `status`.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
 
-pub(super) async fn reload(settings: &Reload) -> Result<Asked, String> {
-    let path = settings.socket.as_path();
+pub(super) async fn reload(attempt: Attempt<'_>) -> Result<Asked, String> {
+    let path = attempt.settings.socket.as_path();
     let stream = match UnixStream::connect(path).await {
         Ok(stream) => stream,
         Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused) => {
@@ -28,12 +29,15 @@ pub(super) async fn reload(settings: &Reload) -> Result<Asked, String> {
         Err(error) => return Err(format!("{}: {}", path.display(), reason(&error))),
     };
     let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
-    let process = peer.and_then(|pid| Netifyd::open(pid, settings).ok());
-    let code = ask(stream, "reload").await.map_err(|error| format!("{}: {error}", path.display()))?;
-    if code != OK {
-        return Err(format!("{}: netifyd refused the reload with code {code}", path.display()));
+    let process = peer.and_then(|pid| Netifyd::open(pid, attempt.settings).ok());
+    let reply = timeout(attempt.left(), ask(stream, "reload")).await;
+    let limit = attempt.settings.timeout.duration().as_secs_f32();
+    let silent = |_| Err(format!("netifyd gave no answer within reload.timeout ({limit} s)"));
+    match reply.unwrap_or_else(silent) {
+        Ok(OK) => Ok(process.map_or(Asked::Unknown, Asked::Process)),
+        Ok(code) => Err(format!("{}: netifyd refused the reload with code {code}", path.display())),
+        Err(error) => Err(format!("{}: {error}", path.display())),
     }
-    Ok(process.map_or(Asked::Unknown, Asked::Process))
 }
 
 /// Whether somebody answers there.
@@ -42,10 +46,11 @@ pub(super) async fn answers(settings: &Reload) -> bool {
 }
 
 /// Where there is a control socket, a netifyd that is well answers `status`.
-pub(super) async fn health(settings: &Reload) -> Result<(), String> {
-    let path = settings.socket.as_path();
+pub(super) async fn health(attempt: Attempt<'_>) -> Result<(), String> {
+    let path = attempt.settings.socket.as_path();
     let Ok(stream) = UnixStream::connect(path).await else { return Ok(()) };
-    match tokio::time::timeout(STATUS_TIMEOUT, ask(stream, "status")).await {
+    // A little less than all that is left: silence has words of its own.
+    match timeout(STATUS_TIMEOUT.min(attempt.left().mul_f32(0.95)), ask(stream, "status")).await {
         Ok(Ok(OK)) => Ok(()),
         Ok(Ok(code)) => Err(format!("{}: netifyd answers its status with code {code}", path.display())),
         Ok(Err(error)) => Err(format!("{}: {error}", path.display())),

@@ -1,72 +1,73 @@
 //! systemd: `ReloadUnit`, which waits for the job's result.
 
-use super::Asked;
 use super::process::Netifyd;
-use crate::core::config::{Command, Reload};
-use crate::edge::process;
+use super::{Asked, Attempt, systemctl};
 
 /// What systemd says about a unit.
-struct Unit {
-    loaded: bool,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unit {
+    installed: bool,
     active: bool,
     main_pid: i32,
 }
 
-fn unit(settings: &Reload) -> String {
-    if settings.service.ends_with(".service") {
-        settings.service.clone()
-    } else {
-        format!("{}.service", settings.service)
+impl Unit {
+    /// From the unit's properties `LoadState`, `ActiveState` and `MainPID`.
+    pub(super) fn new(load_state: &str, active_state: &str, main_pid: i32) -> Self {
+        let active = matches!(active_state, "active" | "reloading" | "refreshing");
+        Self { installed: load_state == "loaded", active, main_pid }
     }
 }
 
-/// Whether systemd knows the unit.
-pub(super) async fn knows(settings: &Reload) -> bool {
-    show(settings).await.is_ok_and(|unit| unit.loaded)
+/// The unit's name.
+fn name(attempt: Attempt<'_>) -> String {
+    let service = &attempt.settings.service;
+    if service.ends_with(".service") { service.clone() } else { format!("{service}.service") }
 }
 
-pub(super) async fn reload(settings: &Reload) -> Result<Asked, String> {
-    let name = unit(settings);
-    let before = show(settings).await?;
-    if !before.loaded {
+/// Whether systemd runs the unit at the moment.
+pub(super) async fn runs(attempt: Attempt<'_>) -> bool {
+    show(attempt).await.is_ok_and(|unit| unit.active)
+}
+
+/// The unit's main process.
+pub(super) async fn process(attempt: Attempt<'_>) -> Result<Netifyd, String> {
+    let unit = show(attempt).await?;
+    if unit.active { Netifyd::of_manager(unit.main_pid) } else { Err("it is not active".to_owned()) }
+}
+
+pub(super) async fn reload(attempt: Attempt<'_>) -> Result<Asked, String> {
+    let name = name(attempt);
+    let before = show(attempt).await?;
+    if !before.installed {
         return Ok(Asked::NotRunning(format!("{name} is not installed")));
     }
     if !before.active {
         return Ok(Asked::NotRunning(format!("{name} does not run")));
     }
-    let process = Netifyd::open(before.main_pid, settings).ok();
-    let done = systemctl(&["reload", "--", &name], settings).await?;
-    if !done.success {
-        return Err(format!("systemctl reload {name}: {} ({})", done.status, done.last_words()));
-    }
-    Ok(process.map_or(Asked::Confirmed, Asked::Process))
-}
-
-async fn show(settings: &Reload) -> Result<Unit, String> {
-    let name = unit(settings);
-    let done =
-        systemctl(&["show", "-p", "LoadState", "-p", "ActiveState", "-p", "MainPID", "--", &name], settings).await?;
-    if !done.success {
-        return Err(format!("systemctl show {name}: {} ({})", done.status, done.last_words()));
-    }
-    let text = String::from_utf8_lossy(&done.stdout).into_owned();
-    let value = |key: &str| {
-        text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).unwrap_or_default().to_owned()
+    let process = Netifyd::of_manager(before.main_pid);
+    #[cfg(feature = "systemd")]
+    let asked = match super::manager::reload(attempt, &name).await {
+        Err(error) if error.is_no_bus() => systemctl::reload(attempt, &name).await,
+        other => other.map_err(|error| error.to_string()),
     };
-    Ok(Unit {
-        loaded: value("LoadState") == "loaded",
-        active: matches!(value("ActiveState").as_str(), "active" | "reloading"),
-        main_pid: value("MainPID").parse().unwrap_or(0),
-    })
+    #[cfg(not(feature = "systemd"))]
+    let asked = systemctl::reload(attempt, &name).await;
+    match (asked, process) {
+        (Ok(()), Ok(process)) => Ok(Asked::Process(process)),
+        (Ok(()), Err(_)) => Ok(Asked::Unknown),
+        // The job fails, too, when netifyd dies of it: whether it comes back is still to be seen.
+        (Err(_), Ok(process)) if process.has_ended() => Ok(Asked::Process(process)),
+        (Err(reason), _) => Err(reason),
+    }
 }
 
-async fn systemctl(arguments: &[&str], settings: &Reload) -> Result<process::Finished, String> {
-    let program = ["/usr/bin/systemctl", "/bin/systemctl"].into_iter().find(|path| std::path::Path::new(path).exists());
-    let program = program.ok_or("systemctl is not installed; set reload.method")?;
-    let argv = [program, "--no-ask-password", "--no-pager"]
-        .iter()
-        .chain(arguments)
-        .map(|&word| word.to_owned())
-        .collect::<Vec<_>>();
-    process::run(&Command::try_from(argv)?, &[], Vec::new(), settings.timeout.duration()).await
+async fn show(attempt: Attempt<'_>) -> Result<Unit, String> {
+    let name = name(attempt);
+    #[cfg(feature = "systemd")]
+    match super::manager::show(attempt, &name).await {
+        Err(error) if error.is_no_bus() => {}
+        other => return other.map_err(|error| error.to_string()),
+    }
+    systemctl::show(attempt, &name).await
 }
