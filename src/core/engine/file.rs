@@ -67,6 +67,13 @@ pub(super) enum Origin {
     Given,
 }
 
+impl Origin {
+    /// Whether the attempt under way ends with the install.
+    pub(super) const fn is_of_attempt(self) -> bool {
+        matches!(self, Self::Pulled | Self::Renewed | Self::Created)
+    }
+}
+
 /// An install under way.
 #[derive(Debug)]
 pub(super) struct Installing {
@@ -335,10 +342,14 @@ impl Engine {
         self.reload.left_alone = None;
         self.volatile.unload = false;
         self.remember_serial(&license);
-        self.keep(&license);
-        if matches!(origin, Origin::Pulled | Origin::Renewed | Origin::Created) {
+        if self.verifier().check(license.bytes()).is_ok() {
+            self.keep(&license);
+        }
+        if origin.is_of_attempt() {
             self.end_attempt_installed();
         }
+        // Keys, device id or configuration may have changed while it was written.
+        self.judge_again();
         self.reload.expect(waiters, &message, self.moment.now.boot);
     }
 
@@ -358,7 +369,7 @@ impl Engine {
         let now = self.best_now().filter(|now| *now < fields.expires_at);
         let told = fields.created_at.filter(|_| !stale).or(now);
         let at = told.unwrap_or_else(|| fields.expires_at.plus(-SHORTEST_LIFE)).min(fields.expires_at);
-        let own_renewal = matches!(origin, Origin::Pulled | Origin::Renewed | Origin::Created);
+        let own_renewal = origin.is_of_attempt();
         self.durable.issues.insert(0, Issue { sha256: license.sha256().to_owned(), at, own_renewal });
         self.durable.issues.truncate(ISSUES);
         true

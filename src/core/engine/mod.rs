@@ -55,6 +55,8 @@ pub struct Engine {
     device: Vec<Judged>,
     /// The device id was looked up, whatever came of it.
     device_known: bool,
+    /// Requests that came before the file was read.
+    deferred: Vec<(RequestId, Request)>,
     daemon: bool,
     boot_id: String,
     same_boot: bool,
@@ -94,6 +96,7 @@ impl Engine {
             keys: start.keys,
             device: Vec::new(),
             device_known: false,
+            deferred: Vec::new(),
             daemon: start.daemon,
             boot_id: start.boot_id,
             same_boot,
@@ -151,10 +154,16 @@ impl Engine {
             Event::Removed(result) => self.removed(result),
             Event::Reloaded(report) => self.reloaded(&report),
             Event::StateTrouble(trouble) => self.state_trouble_changed(trouble),
+            Event::Request(id, request) if self.file.is_unknown() => self.deferred.push((id, request)),
             Event::Request(id, request) => self.requested(id, request),
             Event::Configured(config, keys) => self.configured(*config, keys),
             Event::Tick => {}
             Event::Poll => self.look_around(),
+        }
+        if !self.file.is_unknown() {
+            for (id, request) in std::mem::take(&mut self.deferred) {
+                self.requested(id, request);
+            }
         }
         self.advance();
         std::mem::take(&mut self.actions)

@@ -68,6 +68,17 @@ impl Engine {
     }
 
     pub(super) fn reload_if_owed(&mut self) {
+        if !self.reload.running && self.installing.is_none() && !self.reload_is_owed() {
+            // What was to be loaded is gone or good no more: nobody shall wait for it.
+            for (id, message, exit) in std::mem::take(&mut self.reload.waiters) {
+                let exit = if exit == 0 { 6 } else { exit };
+                self.reply(
+                    vec![id],
+                    exit,
+                    &format!("{message}; the license has changed since, so netifyd was not told"),
+                );
+            }
+        }
         let due = self.reload.next_at.is_none_or(|at| at <= self.moment.now.boot);
         if !due || !self.reload_may_start() {
             return;

@@ -6,6 +6,9 @@ use crate::core::time::relative;
 
 impl Engine {
     pub(super) fn requested(&mut self, id: RequestId, request: Request) {
+        if self.retiring.is_some() && request != Request::Reread {
+            return self.reply(vec![id], 1, "the license is being given back right now; try again");
+        }
         match request {
             Request::Reread => {
                 self.actions.push(Action::ReadLicense);
@@ -66,7 +69,9 @@ impl Engine {
             if attempt.goal == goal && self.retiring.is_none() {
                 attempt.manual = true;
                 attempt.waiters.push(id);
-                if let Some(installing) = &mut self.installing {
+                if let Some(installing) =
+                    self.installing.as_mut().filter(|installing| installing.origin.is_of_attempt())
+                {
                     installing.waiters.push(id);
                 }
             } else {
