@@ -1,6 +1,8 @@
 //! Links the shipped program without tables for stack unwinding. They are an eighth of it, and with `panic = "abort"`
 //! nothing but a debugger would read them.
 
+#![allow(clippy::disallowed_methods)] // It is no part of the program, and the environment is how Cargo speaks to it.
+
 use std::env::var;
 
 fn main() {
