@@ -15,7 +15,7 @@ const YOUNG: Millis = 10 * MINUTE;
 pub struct Evidence {
     /// The kernel's flag (adjtimex(2), `STA_UNSYNC` clear); `None` when it cannot be read.
     pub kernel_synchronized: Option<bool>,
-    /// `/run/systemd/timesync/synchronized` exists.
+    /// A time service has left its mark since boot, as systemd-timesyncd does.
     pub timesync_marker: bool,
     /// There is a real-time clock.
     pub has_rtc: bool,
@@ -64,7 +64,7 @@ pub fn judge(now: Now, evidence: &Evidence, known: &Known, always: bool) -> Trus
         return trusted("the kernel says synchronized");
     }
     if evidence.timesync_marker {
-        return trusted("systemd-timesyncd has synchronized it");
+        return trusted("the time service has synchronized it");
     }
     let floors = [(known.last_good, "the last known good time"), (known.created_at, "the license's issue date")];
     for (floor, name) in floors {

@@ -13,8 +13,9 @@ use crate::core::clock_trust::Evidence;
 use crate::core::engine::Moment;
 use crate::core::time::{BootTime, Millis, Now, WallTime};
 
-/// The status word of adjtimex(2) that means "not synchronized".
-const TIME_ERROR: i32 = 5;
+/// Left by a time service that has set the clock: systemd-timesyncd, and OpenWrt's NTP client through
+/// packaging/openwrt/netify-licensed.hotplug. Both are in memory and gone after a reboot.
+const MARKERS: [&str; 2] = ["/run/systemd/timesync/synchronized", "/var/run/netify-licensed/clock-synchronized"];
 
 /// Reads everything that a step of the engine wants to know about the time.
 #[must_use]
@@ -38,12 +39,26 @@ fn millis(time: Timespec) -> Millis {
 }
 
 fn evidence() -> Evidence {
-    let mut query = rtime_clock::adjtime::Timex::new();
+    let exists = |path: &str| std::fs::metadata(path).is_ok();
     Evidence {
-        kernel_synchronized: rtime_clock::adjtime::adjtimex(&mut query).ok().map(|state| state != TIME_ERROR),
-        timesync_marker: std::fs::metadata("/run/systemd/timesync/synchronized").is_ok(),
-        has_rtc: std::fs::metadata("/sys/class/rtc/rtc0").is_ok(),
+        kernel_synchronized: kernel_synchronized(),
+        timesync_marker: MARKERS.into_iter().any(exists),
+        has_rtc: exists("/sys/class/rtc/rtc0"),
     }
+}
+
+#[cfg(target_pointer_width = "64")]
+fn kernel_synchronized() -> Option<bool> {
+    /// The status word of adjtimex(2) that means "not synchronized".
+    const TIME_ERROR: i32 = 5;
+    let mut query = rtime_clock::adjtime::Timex::new();
+    rtime_clock::adjtime::adjtimex(&mut query).ok().map(|state| state != TIME_ERROR)
+}
+
+/// There is no safe binding of adjtimex(2) for 32-bit targets: the markers of time services decide there.
+#[cfg(not(target_pointer_width = "64"))]
+fn kernel_synchronized() -> Option<bool> {
+    None
 }
 
 /// Uniform in `0.0..1.0`, from the kernel.
