@@ -186,7 +186,16 @@ fn a_portal_answers_for_the_hub() {
     gateway.wait_for("renewed", is_well);
 }
 
+/// At once, since each waits for the pause after a reload that failed.
 #[test]
+fn netifyd_does_not_load_the_license() {
+    std::thread::scope(|scope| {
+        for setup in [netifyd_refuses_the_reload, netifyd_is_told_in_a_way_that_does_not_fit, netifyd_does_not_run] {
+            scope.spawn(setup);
+        }
+    });
+}
+
 fn netifyd_refuses_the_reload() {
     let mut gateway = Gateway::new();
     gateway.start_netifyd("die-on-reload");
@@ -204,7 +213,6 @@ fn netifyd_refuses_the_reload() {
     gateway.wait_for("tried again", is_well);
 }
 
-#[test]
 fn netifyd_is_told_in_a_way_that_does_not_fit() {
     let mut gateway = Gateway::new();
     gateway.start_netifyd("ok");
@@ -219,7 +227,6 @@ fn netifyd_is_told_in_a_way_that_does_not_fit() {
     gateway.wait_for("reloaded in the way that fits", is_well);
 }
 
-#[test]
 fn netifyd_does_not_run() {
     let mut gateway = Gateway::new();
     gateway.install_due();

@@ -268,23 +268,30 @@ pub const KEYS: [Key; 47] = [
 /// The commented sample configuration: every key, with its meaning and its default or an example.
 #[must_use]
 pub fn sample() -> String {
-    let mut text = String::from(
-        "# netify-licensed configuration. TOML; every key is optional and shown with its default, or commented out with\n\
-         # an example. `netify-licensed config check` finds mistakes, `netify-licensed config show` prints what is in force.\n",
-    );
+    let header = "# netify-licensed configuration. TOML; every key is optional and shown with its default, or commented out with\n\
+         # an example. `netify-licensed config check` finds mistakes, `netify-licensed config show` prints what is in force.\n";
+    document(header, |key| {
+        // Paths below the runtime directory follow $RUNTIME_DIRECTORY only while they are not set.
+        let follows_environment = key.section == "status";
+        match (key.default, follows_environment) {
+            ("", _) => format!("# {} = {}", key.name, key.example),
+            (default, true) => format!("# {} = {default}", key.name),
+            (default, false) => format!("{} = {default}", key.name),
+        }
+    })
+}
+
+/// Every key with its meaning, and below that what `line` says of it.
+pub(super) fn document(header: &str, line: impl Fn(&Key) -> String) -> String {
+    let mut text = header.to_owned();
     for (section, about) in SECTIONS {
         text.push_str(&format!("\n# {about}\n[{section}]\n"));
         for key in KEYS.iter().filter(|key| key.section == section) {
             for line in wrap(key.doc, 110) {
                 text.push_str(&format!("# {line}\n"));
             }
-            // Paths below the runtime directory follow $RUNTIME_DIRECTORY only while they are not set.
-            let follows_environment = key.section == "status";
-            match (key.default, follows_environment) {
-                ("", _) => text.push_str(&format!("# {} = {}\n", key.name, key.example)),
-                (default, true) => text.push_str(&format!("# {} = {default}\n", key.name)),
-                (default, false) => text.push_str(&format!("{} = {default}\n", key.name)),
-            }
+            text.push_str(&line(key));
+            text.push('\n');
         }
     }
     text
@@ -351,7 +358,8 @@ mod tests {
             }
         }
         let rendered = crate::core::config::render(&parse(&full, "full").expect("valid"));
-        let names = rendered.lines().filter_map(|line| line.split_once(" = ")).count();
+        let set = rendered.lines().filter(|line| !line.starts_with('#'));
+        let names = set.filter_map(|line| line.split_once(" = ")).count();
         assert_eq!(names, KEYS.len() - 3, "a key of the structure is not in the table, or the reverse:\n{rendered}");
     }
 }

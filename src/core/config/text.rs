@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
+use super::keys::document;
 use super::{Config, HubKind, KEYS, ReloadMethod};
 
 /// One mistake: which file, which line, what it is, what to do.
@@ -54,10 +55,24 @@ impl ConfigError {
     }
 }
 
-/// The effective configuration as TOML; passwords in URLs are redacted.
+/// The effective configuration as TOML, each key with its meaning; passwords in URLs are redacted.
 #[must_use]
 pub fn render(config: &Config) -> String {
-    toml::to_string(config).unwrap_or_else(|error| format!("# cannot be shown: {error}\n"))
+    let values = match toml::Table::try_from(config) {
+        Ok(values) => values,
+        Err(error) => return format!("# cannot be shown: {error}\n"),
+    };
+    document("# What is in force. A key that differs from its default names that.\n", |key| {
+        let name = key.name;
+        let value = values.get(key.section).and_then(|section| section.get(name)).map(toml::Value::to_string);
+        match (value, key.default) {
+            (None, "") => format!("# {name} is not set."),
+            (None, default) => format!("# {name} = {default}"),
+            (Some(value), "") => format!("{name} = {value}"),
+            (Some(value), default) if value == default => format!("{name} = {value}"),
+            (Some(value), default) => format!("# Default: {default}\n{name} = {value}"),
+        }
+    })
 }
 
 /// Checks that need more than one key.
