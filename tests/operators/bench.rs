@@ -39,6 +39,7 @@ pub(crate) struct Bench {
     pub(crate) notes: Vec<(Level, String)>,
     pub(crate) hooks: usize,
     pub(crate) asked: usize,
+    pub(crate) reloads: usize,
 }
 
 impl Bench {
@@ -63,7 +64,8 @@ impl Bench {
             daemon: true,
         };
         let (engine, actions) = Engine::new(start, moment);
-        let mut bench = Self { engine, moment, published: Vec::new(), notes: Vec::new(), hooks: 0, asked: 0 };
+        let mut bench =
+            Self { engine, moment, published: Vec::new(), notes: Vec::new(), hooks: 0, asked: 0, reloads: 0 };
         bench.take(actions);
         let duid = if has_device {
             Ok(DUID.to_owned())
@@ -118,6 +120,7 @@ impl Bench {
                 Action::Note(level, text) => self.notes.push((level, text)),
                 Action::Hook => self.hooks += 1,
                 Action::Ask(_) => self.asked += 1,
+                Action::Reload { .. } => self.reloads += 1,
                 _ => {}
             }
         }

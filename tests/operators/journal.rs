@@ -1,13 +1,13 @@
-//! The journal's native protocol, received by a journal of ours in a mount namespace.
+//! Entries in the journal: the native protocol as a journal of ours receives it, and fields as systemd's own finds them.
 
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 
-use test_support::{Proc, Signal};
+use test_support::{Proc, Signal, wait_until};
 
 use crate::gateway::{DUID, Gateway, PATIENCE, SERIAL};
-use crate::hardships::namespace;
+use crate::hardships::{is_root, namespace};
 
 /// The fields of one entry: `KEY=value`, or `KEY`, a length of 8 bytes (little-endian) and the value.
 fn fields(datagram: &[u8]) -> BTreeMap<String, String> {
@@ -74,4 +74,58 @@ fn entries_have_the_fields_that_journalctl_searches() {
     daemon.signal(Signal::TERM).expect("it runs");
     daemon.wait_exit(PATIENCE).expect("it ends");
     assert_eq!(daemon.output(), "", "nothing is said twice");
+}
+
+/// Where the distributions put it.
+const JOURNALD: [&str; 2] = ["/usr/lib/systemd/systemd-journald", "/lib/systemd/systemd-journald"];
+
+/// systemd's own journal, in a mount namespace with a /run of its own; it says nothing to the kernel.
+fn journald(gateway: &Gateway) -> Option<Proc> {
+    let found = JOURNALD.into_iter().find(|path| std::path::Path::new(path).exists());
+    let (Some(program), true, true) = (found, is_root(), std::path::Path::new("/etc/machine-id").exists()) else {
+        eprintln!("SKIPPED: systemd-journald, root and /etc/machine-id are needed to run a journal");
+        return None;
+    };
+    namespace()?;
+    gateway.write("journald.conf", "[Journal]\nStorage=volatile\nAudit=no\nReadKMsg=no\nForwardToSyslog=no\n");
+    let script = format!(
+        "set -e; mount -t tmpfs none /run; mkdir -p /run/systemd/journal /run/log/journal; \
+         mount --bind {}/journald.conf /etc/systemd/journald.conf; exec {program}",
+        gateway.root().display()
+    );
+    Some(Proc::spawn(Command::new("unshare").args(["-m", "--", "sh", "-c", &script])).expect("it starts"))
+}
+
+#[test]
+fn a_real_journal_finds_entries_by_field() {
+    let mut gateway = Gateway::new();
+    let Some(journal) = journald(&gateway) else { return };
+    let pid = journal.pid().as_raw_nonzero().to_string();
+    let run = format!("/proc/{pid}/root/run");
+    let listens = || std::path::Path::new(&format!("{run}/systemd/journal/socket")).exists();
+    let waited = wait_until(listens, PATIENCE, "the journal listens");
+    assert!(waited.is_ok(), "{waited:?}: {}", journal.output());
+
+    gateway.set("reload.method", "none");
+    gateway.install_fresh();
+    let inside = ["nsenter", "-t", pid.as_str(), "-m", "--"];
+    let mut command = gateway.command_as(&inside, &["run"]);
+    let _daemon = Proc::spawn(command.env("JOURNAL_STREAM", "8:12345")).expect("the daemon starts");
+    let query = |fields: &[&str]| {
+        let directory = format!("{run}/log/journal");
+        let mut command = Command::new("journalctl");
+        command.args(["--no-pager", "-q", "-o", "cat", "-D", &directory, "SYSLOG_IDENTIFIER=netify-licensed"]);
+        let output = command.args(fields).output().expect("journalctl(1)");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let serial = format!("LICENSE_SERIAL={SERIAL}");
+    let has = |fields: &[&str], words: &str| {
+        let waited = wait_until(|| query(fields).starts_with(words), PATIENCE, words);
+        assert!(waited.is_ok(), "{fields:?}: {}; all of it: {}", query(fields), query(&[]));
+    };
+    has(&[&serial, "PRIORITY=6"], &format!("license {SERIAL} found, ends "));
+    assert_eq!(query(&["STATE=malformed"]), "");
+    gateway.write("etc/netifyd/license.json", "{}");
+    has(&["STATE=malformed", "PRIORITY=4"], "license state is malformed: ");
+    has(&["STATE=valid", "PRIORITY=6"], &format!("license {SERIAL} found, ends "));
 }

@@ -1,6 +1,6 @@
 //! Log lines: one for a change, none when nothing changed; the same failure once, then counted, then daily.
 
-use netify_licensed::core::engine::{Event, FileContent, Level};
+use netify_licensed::core::engine::{Event, FileContent, Level, ReloadOutcome, ReloadReport};
 use serde_json::Value;
 use test_support::{Proc, Signal};
 
@@ -153,4 +153,27 @@ fn after_a_success_the_same_failure_is_news_again() {
     bench.step(Event::Poll);
     bench.fail("no connection");
     assert_eq!(failures(&bench), 2, "{:?}", bench.notes);
+}
+
+#[test]
+fn a_reload_that_keeps_failing_is_said_once_a_day() {
+    let mut bench = Bench::start("[reload]\nmethod = \"signal\"\n", NOON, FileContent::Bytes(signed(&spec())));
+    let later = spec().expire_at(NOON + 6 * DAY + 60);
+    bench.step(Event::File(FileContent::Bytes(signed(&later))));
+    let mut failed = 0;
+    for _ in 0..47 * 12 {
+        if bench.reloads > failed {
+            failed = bench.reloads;
+            // Under a supervisor it is another process each time.
+            let why = format!("netifyd (process {}) ended on reload and did not come back", 640 + failed);
+            let report = ReloadReport { method: "signal".to_owned(), outcome: ReloadOutcome::Failed(why) };
+            bench.step(Event::Reloaded(report));
+        }
+        bench.pass(300_000);
+        bench.step(Event::Poll);
+    }
+    assert!(failed > 100, "{failed} reloads");
+    let told: Vec<&str> = lines(&bench).into_iter().filter(|line| line.contains("is not confirmed")).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[1].ends_with(" more like the last one before)"), "{}", told[1]);
 }

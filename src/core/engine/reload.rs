@@ -8,6 +8,8 @@ use crate::core::time::{BootTime, MINUTE, Millis, SECOND};
 const CLOSEST: Millis = 10 * SECOND;
 /// Nor later than this.
 const LONGEST: Millis = 10 * MINUTE;
+/// Failures are logged once, then counted, under this name.
+const NOTE: &str = "reload";
 /// How often to look for a netifyd that does not run.
 const LOOK: Millis = MINUTE;
 
@@ -122,7 +124,6 @@ impl Engine {
             ReloadOutcome::Failed(detail) => ("failed", Some(detail.clone())),
             ReloadOutcome::Disabled => ("none", None),
         };
-        let repeated = last.is_some_and(|last| last.outcome == word && last.detail == detail);
         self.volatile.reload = Some(ReloadRecord {
             at: now.wall,
             method: report.method.clone(),
@@ -145,21 +146,15 @@ impl Engine {
             "none" => (0, "reload.method is \"none\", so netifyd was not told".to_owned()),
             "not-running" => {
                 wait = if self.volatile.reload_failures == 0 { CLOSEST } else { LOOK };
-                if !repeated {
-                    self.note(Level::Warn, format!("netifyd was not reloaded: {detail}; it is told when it appears"));
-                }
+                self.note_failure(NOTE, format!("netifyd was not reloaded: {detail}; it is told when it appears"));
                 (0, format!("{detail}; it reads the new license when it starts"))
             }
             _ => {
                 let doubled = CLOSEST << self.volatile.reload_failures.min(10);
                 let gone = matches!(report.outcome, ReloadOutcome::NotRunning(_));
                 wait = doubled.min(if gone { LOOK } else { LONGEST });
-                if !repeated {
-                    self.note(
-                        Level::Error,
-                        format!("netifyd's reload ({method}) is not confirmed: {detail}; it is tried again"),
-                    );
-                }
+                let text = format!("netifyd's reload ({method}) is not confirmed: {detail}; it is tried again");
+                self.note_failure_at(Level::Error, NOTE, text);
                 (6, format!("netifyd's reload is not confirmed: {detail}"))
             }
         };
@@ -173,6 +168,7 @@ impl Engine {
                 self.volatile.reload_pause = None;
             }
         } else {
+            self.notes.forget_failure(NOTE);
             self.durable.loaded = self.reload.target.take();
             self.volatile.unload = false;
             self.volatile.reload_failures = 0;

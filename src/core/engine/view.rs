@@ -42,25 +42,37 @@ impl Notes {
         self.failures.clear();
         self.said.clear();
     }
+
+    /// What is over is news when it happens again.
+    pub(super) fn forget_failure(&mut self, kind: &str) {
+        self.failures.remove(kind);
+    }
+}
+
+/// A supervised netifyd fails under another process id each time, for the same reason.
+fn without_process(text: &str) -> String {
+    let mut parts = text.split("(process ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
 impl Engine {
     pub(super) fn note_failure(&mut self, kind: &'static str, text: String) {
+        self.note_failure_at(Level::Warn, kind, text);
+    }
+
+    pub(super) fn note_failure_at(&mut self, level: Level, kind: &'static str, text: String) {
         let now = self.moment.now.wall;
         let known = self.notes.failures.get_mut(kind);
-        if let Some(failure) =
-            known.filter(|failure| failure.text == text && (0..DAY).contains(&now.since(failure.logged_at)))
-        {
+        if let Some(failure) = known.filter(|failure| {
+            without_process(&failure.text) == without_process(&text) && (0..DAY).contains(&now.since(failure.logged_at))
+        }) {
             failure.silent += 1;
-            let text = failure.text.clone();
             return self.note(Level::Debug, text);
         }
         let silent = self.notes.failures.get(kind).map_or(0, |failure| failure.silent);
         self.notes.failures.insert(kind, Failure { text: text.clone(), logged_at: now, silent: 0 });
-        self.note(
-            Level::Warn,
-            if silent > 0 { format!("{text} ({silent} more like the last one before)") } else { text },
-        );
+        self.note(level, if silent > 0 { format!("{text} ({silent} more like the last one before)") } else { text });
     }
 
     /// Publishes the status if it changed, and logs what a person wants to know of the change.
