@@ -181,27 +181,38 @@ impl Daemon {
     /// The new configuration is checked first, then applied whole; or refused whole, and the old one stays.
     fn reload_config(&mut self) -> Answer {
         service::reloading();
-        let answer =
-            match config_file::load(self.path.as_deref()).and_then(|loaded| Ok((loaded.check_files()?, loaded))) {
-                Ok((keys, loaded)) => {
-                    let license = loaded.config.license.path.as_path();
-                    if self.watch.file() != license {
-                        self.watch = Watch::new(license, self.file_sender.clone());
-                    }
-                    log::set_level(loaded.config.log.level);
-                    self.driver.handle(Event::Configured(Box::new(loaded.config), keys));
-                    self.listen();
-                    tracing::info!("configuration read again");
-                    Answer::words(0, "configuration read again")
+        let answer = match self.new_config() {
+            Ok((config, keys, server)) => {
+                let license = config.license.path.as_path();
+                if self.watch.file() != license {
+                    self.watch = Watch::new(license, self.file_sender.clone());
                 }
-                Err(error) => {
-                    let text = format!("the new configuration is refused, the old one stays in force: {error}");
-                    tracing::error!("{text}");
-                    Answer::words(78, text)
+                log::set_level(config.log.level);
+                self.driver.configure(config, keys);
+                match server {
+                    Some(server) => self.server = Some(server),
+                    None => self.listen(),
                 }
-            };
+                tracing::info!("configuration read again");
+                Answer::words(0, "configuration read again")
+            }
+            Err(error) => {
+                let text = format!("the new configuration is refused, the old one stays in force: {error}");
+                tracing::error!("{text}");
+                Answer::words(78, text)
+            }
+        };
         service::ready(&self.line());
         answer
+    }
+
+    /// The configuration as it stands in its file, with its keys, and listening where the control socket has moved to.
+    fn new_config(&self) -> Result<(Config, KeyRing, Option<Server>), String> {
+        let loaded = config_file::load(self.path.as_deref()).map_err(|error| error.to_string())?;
+        let keys = loaded.check_files().map_err(|error| error.to_string())?;
+        let path = loaded.config.control_socket(&self.driver.places().runtime);
+        let moved = (path != self.driver.control_socket()).then(|| Server::listen(&path, self.control_sender.clone()));
+        Ok((loaded.config, keys, moved.transpose()?))
     }
 
     fn answer(&mut self, incoming: Incoming) {

@@ -111,6 +111,31 @@ impl Driver {
         self.drain();
     }
 
+    /// A new configuration. Reports that have moved are not left behind: whoever still reads them would be deceived.
+    pub fn configure(&mut self, config: Config, keys: KeyRing) {
+        let before = self.reports();
+        self.handle(Event::Configured(Box::new(config), keys));
+        let now = self.reports();
+        if before == now {
+            return;
+        }
+        if let Some(status) = self.engine.status() {
+            self.publish(status.clone());
+        }
+        for moved in before.iter().filter(|path| !now.contains(path)) {
+            if let Err(error) = state::remove(moved) {
+                tracing::warn!("what is no longer written stays behind: {error}");
+            }
+        }
+    }
+
+    /// Files that are published.
+    fn reports(&self) -> Vec<PathBuf> {
+        let config = self.engine.config();
+        let metrics = config.status.metrics_textfile.as_ref().map(|file| file.as_path().to_path_buf());
+        [config.status_file(&self.places.runtime)].into_iter().chain(metrics).collect()
+    }
+
     /// Asks the engine for something; the answer arrives on the returned channel.
     pub fn request(&mut self, request: Request) -> oneshot::Receiver<Reply> {
         let (sender, receiver) = oneshot::channel();

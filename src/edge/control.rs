@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -65,9 +65,10 @@ impl Server {
         if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
             places::create(directory, 0o755)?;
         }
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
-            _ => {}
+        match std::fs::symlink_metadata(path) {
+            Ok(meta) if meta.file_type().is_socket() => std::fs::remove_file(path).map_err(failed)?,
+            Ok(_) => return Err(format!("{}: cannot listen there: it is no socket", path.display())),
+            Err(_) => {}
         }
         // Nobody else gets in before the mode is set.
         let mask = rustix::process::umask(Mode::from_raw_mode(0o177));
@@ -232,26 +233,43 @@ pub enum AskError {
     Broken(String),
 }
 
+/// Connects. While so many others do that the kernel turns more away, it is tried again.
+async fn connect(path: &Path) -> std::io::Result<UnixStream> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock && Instant::now() < deadline => {
+                tokio::time::sleep(CROWDED).await;
+            }
+            done => return done,
+        }
+    }
+}
+
 /// Asks the daemon and waits for its answer.
 pub async fn ask(path: &Path, command: Command, longest: Duration) -> Result<Answer, AskError> {
-    let mut stream = match UnixStream::connect(path).await {
+    let mut stream = match connect(path).await {
         Ok(stream) => stream,
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
             let sentence =
                 format!("{}: {}; run as root or as a member of the daemon's group", path.display(), reason(&error));
             return Err(AskError::Denied(sentence));
         }
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+            return Err(AskError::Broken(format!("{}: the daemon is too busy; try again", path.display())));
+        }
         Err(_) => return Err(AskError::NoDaemon),
     };
     let broken = |what: &str| AskError::Broken(format!("{}: {what}", path.display()));
     let talk = async {
-        stream
-            .write_all(format!("{}\n", command.line()).as_bytes())
-            .await
-            .map_err(|_| broken("the daemon turned us away; try again"))?;
+        let sent = stream.write_all(format!("{}\n", command.line()).as_bytes()).await;
         let mut text = Vec::new();
-        stream.read_to_end(&mut text).await.map_err(|_| broken("the daemon hung up"))?;
-        serde_json::from_slice::<Answer>(&text).map_err(|_| broken("the daemon ended, or is too busy; try again"))
+        // A refusal may come before the question is out, and the connection be closed behind it.
+        let _ = stream.read_to_end(&mut text).await;
+        serde_json::from_slice::<Answer>(&text).map_err(|_| match sent {
+            Ok(()) => broken("the daemon ended, or is too busy; try again"),
+            Err(_) => broken("the daemon turned us away; try again"),
+        })
     };
     tokio::time::timeout(longest, talk).await.unwrap_or_else(|_| Err(broken("the daemon gave no answer in time")))
 }

@@ -81,11 +81,7 @@ impl Store {
 
     /// Forgets the kept license.
     pub fn forget_kept(&self) -> Result<(), String> {
-        match std::fs::remove_file(&self.kept) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(format!("{}: cannot remove the kept license: {}", self.kept.display(), reason(&error))),
-        }
+        remove(&self.kept)
     }
 }
 
@@ -111,6 +107,16 @@ fn load<T: DeserializeOwned + Default>(path: &Path) -> (T, Option<String>) {
 
 fn save(path: &Path, bytes: &[u8], sync: bool) -> Result<(), String> {
     write(path, bytes, 0o600, sync)
+}
+
+/// Removes a file of ours that may be gone already.
+pub fn remove(path: &Path) -> Result<(), String> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("{}: cannot be removed: {}", path.display(), reason(&error)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Replaces a small file of ours, creating its directory where that is missing.

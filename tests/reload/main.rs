@@ -5,6 +5,7 @@
 mod auto;
 mod command;
 mod device;
+mod kills;
 mod mock_systemd;
 mod outcomes;
 mod procd;

@@ -1,0 +1,178 @@
+//! HUP, and `reload-config` on the socket: the new configuration is applied whole, or refused whole.
+
+use std::os::unix::net::UnixListener;
+use std::time::{Duration, Instant};
+
+use hub_emulator::{BodyStyle, Endpoint, Fault, FaultRule, Format, HubEmulator, LicenseSpec, Options, SigningKey};
+use test_support::{Proc, Signal, wait_until};
+
+use crate::rig::{DUID, PATIENCE, Rig, SERIAL};
+use crate::{DAY, ask, device};
+
+const STATUS: &str = r#"{"v":1,"command":"status"}"#;
+
+fn hang_up(daemon: &Proc, wanted: &str) {
+    let before = daemon.lines().len();
+    daemon.signal(Signal::HUP).expect("the daemon runs");
+    let find = |lines: &[test_support::Line]| lines.iter().skip(before).find(|l| l.text.contains(wanted)).map(|_| ());
+    daemon.wait_for_lines(find, PATIENCE, wanted).expect("it says so");
+}
+
+fn applied(daemon: &Proc) {
+    hang_up(daemon, "configuration read again");
+}
+
+fn refused(daemon: &Proc) {
+    hang_up(daemon, "the new configuration is refused, the old one stays in force: ");
+}
+
+#[test]
+fn sockets_and_files_move() {
+    let (_hub, mut rig) = device();
+    let old = [rig.path("run/control.sock"), rig.path("run/status.json"), rig.path("old.prom")];
+    let new = [rig.path("new.sock"), rig.path("new.json"), rig.path("new.prom")];
+    rig.set("status.metrics-textfile", old[2].display());
+    let daemon = rig.daemon();
+    assert!(old.iter().all(|path| path.exists()));
+    rig.set("status.socket", new[0].display());
+    rig.set("status.file", new[1].display());
+    rig.set("status.metrics-textfile", new[2].display());
+    applied(&daemon);
+    assert_eq!(ask(&new[0], STATUS).expect("it listens there")["status"]["state"], "valid");
+    rig.run(&["renew", "--if-due"]).expect(0);
+    for (old, new) in old.iter().zip(&new) {
+        assert!(!old.exists(), "{} deceives whoever still looks at it", old.display());
+        assert!(new.exists(), "{}", new.display());
+    }
+    // And back, through the socket that is going to be closed.
+    for key in ["status.socket", "status.file", "status.metrics-textfile"] {
+        rig.unset(key);
+    }
+    let answer = ask(&new[0], r#"{"v":1,"command":"reload-config"}"#).expect("it answers");
+    assert_eq!((&answer["exit"], &answer["message"]), (&0.into(), &"configuration read again".into()));
+    assert_eq!(ask(&old[0], STATUS).expect("it listens there")["status"]["state"], "valid");
+    assert!(new.iter().all(|path| !path.exists()));
+}
+
+#[test]
+fn the_license_moves() {
+    let (_hub, mut rig) = device();
+    let daemon = rig.daemon();
+    let text = rig.installed();
+    std::fs::create_dir(rig.path("elsewhere")).expect("a directory");
+    let file = rig.write("elsewhere/other.json", &text);
+    rig.set("license.path", file.display());
+    applied(&daemon);
+    rig.wait_for_status("the new path", |status| status["license"]["path"] == file.display().to_string());
+    // It is watched there.
+    std::fs::write(&file, "torn").expect("torn");
+    wait_until(|| std::fs::read_to_string(&file).is_ok_and(|now| now == text), PATIENCE, "it is put right")
+        .expect("it is put right");
+    assert_eq!(rig.installed(), text, "the old file is nobody's any more");
+}
+
+#[test]
+fn keys_change() {
+    let (_hub, mut rig) = device();
+    let daemon = rig.daemon();
+    rig.wait_for_status("the first key", |status| status["state"] == "valid");
+    std::fs::create_dir(rig.path("other.d")).expect("a directory");
+    let key = SigningKey::from_seed(77);
+    rig.write("other.d/other.pem", key.public_key_pem());
+    rig.set("trust.keys", format!("[{:?}]", rig.path("other.d").display().to_string()));
+    applied(&daemon);
+    rig.wait_for_status("nobody vouches for it", |status| status["state"] == "bad-signature");
+    let spec = LicenseSpec::new(SERIAL).duid(DUID).issued_ago(DAY).expires_in(DAY * 5);
+    let file = rig.write("given.json", spec.to_json(&key, Format::Netifyd, BodyStyle::Pretty));
+    rig.run(&["install", &file.display().to_string()]).expect(0);
+    rig.wait_for_status("the second key", |status| status["state"] == "valid");
+}
+
+/// The same directory with other files in it: that is read again, too.
+#[test]
+fn a_key_is_added() {
+    let (_hub, rig) = device();
+    let daemon = rig.daemon();
+    let key = SigningKey::from_seed(77);
+    rig.write("keys.d/second.pem", key.public_key_pem());
+    applied(&daemon);
+    let spec = LicenseSpec::new(SERIAL).duid(DUID).issued_ago(DAY).expires_in(DAY * 9);
+    let file = rig.write("given.json", spec.to_json(&key, Format::Netifyd, BodyStyle::Pretty));
+    rig.run(&["install", &file.display().to_string()]).expect(0);
+}
+
+#[test]
+fn intervals_change() {
+    let hub = HubEmulator::start(Options::new());
+    let mut rig = Rig::api(&hub);
+    // Long due, and the hub is down.
+    let spec = LicenseSpec::new(SERIAL).duid(DUID).issued_ago(DAY * 6).expires_in(DAY / 4);
+    let file = rig.write("given.json", hub.sign(&spec));
+    rig.run(&["install", &file.display().to_string()]).expect(0);
+    rig.set("renewal.min-retry", "1h");
+    hub.rule(FaultRule::always(Endpoint::Any, Fault::status(503)));
+    let daemon = rig.daemon();
+    assert!(hub.wait_for_answers(Endpoint::Any, 1, PATIENCE));
+    rig.wait_for_status("the first failure", |status| status["renewal"]["consecutive_failures"] == 1);
+    rig.set("renewal.min-retry", "100ms");
+    rig.set("renewal.max-retry", "200ms");
+    applied(&daemon);
+    // What was decided under the old rules stands, and whoever asks is not held to it.
+    rig.run(&["renew"]).expect(1);
+    let before = hub.count(Endpoint::Any);
+    let began = Instant::now();
+    assert!(hub.wait_for_answers(Endpoint::Any, before + 3, PATIENCE), "the new intervals hold");
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_mistake_refuses_all_of_it() {
+    let (_hub, mut rig) = device();
+    let daemon = rig.daemon();
+    let good = std::fs::read_to_string(rig.path("config.toml")).expect("a configuration");
+    let moved = rig.path("moved.sock");
+    rig.set("status.socket", moved.display());
+    let fine = std::fs::read_to_string(rig.path("config.toml")).expect("a configuration");
+    let mistakes: [(&str, String, &str); 4] = [
+        ("an unknown key", fine.replace("[hub]", "[hub]\nurll = \"x\""), "urll"),
+        ("no TOML", format!("{fine}\n[hub"), "config.toml"),
+        ("no key", fine.replace("keys.d", "no-keys.d"), "no-keys.d"),
+        ("no certificate", fine.replace("[hub]", "[hub]\nca-file = \"/nowhere/ca.pem\""), "/nowhere/ca.pem"),
+    ];
+    for (what, text, named) in mistakes {
+        rig.write("config.toml", &text);
+        refused(&daemon);
+        let answer =
+            ask(&rig.path("run/control.sock"), r#"{"v":1,"command":"reload-config"}"#).expect("the old socket");
+        assert_eq!(answer["exit"], 78, "{what}: {answer}");
+        assert!(answer["message"].as_str().is_some_and(|text| text.contains(named)), "{what}: {answer}");
+        still_the_old_one(&rig, &moved);
+    }
+    // A mistake that only shows when it is tried: nobody can listen there.
+    for (path, why) in [(rig.write("a-file", "precious"), "it is no socket"), (rig.path("a-file/x.sock"), "a-file")] {
+        rig.write("config.toml", fine.replace(&moved.display().to_string(), &path.display().to_string()));
+        refused(&daemon);
+        assert!(daemon.output().contains(why), "{}", daemon.output());
+        still_the_old_one(&rig, &path.with_extension("sock"));
+        assert_eq!(std::fs::read_to_string(rig.path("a-file")).expect("it is there"), "precious");
+    }
+    rig.write("config.toml", good);
+    applied(&daemon);
+}
+
+fn still_the_old_one(rig: &Rig, moved: &std::path::Path) {
+    assert!(!moved.exists());
+    let answer = ask(&rig.path("run/control.sock"), STATUS).expect("the old socket");
+    assert_eq!(answer["status"]["state"], "valid");
+}
+
+/// What a killed predecessor left of its socket is no obstacle.
+#[test]
+fn a_dead_socket_is_replaced() {
+    let (_hub, rig) = device();
+    let path = rig.path("run/control.sock");
+    drop(UnixListener::bind(&path).expect("listens"));
+    assert!(path.exists());
+    let _daemon = rig.daemon();
+    assert_eq!(ask(&path, STATUS).expect("it listens there")["status"]["state"], "valid");
+}
