@@ -13,7 +13,7 @@ use crate::core::clock_trust::Evidence;
 use crate::core::engine::Moment;
 use crate::core::time::{BootTime, Millis, Now, WallTime};
 
-/// Left by a time service that has set the clock: systemd-timesyncd, and OpenWrt's NTP client through
+/// Left by a time service that has set the clock: systemd-timesyncd, and `OpenWrt`'s NTP client through
 /// packaging/openwrt/netify-licensed.hotplug. Both are in memory and gone after a reboot.
 const MARKERS: [&str; 2] = ["/run/systemd/timesync/synchronized", "/var/run/netify-licensed/clock-synchronized"];
 
