@@ -44,6 +44,8 @@ pub struct Device {
     pub skew: Millis,
     /// `clock.trust = "always"`.
     pub always_trusts: bool,
+    /// How many times rarer faults are than at a device with bad luck: faults that meet are found at those.
+    pub luck: Millis,
     /// Average time between reboots.
     pub reboots: Millis,
     /// `renewal.renew-before`, in hours.
@@ -86,9 +88,10 @@ impl Device {
             clock,
             skew: if random.chance(0.2) { random.between(-2 * HOUR, 2 * HOUR) } else { 0 },
             always_trusts: random.chance(0.05),
+            luck: if random.chance(0.3) { 1 } else { 6 },
             reboots: if random.chance(0.05) { DAY } else { 40 * DAY },
             renew_before: random.chance(0.15).then(|| random.between(term / 10, term / 2) / HOUR),
-            retry: random.chance(0.15).then(|| (random.between(1, 10), random.between(60, 720))),
+            retry: random.chance(0.15).then(|| (random.magnitude(1, 240), random.between(240, 720))),
             dies: if random.chance(0.3) { 0.02 } else { 0.001 },
         }
     }

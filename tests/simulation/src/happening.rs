@@ -3,6 +3,7 @@
 use netify_licensed::core::engine::Event;
 use netify_licensed::core::time::{DAY, HOUR, MINUTE, Millis, SECOND};
 
+use crate::device::Device;
 use crate::random::Random;
 
 /// Something that happens at its time.
@@ -99,18 +100,18 @@ impl Fault {
     ];
 
     /// Time to the next one.
-    pub fn interval(self, reboots: Millis, random: &mut Random) -> Millis {
+    pub fn interval(self, device: &Device, random: &mut Random) -> Millis {
         let mean = match self {
             Self::Hub => 20 * DAY,
             Self::Reload | Self::Edit | Self::Person | Self::Suspend => 60 * DAY,
             Self::Restart | Self::NetifydDies => 30 * DAY,
-            Self::Reboot => reboots,
+            Self::Reboot => return random.interval(device.reboots),
             Self::PowerOff => 400 * DAY,
             Self::Clock => 120 * DAY,
             Self::Disk | Self::Operator => 100 * DAY,
             Self::Fight => 700 * DAY,
         };
-        random.interval(mean)
+        random.interval(mean * device.luck)
     }
 }
 

@@ -76,13 +76,13 @@ impl Netifyd {
         } else {
             (ReloadOutcome::NotRunning("netifyd is not running".to_owned()), random.between(10, 200))
         };
-        (ReloadReport { method: "simulated".to_owned(), outcome }, takes)
+        (ReloadReport { method: "signal".to_owned(), outcome }, takes)
     }
 }
 
 /// Draws a mood, and for how long it lasts.
 pub fn mood(random: &mut Random) -> (Mood, Millis) {
     let mood = random.pick(&[Mood::Refusing, Mood::Refusing, Mood::Silent, Mood::Dying, Mood::Stopped]);
-    let longest = if random.chance(0.1) { 3 * DAY } else { 4 * HOUR };
+    let longest = if random.chance(0.05) { 3 * DAY } else { 2 * HOUR };
     (mood, random.magnitude(5 * MINUTE, longest))
 }

@@ -88,7 +88,8 @@ impl World {
             }
             Action::SaveVolatile(volatile) => self.stage.disk.volatile = *volatile,
             Action::Reply(id, reply) => self.oracle.replies(id, &reply),
-            Action::Publish(_) | Action::Hook | Action::Note(..) => {}
+            Action::Publish(status) => self.oracle.publishes(&status),
+            Action::Hook | Action::Note(..) => {}
         }
     }
 

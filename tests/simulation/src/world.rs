@@ -195,7 +195,7 @@ impl World {
 
     pub(crate) fn next_fault(&mut self, fault: Fault) {
         let often = fault == Fault::Restart && self.sabotage.meddles_hourly();
-        let span = if often { HOUR } else { fault.interval(self.stage.device.reboots, &mut self.random) };
+        let span = if often { HOUR } else { fault.interval(&self.stage.device, &mut self.random) };
         self.after(span, Happening::Fault(fault));
     }
 

@@ -12,7 +12,7 @@ fn a_small_fleet_keeps_the_promises() {
         let (load, from) = &pair.daemon;
         assert_eq!((load.lapsed, load.in_time), (0, devices), "{}", pair.title);
         let Some(limit) = pair.limit else { continue };
-        let busiest = f64::from(load.busiest_half_hour(*from));
+        let busiest = load.busiest_half_hour(*from);
         let chance = 5.0 * (mean(devices) / 30.0).sqrt() + 1.0;
         assert!(busiest <= limit * mean(devices) + chance, "{}: {busiest} renewals a minute", pair.title);
     }

@@ -143,7 +143,7 @@ impl FleetDevice {
                     (5, Event::Installed(Ok(())))
                 }
                 Action::Reload { .. } => {
-                    let report = ReloadReport { method: "simulated".to_owned(), outcome: ReloadOutcome::Confirmed };
+                    let report = ReloadReport { method: "signal".to_owned(), outcome: ReloadOutcome::Confirmed };
                     (SECOND, Event::Reloaded(report))
                 }
                 _ => continue,

@@ -63,8 +63,9 @@ impl Load {
 
     /// Renewals in the busiest half hour from a moment on, per minute: a measure that little chance is in.
     #[must_use]
-    pub fn busiest_half_hour(&self, from: WallTime) -> u32 {
-        self.renewals[minute(from)..].windows(30).map(|minutes| minutes.iter().sum::<u32>() / 30).max().unwrap_or(0)
+    pub fn busiest_half_hour(&self, from: WallTime) -> f64 {
+        let busiest = self.renewals[minute(from)..].windows(30).map(|minutes| minutes.iter().sum::<u32>()).max();
+        f64::from(busiest.unwrap_or(0)) / 30.0
     }
 }
 

@@ -9,6 +9,9 @@ use super::load::Load;
 use super::scenario::{Client, OUTAGE, Scenario, worst_outage};
 use super::{EXPIRES, ISSUED, SPREAD};
 
+/// Devices that the worst moment of an outage is looked for with.
+const SAMPLE: u64 = 10_000;
+
 /// A scenario with both clients.
 #[derive(Debug)]
 pub struct Pair {
@@ -37,29 +40,28 @@ impl Report {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub fn run(devices: u64) -> Self {
         let capacity = (mean(devices) * 1.2) as u32;
-        let sample = (devices / 20).clamp(1, 50_000);
+        let sample = devices.clamp(1, SAMPLE);
         let (daemon_outage, cron_outage) = (worst_outage(Client::Daemon, sample), worst_outage(Client::Cron, sample));
-        let run = |client, outage: Option<WallTime>, capacity, name: &str| {
+        let run = move |client, outage: Option<WallTime>, capacity, name: &str| {
             let hub = FleetHub::new(outage.map(|from| (from, from.plus(OUTAGE))), capacity);
             (Scenario { client, devices, hub }.run(name), outage.map_or(ISSUED, |from| from.plus(OUTAGE)))
         };
-        let pair = |title: &str, limit, outage: bool, capacity| Pair {
+        let pair = |(title, limit, outage, capacity): (&str, Option<f64>, bool, Option<u32>)| Pair {
             title: title.to_owned(),
-            daemon: run(
-                Client::Daemon,
-                outage.then_some(daemon_outage),
-                capacity,
-                &format!("{title}, netify-licensed"),
-            ),
-            cron: run(Client::Cron, outage.then_some(cron_outage), capacity, &format!("{title}, cron job")),
+            cron: run(Client::Cron, outage.then_some(cron_outage), capacity, title),
+            daemon: run(Client::Daemon, outage.then_some(daemon_outage), capacity, title),
             limit,
         };
-        let pairs = vec![
-            pair("a hub that works", Some(1.25), false, None),
-            pair("24 hours of outage at the worst moment", Some(3.0), true, None),
-            pair("429 above 1.2 x the mean", None, false, Some(capacity)),
-            pair("24 hours of outage, then 429 above 1.2 x the mean", None, true, Some(capacity)),
+        let scenarios = [
+            ("a hub that works", Some(1.25), false, None),
+            ("24 hours of outage at the worst moment", Some(3.0), true, None),
+            ("429 above 1.2 x the mean", None, false, Some(capacity)),
+            ("24 hours of outage, then 429 above 1.2 x the mean", None, true, Some(capacity)),
         ];
+        let pairs = std::thread::scope(|scope| {
+            let running = scenarios.map(|scenario| scope.spawn(move || pair(scenario)));
+            running.map(|pair| pair.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).into()
+        });
         Self { devices, pairs }
     }
 
@@ -91,7 +93,7 @@ impl Report {
                     "| {} | {client} | {busiest} | {:.2} | {allowed} | {:.2} | {} | {} |",
                     pair.title,
                     f64::from(busiest) / mean,
-                    f64::from(load.busiest_half_hour(*from)) / mean,
+                    load.busiest_half_hour(*from) / mean,
                     load.busiest_requests(*from),
                     load.lapsed
                 ));

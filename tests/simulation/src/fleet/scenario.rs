@@ -1,7 +1,7 @@
 //! Runs a fleet through a scenario: on all processors where devices do not meet, in order of time where they do.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,11 +43,7 @@ impl Scenario {
     /// Runs it.
     #[must_use]
     pub fn run(&self, name: &str) -> Load {
-        let load = if self.hub.capacity.is_some() { self.in_order(name) } else { self.side_by_side(name) };
-        if std::io::stderr().is_terminal() {
-            eprint!("\r{:60}\r", "");
-        }
-        load
+        if self.hub.capacity.is_some() { self.in_order(name) } else { self.side_by_side(name) }
     }
 
     /// Devices that share nothing.
@@ -151,12 +147,21 @@ pub fn worst_outage(client: Client, sample: u64) -> WallTime {
         let load = Scenario { client, devices: sample, hub }.run("looking for the worst moment");
         (load.lapsed, load.busiest_half_hour(start.plus(OUTAGE)))
     };
-    starts.max_by_key(badness).unwrap_or(from)
+    let judged = starts.map(|start| (badness(&start), start));
+    let worst =
+        judged.max_by(|((lapsed, busiest), _), (other, _)| lapsed.cmp(&other.0).then(busiest.total_cmp(&other.1)));
+    worst.map_or(from, |(_, start)| start)
 }
 
+/// Scenarios run at the same time; the line shows all of them.
 fn progress(name: &str, done: u64, of: u64) {
-    if std::io::stderr().is_terminal() {
-        eprint!("\r{name}: {} %   ", done * 100 / of.max(1));
+    static DONE: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
+    if std::io::stderr().is_terminal()
+        && let Ok(mut all) = DONE.lock()
+    {
+        all.insert(name.to_owned(), done * 100 / of.max(1));
+        let line: Vec<String> = all.iter().map(|(name, percent)| format!("{name:.12}…: {percent} %")).collect();
+        eprint!("\r{}  ", line.join("  "));
         let _ = std::io::stderr().flush();
     }
 }

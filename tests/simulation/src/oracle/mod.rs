@@ -3,6 +3,7 @@
 //! It knows the contract and the truth, and nothing of the engine's inside: it sees what the engine is told, what it
 //! does and what it publishes.
 
+mod document;
 mod install;
 mod lapse;
 mod reload;
