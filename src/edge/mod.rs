@@ -21,6 +21,7 @@ pub mod secret;
 pub mod service;
 pub mod state;
 pub mod terminal;
+mod tls;
 pub mod watch;
 pub mod way;
 
