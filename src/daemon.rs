@@ -7,7 +7,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::command::Exit;
 use crate::core::config::Config;
 use crate::core::engine::{Event, Request};
 use crate::core::keyring::KeyRing;
@@ -20,6 +19,7 @@ use crate::edge::lock::{self, LockError};
 use crate::edge::places::Places;
 use crate::edge::watch::{POLL, Watch};
 use crate::edge::{clock, config_file, log, process, service};
+use crate::exit::Exit;
 
 /// Longest wait for a command that holds the lock.
 const LOCK_PATIENCE: Duration = Duration::from_secs(120);

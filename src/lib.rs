@@ -12,3 +12,4 @@ pub mod core;
 pub mod daemon;
 pub mod driver;
 pub mod edge;
+pub mod exit;

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::Exit;
 use crate::core::config::Config;
 use crate::core::engine::{Event, Request};
 use crate::core::keyring::KeyRing;
@@ -13,6 +12,7 @@ use crate::edge::config_file;
 use crate::edge::control::{self, AskError};
 use crate::edge::lock::{self, Lock, LockError};
 use crate::edge::places::Places;
+use crate::exit::Exit;
 
 /// Longest wait for the outcome.
 const LONGEST: Duration = Duration::from_secs(600);

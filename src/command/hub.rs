@@ -4,7 +4,6 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::Exit;
 use super::args::{self, Hub};
 use crate::core::answer::{self, RawAnswer, Trouble};
 use crate::core::config::{Config, HubKind};
@@ -16,6 +15,7 @@ use crate::core::screen;
 use crate::edge::hub::{Call, send};
 use crate::edge::places::Places;
 use crate::edge::{clock, config_file};
+use crate::exit::Exit;
 
 pub(super) async fn run(path: Option<&Path>, command: Hub) -> Exit {
     let config = match config_file::load(path) {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::Exit;
 use super::args::StatusFormat;
 use crate::core::check::{self, Thresholds};
 use crate::core::config::{Config, ConfigError};
@@ -20,6 +19,7 @@ use crate::edge::control::{self, AskError};
 use crate::edge::places::Places;
 use crate::edge::state::Store;
 use crate::edge::{clock, process, terminal};
+use crate::exit::Exit;
 
 /// Longest wait for the daemon.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use super::Exit;
 use crate::core::config::TrustMode;
 use crate::core::json::MAX_BYTES;
 use crate::core::license;
 use crate::core::verify::Verifier;
 use crate::edge::installer::{Order, Outcome, read_order};
 use crate::edge::{config_file, license_file};
+use crate::exit::Exit;
 
 pub(super) fn place(path: Option<&Path>) -> Exit {
     let outcome = Outcome::from(obey(path));

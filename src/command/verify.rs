@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use super::Exit;
 use crate::core::clock_trust::{self, Known};
 use crate::core::config::{ClockTrust, TrustMode};
 use crate::core::duid;
@@ -13,6 +12,7 @@ use crate::core::verify::{State, Verifier};
 use crate::edge::places::Places;
 use crate::edge::state::Store;
 use crate::edge::{clock, config_file, device, license_file, terminal};
+use crate::exit::Exit;
 
 pub(super) async fn verify(path: Option<&Path>, file: Option<&Path>, as_json: bool) -> Exit {
     let (config, keys) = match config_file::load(path).and_then(|loaded| Ok((loaded.keys()?, loaded))) {

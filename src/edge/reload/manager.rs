@@ -4,7 +4,7 @@ use tokio::time::timeout;
 
 use super::Attempt;
 use super::bus::{Bus, Error};
-use super::systemd::Unit;
+use super::unit::Unit;
 use super::wire::{Call, Message, Value};
 
 const MANAGER: &str = "org.freedesktop.systemd1";

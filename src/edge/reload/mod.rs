@@ -11,6 +11,7 @@ mod signal;
 mod socket;
 mod systemctl;
 mod systemd;
+mod unit;
 #[cfg(feature = "systemd")]
 mod wire;
 

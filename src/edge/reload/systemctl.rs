@@ -1,7 +1,7 @@
 //! systemd through its own program, where the bus cannot be had. It waits for the job as well.
 
 use super::Attempt;
-use super::systemd::Unit;
+use super::unit::Unit;
 use crate::core::config::Command;
 use crate::edge::process;
 

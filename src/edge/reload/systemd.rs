@@ -1,23 +1,8 @@
 //! systemd: `ReloadUnit`, which waits for the job's result.
 
 use super::process::Netifyd;
+use super::unit::Unit;
 use super::{Asked, Attempt, systemctl};
-
-/// What systemd says about a unit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Unit {
-    installed: bool,
-    active: bool,
-    main_pid: i32,
-}
-
-impl Unit {
-    /// From the unit's properties `LoadState`, `ActiveState` and `MainPID`.
-    pub(super) fn new(load_state: &str, active_state: &str, main_pid: i32) -> Self {
-        let active = matches!(active_state, "active" | "reloading" | "refreshing");
-        Self { installed: load_state == "loaded", active, main_pid }
-    }
-}
 
 /// The unit's name.
 fn name(attempt: Attempt<'_>) -> String {

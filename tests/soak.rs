@@ -1,0 +1,197 @@
+//! The real daemon for as long as one likes: licenses that live seconds, a hub that errs at random, a reader that looks
+//! without pause. Memory and file descriptors stay as they are, and no look finds anything but a good license.
+//!
+//! `SOAK_RENEWALS=10000 cargo test --release --test soak -- --nocapture` is the long form; without the variable it takes
+//! half a minute.
+#![allow(clippy::disallowed_methods, reason = "the tests touch files and start programs")]
+
+#[path = "device/mod.rs"]
+mod device;
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use device::{Device, spec};
+use hub_emulator::{Defect, Delivery, Endpoint, Fault, FaultAnswer, HubEmulator, Options};
+use netify_licensed::core::time::{Millis, WallTime};
+use test_support::{Proc, Signal};
+
+/// How long a license lives. It is renewed between the half and three quarters of that.
+const LIFE: Duration = Duration::from_secs(8);
+/// Memory that a daemon may have gained between a quarter of the way and the end, in KiB.
+const GROWTH: u64 = 256;
+
+/// A device, its hub and its daemon.
+struct Station {
+    device: Device,
+    hub: HubEmulator,
+    daemon: Proc,
+}
+
+impl Station {
+    fn new() -> Self {
+        let hub = HubEmulator::start(Options::new().lifetime(LIFE));
+        let device = Device::new(&hub.signing_key(), Some(&hub.url()));
+        device.configure(
+            &device.license_path(),
+            Some(&hub.url()),
+            "[renewal]\nmin-retry = \"1s\"\nmax-retry = \"2s\"\n",
+        );
+        let first = spec(LIFE).issued_ago(Duration::ZERO);
+        device.install(&device::sign(device.key(), &first));
+        hub.add_license(first);
+        let daemon = device.daemon();
+        Self { device, hub, daemon }
+    }
+
+    fn renewals(&self) -> u64 {
+        self.hub.count(Endpoint::Renew)
+    }
+
+    /// Memory that is the daemon's own, in KiB, and its open file descriptors.
+    fn burden(&self) -> (u64, usize) {
+        let process = format!("/proc/{}", self.daemon.pid().as_raw_nonzero());
+        let rollup = fs::read_to_string(format!("{process}/smaps_rollup")).expect("the daemon runs");
+        let own = rollup
+            .lines()
+            .filter_map(|line| line.strip_prefix("Private_Dirty:")?.split_whitespace().next()?.parse().ok());
+        (own.sum(), fs::read_dir(format!("{process}/fd")).expect("the daemon runs").count())
+    }
+}
+
+/// Reproducible random numbers (splitmix64).
+struct Noise(u64);
+
+impl Noise {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % end
+    }
+
+    /// Something that goes wrong with one request.
+    fn fault(&mut self) -> Fault {
+        match self.below(12) {
+            0 => Fault::status(503),
+            1 => Fault::status(429).retry_after(1),
+            2 => Fault::status(500),
+            3 => Fault::status(401),
+            4 => Fault::answer(FaultAnswer::Html),
+            5 => Fault::answer(FaultAnswer::TruncatedJson),
+            6 => Fault::answer(FaultAnswer::NullData),
+            7 => Fault::license(Defect::Tampered),
+            8 => Fault::license(Defect::Older),
+            9 => Fault::delivery(Delivery::LostAnswer),
+            10 => Fault::delivery(Delivery::CutHalf),
+            _ => Fault::delivery(Delivery::CutBefore),
+        }
+    }
+}
+
+/// What the reader found in all the files together.
+#[derive(Debug, Default)]
+struct Seen {
+    looks: u64,
+    licenses: u64,
+    wrong: Vec<String>,
+}
+
+/// Reads and verifies until told to stop.
+fn look_on(stations: &[Station], stop: &AtomicBool) -> Seen {
+    let mut seen = Seen::default();
+    let mut last: Vec<(Vec<u8>, Option<WallTime>)> = stations.iter().map(|_| (Vec::new(), None)).collect();
+    while !stop.load(Ordering::Relaxed) {
+        for (station, (bytes, ends)) in stations.iter().zip(&mut last) {
+            seen.looks += 1;
+            let Some(found) = station.device.license() else {
+                seen.wrong.push("there is no file".to_owned());
+                continue;
+            };
+            if found != *bytes {
+                seen.licenses += 1;
+                match station.device.check(&found) {
+                    Err(reason) => seen.wrong.push(reason),
+                    Ok(license) if Some(license.license().expires_at) < *ends => {
+                        seen.wrong.push("an older one".to_owned())
+                    }
+                    Ok(license) => *ends = Some(license.license().expires_at),
+                }
+                *bytes = found;
+            }
+            if ends.is_some_and(|ends| ends < now()) {
+                seen.wrong.push(format!("{} has passed", ends.map(|ends| ends.to_string()).unwrap_or_default()));
+                return seen;
+            }
+        }
+    }
+    seen
+}
+
+fn now() -> WallTime {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("after 1970");
+    WallTime(Millis::try_from(since.as_millis()).expect("before the year 292278994"))
+}
+
+#[test]
+fn renewals_without_end() {
+    let wanted: u64 = std::env::var("SOAK_RENEWALS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    // A license of eight seconds is renewed every five or so.
+    let stations: Vec<Station> = (0..(wanted / 6).clamp(4, 40)).map(|_| Station::new()).collect();
+    let (began, stop) = (Instant::now(), AtomicBool::new(false));
+    let mut noise = Noise(began.elapsed().as_nanos().try_into().unwrap_or(7));
+    let renewals = || stations.iter().map(Station::renewals).sum::<u64>();
+    let limit = Duration::from_secs(60 + wanted);
+
+    let (seen, early, faults) = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| look_on(&stations, &stop));
+        let (mut early, mut faults, mut told) = (None, 0_u64, 0);
+        while renewals() < wanted && began.elapsed() < limit && !reader.is_finished() {
+            // Once in a while a request of some device goes wrong.
+            let station = &stations[usize::try_from(noise.below(stations.len() as u64)).unwrap_or(0)];
+            station.hub.clear_requests();
+            if station.hub.faults().is_empty() {
+                station.hub.fault(Endpoint::Any, noise.fault());
+                faults += 1;
+            }
+            let next = renewals() + 1;
+            test_support::wait_until(|| renewals() >= next || reader.is_finished(), limit, "a renewal").ok();
+            if early.is_none() && renewals() * 4 >= wanted {
+                early = Some(stations.iter().map(Station::burden).collect::<Vec<_>>());
+            }
+            if renewals() / 500 > told {
+                told = renewals() / 500;
+                eprintln!("{} of {wanted} renewals, {faults} faults, {} s", renewals(), began.elapsed().as_secs());
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+        (reader.join().expect("the reader looks"), early, faults)
+    });
+
+    let early = early.expect("a quarter of the way was reached");
+    let late: Vec<(u64, usize)> = stations.iter().map(Station::burden).collect();
+    let most = |burden: &[(u64, usize)]| burden.iter().map(|&(memory, _)| memory).max().unwrap_or(0);
+    println!(
+        "{} renewals of {} devices in {} s, {faults} faults; {} looks at {} licenses; own memory at most {} KiB, then {} KiB",
+        renewals(),
+        stations.len(),
+        began.elapsed().as_secs(),
+        seen.looks,
+        seen.licenses,
+        most(&early),
+        most(&late),
+    );
+    assert_eq!(seen.wrong, Vec::<String>::new());
+    assert!(renewals() >= wanted, "{} renewals in {limit:?}", renewals());
+    for (before, after) in early.iter().zip(&late) {
+        assert!(after.0 <= before.0 + GROWTH, "memory grew from {} to {} KiB", before.0, after.0);
+        // A request, a reload or a client may be under way at either look.
+        assert!(after.1.abs_diff(before.1) <= 4, "file descriptors: {} then {}", before.1, after.1);
+    }
+    for station in &stations {
+        station.daemon.signal(Signal::TERM).expect("it runs");
+        assert_eq!(station.daemon.wait_exit(device::PATIENCE).expect("it ends").code(), Some(0));
+    }
+}
