@@ -118,7 +118,7 @@ fn look_on(stations: &[Station], stop: &AtomicBool) -> Seen {
                 match station.device.check(&found) {
                     Err(reason) => seen.wrong.push(reason),
                     Ok(license) if Some(license.license().expires_at) < *ends => {
-                        seen.wrong.push("an older one".to_owned())
+                        seen.wrong.push("an older one".to_owned());
                     }
                     Ok(license) => *ends = Some(license.license().expires_at),
                 }
