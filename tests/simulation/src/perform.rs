@@ -109,6 +109,7 @@ impl World {
     fn dies(&mut self) {
         self.say("the daemon dies");
         self.statistics.crashes += 1;
+        self.oracle.daemon_crashed(&self.stage);
         self.crash();
         let span = self.random.magnitude(SECOND, MINUTE);
         self.after(span, Happening::DaemonStarts);

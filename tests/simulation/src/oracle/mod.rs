@@ -273,6 +273,11 @@ impl Oracle {
         self.reload.daemon_is_gone(self.saved);
     }
 
+    /// The daemon was killed between two actions.
+    pub fn daemon_crashed(&mut self, stage: &Stage) {
+        self.requests.crashed(stage.now);
+    }
+
     /// The machine is gone, with all that was not durable.
     pub fn switched_off(&mut self) {
         self.requests.switched_off();

@@ -90,11 +90,14 @@ impl Requests {
             self.forgiven.extend([stage.now; 4]);
         }
         self.unsaved = false;
-        self.crashes.push(stage.now);
         // The wait that was written when the attempt began is a shorter one.
         let written = stage.disk.volatile.not_before.as_ref().map_or(0, |at| at.boot);
         self.patience.take_if(|until| until.0 > written);
         self.stepped = false;
+    }
+
+    pub(super) fn crashed(&mut self, now: Millis) {
+        self.crashes.push(now);
     }
 
     pub(super) const fn switched_off(&mut self) {
