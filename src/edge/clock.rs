@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
+use rustix::io::Errno;
 use rustix::time::{
     ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime, timerfd_create,
     timerfd_settime,
@@ -95,14 +96,24 @@ impl Alarm {
 
     /// Arms it for `after` milliseconds from `now`.
     pub fn set(&self, now: WallTime, after: Millis) -> io::Result<()> {
-        let at = now.plus(after.max(1)).0.max(1);
+        match self.arm(now.plus(after.max(1)).0.max(1)) {
+            // The clock was set just now, and nobody will be told again: the timer goes off at once instead.
+            Err(Errno::CANCELED) => match self.arm(1) {
+                Ok(()) | Err(Errno::CANCELED) => Ok(()),
+                Err(error) => Err(error.into()),
+            },
+            other => Ok(other?),
+        }
+    }
+
+    /// It is armed even where the kernel answers ECANCELED, which says that the clock was set.
+    fn arm(&self, at: Millis) -> Result<(), Errno> {
         #[allow(clippy::useless_conversion, reason = "the nanoseconds are narrower on 32-bit targets")]
         let tv_nsec = (at % 1_000 * 1_000_000).try_into().unwrap_or(0);
         let it_value = Timespec { tv_sec: at / 1_000, tv_nsec };
         let never = Timespec { tv_sec: 0, tv_nsec: 0 };
         let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
-        timerfd_settime(self.timer.get_ref(), flags, &Itimerspec { it_interval: never, it_value })?;
-        Ok(())
+        timerfd_settime(self.timer.get_ref(), flags, &Itimerspec { it_interval: never, it_value }).map(drop)
     }
 
     /// Waits until it goes off or the clock is set.
@@ -113,7 +124,7 @@ impl Alarm {
             match ready.try_io(|timer| rustix::io::read(timer.get_ref(), &mut count).map_err(io::Error::from)) {
                 Ok(Ok(_)) => return Ok(()),
                 // ECANCELED: the clock was set (timerfd_create(2)).
-                Ok(Err(error)) if error.raw_os_error() == Some(rustix::io::Errno::CANCELED.raw_os_error()) => {
+                Ok(Err(error)) if error.raw_os_error() == Some(Errno::CANCELED.raw_os_error()) => {
                     return Ok(());
                 }
                 Ok(Err(error)) => return Err(error),

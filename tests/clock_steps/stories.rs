@@ -129,6 +129,8 @@ fn a_license_that_is_due_is_renewed_in_1970() {
         scene.wait_for("clock-untrusted");
         let renewed = wait_until(|| scene.ends() > scene.true_now() + 6 * DAY, PATIENCE, "the renewed license");
         renewed.expect("by the hub's clock it is due");
+        let told = daemon.wait_for_line(|line| line.contains("renewed and installed"), PATIENCE);
+        told.expect("the daemon is done with it before the clock is set");
         let modified = fs::metadata(scene.rig.license()).and_then(|meta| meta.modified()).expect("a date");
         assert!(modified <= std::time::SystemTime::now(), "a date in the future would poison the next boot's clock");
         assert_eq!(scene.rig.status()["state"], "clock-untrusted");
