@@ -39,7 +39,7 @@ impl Report {
     #[must_use]
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub fn run(devices: u64) -> Self {
-        let capacity = (mean(devices) * 1.2) as u32;
+        let capacity = ((mean(devices) * 1.2) as u32).max(1);
         let sample = devices.clamp(1, SAMPLE);
         let (daemon_outage, cron_outage) = (worst_outage(Client::Daemon, sample), worst_outage(Client::Cron, sample));
         let run = move |client, outage: Option<WallTime>, capacity, name: &str| {
