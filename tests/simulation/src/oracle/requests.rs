@@ -213,7 +213,9 @@ impl Oracle {
         let now = stage.clocks();
         // A device that knows no time does not know either how much patience it can afford.
         let knows = stage.clock.is_right() && (stage.device.tells_date || self.clock_is_credible(stage, now));
-        let remaining = self.reference().map(|doc| doc.expires.since(now.wall)).filter(|_| knows);
+        // By its own clock or by the hub's date, whichever leaves less: both may be believed.
+        let hub = if stage.device.tells_date { WallTime(stage.now) } else { now.wall };
+        let remaining = self.reference().map(|doc| doc.expires.since(now.wall.max(hub))).filter(|_| knows);
         let requests = &mut self.requests;
         requests.in_flight = false;
         requests.goes_on = true;
@@ -223,8 +225,7 @@ impl Oracle {
         if let (429 | 503, Some(text)) = (raw.status, &raw.retry_after) {
             let asked = match parse_span(&format!("{text}s")) {
                 Ok(span) => Some(span),
-                Err(_) => WallTime::parse(text)
-                    .map(|date| date.since(if stage.device.tells_date { WallTime(stage.now) } else { now.wall })),
+                Err(_) => WallTime::parse(text).map(|date| date.since(hub)),
             };
             // Within reason: a day, an eighth of what is left before the expiry.
             let reason = remaining.map_or(SECOND, |remaining| (remaining / 8).max(10 * SECOND)).min(DAY);
