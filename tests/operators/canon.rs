@@ -104,9 +104,13 @@ impl<'a> Canon<'a> {
     fn moved(&self, text: &str, form: Form) -> Option<WallTime> {
         let seen = form.read(text)?;
         if form == Form::Date {
-            let now = WallTime::from_unix(self.gateway.now);
-            let days = seen.since(WallTime::from_date(&now.date())?);
-            return Some(WallTime::from_date(&NOON.date())?.plus(days));
+            // Days are counted from the license's end: from now, their number would depend on the time of day.
+            let (from, to) = match self.expires {
+                Some(expires) => (expires, self.shifted(expires)),
+                None => (WallTime::from_unix(self.gateway.now), NOON),
+            };
+            let days = seen.since(WallTime::from_date(&from.date())?);
+            return Some(WallTime::from_date(&to.date())?.plus(days));
         }
         Some(self.shifted(seen))
     }
