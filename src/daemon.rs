@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::core::config::Config;
 use crate::core::engine::{Event, Request};
@@ -13,6 +12,7 @@ use crate::core::keyring::KeyRing;
 use crate::core::metrics;
 use crate::core::protocol::{Answer, Command};
 use crate::core::report::Status;
+use crate::core::time::{MINUTE, Millis, SECOND};
 use crate::driver::{Driver, Role};
 use crate::edge::control::{Incoming, Server};
 use crate::edge::lock::{self, LockError};
@@ -25,6 +25,8 @@ use crate::exit::Exit;
 const LOCK_PATIENCE: Duration = Duration::from_secs(120);
 /// Requests of the control socket that may wait.
 const BACKLOG: usize = 8;
+/// A beat this late after the last look at everything brings the next one: a second early counts as [`POLL`].
+const POLL_AT: Millis = MINUTE - SECOND;
 
 /// Runs until SIGTERM or SIGINT.
 pub async fn run(path: Option<PathBuf>) -> Exit {
@@ -48,27 +50,33 @@ pub async fn run(path: Option<PathBuf>) -> Exit {
     for problem in &keys.problems {
         tracing::warn!("{problem}");
     }
-    match Signals::listen().and_then(|signals| Ok((signals, clock::Alarm::new()?))) {
-        Ok((signals, alarm)) => serve(path, config, keys, places, signals, alarm).await,
+    match Wakers::set_up() {
+        Ok(wakers) => serve(path, config, keys, places, wakers).await,
         Err(error) => Exit::failed(format!("neither signals nor timers can be had: {error}")),
     }
 }
 
-/// The signals that mean something.
-struct Signals {
+/// What wakes the loop up by itself: the signals that mean something, and the timers.
+struct Wakers {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
     renew: Signal,
+    alarm: clock::Alarm,
+    heartbeat: clock::Heartbeat,
 }
 
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
+impl Wakers {
+    fn set_up() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
             renew: signal(SignalKind::user_defined1())?,
+            alarm: clock::Alarm::new()?,
+            heartbeat: clock::Heartbeat::every(
+                service::watchdog_interval().map_or(POLL, |interval| interval.min(POLL)),
+            )?,
         })
     }
 }
@@ -85,42 +93,31 @@ struct Daemon {
 }
 
 /// The loop.
-async fn serve(
-    path: Option<PathBuf>,
-    config: Config,
-    keys: KeyRing,
-    places: Places,
-    mut signals: Signals,
-    alarm: clock::Alarm,
-) -> Exit {
+async fn serve(path: Option<PathBuf>, config: Config, keys: KeyRing, places: Places, mut wakers: Wakers) -> Exit {
     let (file_sender, mut file_changed) = mpsc::unbounded_channel();
     let (control_sender, mut control) = mpsc::channel::<Incoming>(BACKLOG);
     let watch = Watch::new(config.license.path.as_path(), file_sender.clone());
     let (driver, mut results) = Driver::new(config, keys, places, Role::Daemon);
     let mut daemon = Daemon { path, driver, watch, server: None, file_sender, control_sender, announced: false };
     daemon.listen();
-    let interval = service::watchdog_interval().map_or(POLL, |interval| interval.min(POLL));
-    let mut tick = tokio::time::interval_at(Instant::now() + interval, interval);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last_poll = Instant::now();
+    let mut last_poll = clock::now().boot;
     loop {
-        daemon.before_sleep(&alarm);
+        daemon.before_sleep(&wakers.alarm);
         tokio::select! {
             biased;
-            _ = signals.terminate.recv() => break,
-            _ = signals.interrupt.recv() => break,
+            _ = wakers.terminate.recv() => break,
+            _ = wakers.interrupt.recv() => break,
             Some(event) = results.recv() => daemon.driver.handle(event),
-            result = alarm.wait() => {
-                if let Err(error) = result {
-                    tracing::error!("the timer failed: {error}");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
+            result = wakers.alarm.wait() => {
+                despite_failure(result).await;
                 daemon.driver.handle(Event::Tick);
             }
-            _ = tick.tick() => {
+            result = wakers.heartbeat.beat() => {
+                despite_failure(result).await;
                 service::alive();
-                if last_poll.elapsed() + Duration::from_secs(1) >= POLL {
-                    last_poll = Instant::now();
+                let now = clock::now().boot;
+                if now.since(last_poll) >= POLL_AT {
+                    last_poll = now;
                     if daemon.watch.look() {
                         daemon.driver.handle(Event::FileChanged);
                     }
@@ -133,8 +130,8 @@ async fn serve(
                 daemon.watch.look();
                 daemon.driver.handle(Event::FileChanged);
             }
-            _ = signals.hang_up.recv() => drop(daemon.reload_config()),
-            _ = signals.renew.recv() => {
+            _ = wakers.hang_up.recv() => drop(daemon.reload_config()),
+            _ = wakers.renew.recv() => {
                 tracing::info!("renewing now, as SIGUSR1 asks for");
                 drop(daemon.driver.request(Request::Renew { if_due: false, dry_run: false }));
             }
@@ -145,6 +142,14 @@ async fn serve(
     tracing::info!("stopping");
     daemon.driver.stop();
     Exit::done()
+}
+
+/// A timer that fails, which no kernel should do, must not make the loop a hot one.
+async fn despite_failure(result: std::io::Result<()>) {
+    if let Err(error) = result {
+        tracing::error!("the timer failed: {error}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 impl Daemon {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::time::{
@@ -37,6 +38,13 @@ fn millis(time: Timespec) -> Millis {
     #[allow(clippy::useless_conversion, reason = "the nanoseconds are narrower on 32-bit targets")]
     let nanos = i64::from(time.tv_nsec);
     time.tv_sec.saturating_mul(1_000).saturating_add(nanos / 1_000_000)
+}
+
+/// The other way round, for moments and distances that are not before zero.
+fn timespec(millis: Millis) -> Timespec {
+    #[allow(clippy::useless_conversion, reason = "the nanoseconds are narrower on 32-bit targets")]
+    let tv_nsec = (millis % 1_000 * 1_000_000).try_into().unwrap_or(0);
+    Timespec { tv_sec: millis / 1_000, tv_nsec }
 }
 
 fn evidence() -> Evidence {
@@ -108,28 +116,51 @@ impl Alarm {
 
     /// It is armed even where the kernel answers ECANCELED, which says that the clock was set.
     fn arm(&self, at: Millis) -> Result<(), Errno> {
-        #[allow(clippy::useless_conversion, reason = "the nanoseconds are narrower on 32-bit targets")]
-        let tv_nsec = (at % 1_000 * 1_000_000).try_into().unwrap_or(0);
-        let it_value = Timespec { tv_sec: at / 1_000, tv_nsec };
-        let never = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let once = Itimerspec { it_interval: timespec(0), it_value: timespec(at) };
         let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
-        timerfd_settime(self.timer.get_ref(), flags, &Itimerspec { it_interval: never, it_value }).map(drop)
+        timerfd_settime(self.timer.get_ref(), flags, &once).map(drop)
     }
 
     /// Waits until it goes off or the clock is set.
     pub async fn wait(&self) -> io::Result<()> {
-        loop {
-            let mut ready = self.timer.readable().await?;
-            let mut count = [0_u8; 8];
-            match ready.try_io(|timer| rustix::io::read(timer.get_ref(), &mut count).map_err(io::Error::from)) {
-                Ok(Ok(_)) => return Ok(()),
-                // ECANCELED: the clock was set (timerfd_create(2)).
-                Ok(Err(error)) if error.raw_os_error() == Some(Errno::CANCELED.raw_os_error()) => {
-                    return Ok(());
-                }
-                Ok(Err(error)) => return Err(error),
-                Err(_would_block) => {}
-            }
+        gone_off(&self.timer).await
+    }
+}
+
+/// Beats at equal distances. A timer of the kernel, because the event loop's own wheel of timers wakes up several times
+/// on the way to a moment that is a minute ahead.
+#[derive(Debug)]
+pub struct Heartbeat {
+    timer: AsyncFd<OwnedFd>,
+}
+
+impl Heartbeat {
+    /// Begins to beat, first after one `interval`. Suspend counts.
+    pub fn every(interval: Duration) -> io::Result<Self> {
+        let timer = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+        let interval = Millis::try_from(interval.as_millis()).unwrap_or(Millis::MAX);
+        let beats = Itimerspec { it_interval: timespec(interval), it_value: timespec(interval) };
+        timerfd_settime(&timer, TimerfdTimerFlags::empty(), &beats)?;
+        Ok(Self { timer: super::readable(timer)? })
+    }
+
+    /// Waits for the next beat. Those that were missed count as one.
+    pub async fn beat(&self) -> io::Result<()> {
+        gone_off(&self.timer).await
+    }
+}
+
+/// Waits for a timer to expire, or for the clock that it follows to be set.
+async fn gone_off(timer: &AsyncFd<OwnedFd>) -> io::Result<()> {
+    loop {
+        let mut ready = timer.readable().await?;
+        let mut count = [0_u8; 8];
+        match ready.try_io(|timer| rustix::io::read(timer.get_ref(), &mut count).map_err(io::Error::from)) {
+            Ok(Ok(_)) => return Ok(()),
+            // ECANCELED: the clock was set (timerfd_create(2)).
+            Ok(Err(error)) if error.raw_os_error() == Some(Errno::CANCELED.raw_os_error()) => return Ok(()),
+            Ok(Err(error)) => return Err(error),
+            Err(_would_block) => {}
         }
     }
 }

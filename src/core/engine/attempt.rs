@@ -371,7 +371,7 @@ impl Engine {
         if outage < BLIP || remaining <= URGENT || self.volatile.recovering {
             return None;
         }
-        let range = (remaining / 10 * 3).min(DAY.max(outage));
+        let range = (remaining / 20 * 7).min(DAY.max(outage));
         #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
         let wait = (range as f64 * self.moment.random) as Millis;
         Some(wait.max(MINUTE))
