@@ -67,6 +67,7 @@ impl Driver {
             config,
             keys,
             durable,
+            memory_lost: durable_trouble.is_some(),
             volatile,
             kept: store.kept(),
             boot_id: clock::boot_id(),

@@ -6,7 +6,7 @@ mod forge;
 use forge::{DEVICE, NOW, sign, transport, trusting, with_signature};
 use netify_licensed::core::accept::{Acceptance, Refusal, Standing, judge};
 use netify_licensed::core::time::{DAY, HOUR, MINUTE, Millis, SECOND, WallTime};
-use netify_licensed::core::verify::Authentic;
+use netify_licensed::core::verify::{Authentic, State};
 use serde_json::json;
 
 /// A license in a few words. Times are relative to the present.
@@ -26,6 +26,8 @@ const DRAFT: Draft =
 
 /// What is installed in most rows: ends in two days.
 const OLD: Draft = Draft { ends: 2 * DAY, issued: Some(-5 * DAY), ..DRAFT };
+/// What somebody installed too early: it begins in an hour and ends in a year.
+const EARLY: Draft = Draft { ends: 365 * DAY, issued: Some(HOUR), ..DRAFT };
 /// What is installed in some: ended an hour ago.
 const ENDED: Draft = Draft { ends: -HOUR, ..OLD };
 
@@ -174,6 +176,10 @@ fn table() -> Vec<Row> {
         row("fewer entitlements, forced", with(&["a"]), InstalledWithLoss(&["b"])).forced(),
         row("fewer entitlements and earlier: the date is named", Draft { ends: DAY, ..with(&["a"]) }, NotLater),
         row("fewer entitlements, nothing installed", with(&[]), Installed).over_nothing(),
+        row("earlier than one that is not valid yet", ending(DAY), Installed).over(EARLY),
+        row("fewer entitlements than one that is not valid yet", with(&[]), Installed).over(EARLY),
+        row("another serial than one that is not valid yet", other, OtherSerial).over(EARLY),
+        row("earlier than one that is not valid yet, by no clock", ending(DAY), NotLater).over(EARLY).unclocked(),
         row("signed by the new key", Draft { key: 2, ..DRAFT }, Installed),
         row("the same license, signed by the new key", Draft { key: 2, ..OLD }, NotLater),
         row("ends in the year 9999", ending(WallTime::from_unix(253_402_300_799).since(NOW)), Installed),
@@ -236,11 +242,34 @@ fn acceptance_has_a_direction() {
             };
             assert!(!(replaces(first, second) && replaces(second, first)));
             assert!(!replaces(first, first));
-            if replaces(first, second) {
+            // What is of no use yet is in nobody's way.
+            if replaces(first, second) && second.state(now) != State::NotYetValid {
                 assert!(first.license().expires_at > second.license().expires_at);
             }
         }
     }
+}
+
+/// An entitlement that ends earlier is as good as lost, unless dates and times of day alone make the difference.
+#[test]
+fn entitlements_that_end_earlier_are_lost() {
+    let license = |ends: Millis, until: Option<Millis>| {
+        let mut document = json!({"serial": "S-1", "duid": DEVICE, "expire_at": {"unix": NOW.plus(ends).unix()}});
+        document["a"] = until.map_or_else(|| json!({}), |until| json!({ "not_valid_after": NOW.plus(until).date() }));
+        document["entitlements"] = json!(["a"]);
+        transport().check(document.to_string().as_bytes()).expect("unchecked")
+    };
+    let verdict = |old: &Authentic, new: &Authentic| {
+        judge(new, &Standing { installed: Some(old), serial: None, now: Some(NOW), force: false })
+    };
+    let lost = Err(Refusal::FewerEntitlements { lost: vec!["a".to_owned()] });
+    let kept = Ok(Acceptance::Install { lost: Vec::new() });
+    let dated = license(2 * DAY, Some(10 * DAY));
+    assert_eq!(verdict(&dated, &license(7 * DAY, Some(7 * DAY))), kept, "what outlives the license is of no use");
+    assert_eq!(verdict(&dated, &license(7 * DAY, None)), kept);
+    assert_eq!(verdict(&dated, &license(7 * DAY, Some(2 * DAY))), kept, "by a part of a day");
+    assert_eq!(verdict(&dated, &license(7 * DAY, Some(-DAY))), lost);
+    assert_eq!(verdict(&license(5 * DAY, None), &license(7 * DAY, Some(2 * DAY))), lost);
 }
 
 /// Without signatures the same rules hold.

@@ -9,9 +9,9 @@ use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::time::Duration;
 
-use device::{DAY, Device, PATIENCE, is_root, sign, spec};
-use hub_emulator::{Endpoint, HubEmulator, Options, SigningKey};
-use test_support::{Proc, wait_until};
+use device::{DAY, DUID, Device, PATIENCE, SERIAL, is_root, sign, spec};
+use hub_emulator::{Endpoint, HubEmulator, LicenseSpec, Options, SigningKey};
+use test_support::{Proc, Signal, wait_until};
 
 /// A device with a license of three days, a daemon that watches it, and no hub.
 struct Watched {
@@ -242,4 +242,106 @@ fn without_a_kept_copy_the_hub_has_one() {
     wait_until(whole, PATIENCE, "it is fetched").unwrap_or_else(|error| panic!("{error}: {}", daemon.output()));
     wait_until(|| device.loaded() == device.license(), PATIENCE, "netifyd is told").expect("netifyd is told");
     assert_eq!(hub.count(Endpoint::Renew), 0, "what is not due is not renewed");
+}
+
+/// The daemon has not looked yet when it is asked to write.
+#[test]
+fn a_newer_license_that_was_just_put_there_is_not_overwritten() {
+    let watched = Watched::new();
+    let (newer, between) = (watched.device.genuine(9 * DAY), watched.device.genuine(5 * DAY));
+    let file = watched.device.document("between.json", &between);
+    watched.replace(&newer);
+    let (code, output) = watched.device.run(&["install", &file.to_string_lossy()]);
+    assert_eq!(code, 3, "{output}");
+    assert_eq!(watched.device.license(), Some(newer));
+}
+
+#[test]
+fn what_the_hub_has_does_not_replace_a_newer_license_that_was_just_put_there() {
+    let hub = HubEmulator::start(Options::new());
+    let device = Device::new(&hub.signing_key(), Some(&hub.url()));
+    device.install(&device.genuine(3 * DAY));
+    let daemon = device.daemon();
+    daemon.wait_for_line(|line| line.contains(" found, ends "), PATIENCE).expect("it looked");
+    hub.add_license(spec(5 * DAY));
+    hub.fault(Endpoint::View, hub_emulator::Fault::delay(Duration::from_millis(300)));
+    let renew = Proc::spawn(&mut device.command(&["renew", "--dry-run"])).expect("started");
+    assert!(renew.wait_exit(PATIENCE).expect("an end").success(), "the hub's is later than what is there");
+    hub.fault(Endpoint::View, hub_emulator::Fault::delay(Duration::from_millis(300)));
+    let renew = Proc::spawn(&mut device.command(&["renew"])).expect("started");
+    assert!(hub.wait_for(Endpoint::View, 2, PATIENCE));
+    let newer = device.genuine(9 * DAY);
+    fs::write(device.path("netifyd/new"), &newer).expect("written");
+    fs::rename(device.path("netifyd/new"), device.license_path()).expect("renamed");
+    renew.wait_exit(PATIENCE).expect("an end");
+    assert!(device.check(&device.license().expect("a license")).is_ok_and(|license| {
+        license.license().expires_at >= device.check(&newer).expect("genuine").license().expires_at
+    }));
+}
+
+#[test]
+fn a_torn_license_is_not_called_installed() {
+    let watched = Watched::new();
+    let file = watched.device.document("same.json", &watched.license);
+    fs::write(watched.device.license_path(), &watched.license[..40]).expect("torn");
+    let (code, output) = watched.device.run(&["install", &file.to_string_lossy()]);
+    assert_eq!(code, 0, "{output}");
+    assert_eq!(watched.device.license().as_ref(), Some(&watched.license), "{output}");
+}
+
+#[test]
+fn a_missing_license_is_measured_by_the_kept_one() {
+    let device = Device::new(&SigningKey::from_seed(4), None);
+    device.install(&device.genuine(9 * DAY));
+    fs::remove_file(device.license_path()).expect("removed");
+    let other = sign(device.key(), &spec(3 * DAY));
+    let file = device.document("other.json", &other).display().to_string();
+    let (code, output) = device.run(&["install", &file]);
+    assert!(code == 3 && output.contains("--force"), "{output}");
+    assert_eq!(device.run(&["install", "--force", &file]).0, 0);
+    assert_eq!(device.license(), Some(other));
+}
+
+#[test]
+fn a_license_whose_time_has_not_come_is_left_alone() {
+    let watched = Watched::new();
+    let early = LicenseSpec::new(SERIAL).duid(DUID).issued_ago(Duration::ZERO).expires_in(900 * DAY);
+    let early = LicenseSpec { created_at: early.created_at.map(|at| at + 300 * 86_400), ..early };
+    watched.replace(&sign(watched.device.key(), &early));
+    watched.says("somebody installed a license that is not valid yet, which is left alone");
+    assert_eq!(watched.state(), "not-yet-valid");
+    let kept = fs::read(watched.device.path("state/previous-license.json")).expect("kept");
+    assert_eq!(kept, watched.license);
+    // What is valid may take its place.
+    let valid = watched.device.genuine(5 * DAY);
+    watched.device.install(&valid);
+    watched.is_loaded(&valid);
+}
+
+/// Nothing is put in a place before it is known what lies there.
+#[test]
+fn a_license_at_a_new_path_is_looked_at_before_anything_is_put_there() {
+    let watched = Watched::new();
+    let newer = watched.device.genuine(9 * DAY);
+    let elsewhere = watched.device.document("netifyd/elsewhere.json", &newer);
+    // What is broken at the old path would be put right.
+    fs::remove_file(watched.device.license_path()).expect("removed");
+    watched.device.configure(&elsewhere, None, "");
+    watched.daemon.signal(Signal::HUP).expect("it runs");
+    watched.says("configuration read again");
+    watched.is_loaded(&newer);
+    assert_eq!(fs::read(&elsewhere).expect("there"), newer);
+}
+
+/// A damaged memory does not tell what netifyd has loaded.
+#[test]
+fn a_reload_is_not_forgotten_with_a_damaged_memory() {
+    let device = Device::new(&SigningKey::from_seed(4), None);
+    let license = device.genuine(3 * DAY);
+    device.install(&license);
+    fs::write(device.path("state/state.json"), "{\"boot_").expect("damaged");
+    let before = device.reloads();
+    let daemon = device.daemon();
+    let told = wait_until(|| device.reloads() > before, PATIENCE, "netifyd is told");
+    assert!(told.is_ok(), "{}", daemon.output());
 }

@@ -285,6 +285,7 @@ fn begin(
         config: config.clone(),
         keys: ring(trusted),
         durable: durable.clone(),
+        memory_lost: false,
         volatile: volatile.clone(),
         kept,
         boot_id: format!("boot-{boots}"),

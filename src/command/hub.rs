@@ -48,8 +48,14 @@ async fn act(config: &Config, command: Hub) -> Result<Exit, Failure> {
     match command {
         Hub::List { duid, issued_to, expiring, output } => {
             let answer = ask(config, Call::list(output.format.into())).await?;
-            let items = answer::api_list(&answer, clock::now().wall)?;
-            Ok(listed(items, &Filter { duid, issued_to, expiring }, output.json))
+            let list = answer::api_list(&answer, clock::now().wall)?;
+            let mut exit = listed(list.items, &Filter { duid, issued_to, expiring }, output.json);
+            if list.is_partial {
+                let line = if exit.err.is_empty() { "" } else { "\n" };
+                exit.err += line;
+                exit.err += "the hub lists a part of its licenses only; what is on its other pages is not shown";
+            }
+            Ok(exit)
         }
         Hub::View { serial, output } => {
             let answer = ask(config, Call::view(&serial, output.format.into())).await?;

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::foreign_text::{list, one_line};
-use super::license::Entitlement;
-use super::time::{WallTime, relative};
+use super::license::{Entitlement, License};
+use super::time::{DAY, WallTime, relative};
 use super::verify::{Authentic, State};
 
 /// What a candidate is held against.
@@ -88,11 +88,16 @@ pub fn judge(candidate: &Authentic, standing: &Standing<'_>) -> Result<Acceptanc
             _ => {}
         }
     }
-    let Some(old) = old else { return Ok(Acceptance::Install { lost: Vec::new() }) };
-    let lost = missing(&old.entitlements, &new.entitlements);
+    // What is of no use yet is in nobody's way.
+    let serves_yet =
+        |installed: &&Authentic| standing.now.is_none_or(|now| installed.state(Some(now)) != State::NotYetValid);
+    let Some(old) = standing.installed.filter(serves_yet).map(Authentic::license) else {
+        return Ok(Acceptance::Install { lost: Vec::new() });
+    };
     if standing.force {
-        return Ok(Acceptance::Install { lost });
+        return Ok(Acceptance::Install { lost: missing(&old.entitlements, &new.entitlements) });
     }
+    let lost = lost(old, new);
     if new.expires_at <= old.expires_at {
         return Err(Refusal::NotLater { installed: old.expires_at, candidate: new.expires_at });
     }
@@ -101,6 +106,20 @@ pub fn judge(candidate: &Authentic, standing: &Standing<'_>) -> Result<Acceptanc
         return Err(Refusal::FewerEntitlements { lost });
     }
     Ok(Acceptance::Install { lost })
+}
+
+/// The entitlements that `old` has and `new` lacks, or has for a shorter time. Their ends are whole days, read with care,
+/// so a day less is no difference.
+#[must_use]
+pub fn lost(old: &License, new: &License) -> Vec<String> {
+    let end = |license: &License, entitlement: &Entitlement| {
+        entitlement.not_valid_after.map_or(license.expires_at, |date| date.min(license.expires_at))
+    };
+    let lacks = |wanted: &&Entitlement| {
+        let given = new.entitlements.iter().filter(|given| given.name == wanted.name);
+        given.map(|given| end(new, given)).max().is_none_or(|given| given.plus(DAY) < end(old, wanted))
+    };
+    old.entitlements.iter().filter(lacks).map(|entitlement| entitlement.name.clone()).collect()
 }
 
 /// The names in `wanted` that are not in `given`.

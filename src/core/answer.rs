@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::foreign_text::one_line;
+use super::hub_list::List;
+use super::redaction::Redaction;
 use super::time::{Millis, SECOND, WallTime};
 use super::trouble::field_errors;
 pub use super::trouble::{TransportError, Trouble, TroubleKind};
@@ -28,8 +29,10 @@ pub struct RawAnswer {
     pub content_encoding: Option<String>,
     /// Host of `Location`; the rest of it may hold secrets.
     pub location_host: Option<String>,
-    /// The body, complete.
+    /// The body, exactly as received. Complete, if the status is a success.
     pub body: Vec<u8>,
+    /// What was sent and must not be repeated in a message.
+    pub redaction: Redaction,
 }
 
 /// The hub's envelope, and that of the older generation of the same API family. A hub may send both spellings at once;
@@ -63,47 +66,79 @@ impl<'a> Envelope<'a> {
     }
 
     /// The hub's words; one that is no text yields to one that is.
-    fn words(&self) -> Option<&str> {
-        [&self.status_message, &self.resp_message, &self.message].into_iter().flatten().find_map(Value::as_str)
+    fn words(&self, redaction: &Redaction) -> Option<String> {
+        let mut words = [&self.status_message, &self.resp_message, &self.message].into_iter().flatten();
+        words.find_map(Value::as_str).map(|words| redaction.one_line(words)).filter(|words| !words.is_empty())
+    }
+
+    /// A code that is none of success. No code at all is no failure.
+    fn has_failed(&self) -> bool {
+        self.code().is_some_and(|code| !code.is_null() && !is_success(code))
+    }
+
+    fn fields(&self, redaction: &Redaction) -> Vec<String> {
+        self.status_fields.as_ref().map(|fields| field_errors(fields, redaction)).unwrap_or_default()
     }
 }
 
 /// The bytes of `data` of a successful API answer, exactly as received; `null` where success comes without data.
 pub fn api_data(answer: &RawAnswer, now: WallTime) -> Result<Vec<u8>, Trouble> {
+    let Some(envelope) = success(answer, now)? else { return Ok(b"null".to_vec()) };
+    match (envelope.data, envelope.code()) {
+        // Some hubs put an empty list beside a failure.
+        _ if envelope.has_failed() => Err(failed_code(answer, &envelope)),
+        (Some(data), _) if data.get() != "null" => Ok(data.get().as_bytes().to_vec()),
+        (_, Some(code)) if is_success(code) => Ok(b"null".to_vec()),
+        _ => Err(not_an_answer(answer, "the hub", "its envelope with `data`")),
+    }
+}
+
+/// The license of a successful API answer, exactly as received. Its signature decides over it, so an unknown code beside
+/// it does not.
+pub fn api_license(answer: &RawAnswer, now: WallTime) -> Result<Vec<u8>, Trouble> {
+    let envelope = success(answer, now)?;
+    let data = envelope.as_ref().and_then(|envelope| envelope.data).map(RawValue::get);
+    match (data, &envelope) {
+        (Some(data), _) if data.starts_with('{') && data.contains(':') => Ok(data.as_bytes().to_vec()),
+        (_, Some(envelope)) if envelope.has_failed() => Err(failed_code(answer, envelope)),
+        (None, Some(envelope)) if envelope.code().is_none() => {
+            Err(not_an_answer(answer, "the hub", "its envelope with `data`"))
+        }
+        _ => Err(not_an_answer(answer, "the hub", "a license")),
+    }
+}
+
+/// The envelope of a 2xx that carries no other HTTP status; [`None`] for the promise that there is no body.
+fn success(answer: &RawAnswer, now: WallTime) -> Result<Option<Envelope<'_>>, Trouble> {
     let envelope = Envelope::read(&answer.body);
     if answer.status / 100 != 2 {
         return Err(failure(answer, "the hub", envelope.as_ref(), now));
     }
     let Some(envelope) = envelope else {
-        // 204 promises that there is no body.
         let done = answer.status == 204 && answer.body.is_empty();
-        return if done { Ok(b"null".to_vec()) } else { Err(not_an_answer(answer, "the hub", "its JSON envelope")) };
+        return if done { Ok(None) } else { Err(not_an_answer(answer, "the hub", "its JSON envelope")) };
     };
-    if let Some(status) = envelope.code().and_then(http_status_of) {
-        let inner = RawAnswer { status, ..answer.clone() };
-        return Err(failure(&inner, "the hub", Some(&envelope), now));
-    }
-    match (envelope.data, envelope.code()) {
-        (Some(data), _) if data.get() != "null" => Ok(data.get().as_bytes().to_vec()),
-        (_, Some(code)) if is_success(code) => Ok(b"null".to_vec()),
-        (_, Some(code)) => {
-            let words = envelope.words().map(|words| format!(": {}", one_line(words))).unwrap_or_default();
-            let text = format!("HTTP {} with status code {}{words}", answer.status, one_line(&code.to_string()));
-            Err(Trouble::outage(answer.named("the hub", &text), Some(answer.status)))
+    match envelope.code().and_then(http_status_of) {
+        Some(status) => {
+            let inner = RawAnswer { status, ..answer.clone() };
+            Err(failure(&inner, "the hub", Some(&envelope), now))
         }
-        _ => Err(not_an_answer(answer, "the hub", "its envelope with `data`")),
+        None => Ok(Some(envelope)),
     }
 }
 
-/// The license of a successful API answer, exactly as received.
-pub fn api_license(answer: &RawAnswer, now: WallTime) -> Result<Vec<u8>, Trouble> {
-    let data = api_data(answer, now)?;
-    if data.starts_with(b"{") { Ok(data) } else { Err(not_an_answer(answer, "the hub", "a license")) }
+/// A 2xx whose envelope says that it failed, by a code of the hub's own.
+fn failed_code(answer: &RawAnswer, envelope: &Envelope<'_>) -> Trouble {
+    let code = envelope.code().map(ToString::to_string).unwrap_or_default();
+    let words = envelope.words(&answer.redaction).map(|words| format!(": {words}")).unwrap_or_default();
+    let text = format!("HTTP {} with status code {}{words}", answer.status, answer.redaction.one_line(&code));
+    let fields = envelope.fields(&answer.redaction);
+    Trouble { fields, ..Trouble::outage(answer.named("the hub", &text), Some(answer.status)) }
 }
 
-/// The licenses of a successful list answer, each exactly as received.
-pub fn api_list(answer: &RawAnswer, now: WallTime) -> Result<Vec<Vec<u8>>, Trouble> {
-    list_items(&api_data(answer, now)?).ok_or_else(|| not_an_answer(answer, "the hub", "a list of licenses"))
+/// The licenses of a successful list answer.
+pub fn api_list(answer: &RawAnswer, now: WallTime) -> Result<List, Trouble> {
+    List::read(&api_data(answer, now)?).ok_or_else(|| not_an_answer(answer, "the hub", "a list of licenses"))
 }
 
 /// The body of a successful relay answer: the bare license.
@@ -116,23 +151,6 @@ pub fn relay_data(answer: &RawAnswer, now: WallTime) -> Result<Vec<u8>, Trouble>
         Ok(Value::Object(_)) => Ok(answer.body.clone()),
         _ => Err(not_an_answer(answer, "the relay", "a license")),
     }
-}
-
-/// The entries of a list; some servers wrap the array once more.
-fn list_items(data: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let array = |raw: &RawValue| -> Option<Vec<Vec<u8>>> {
-        let items: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
-        Some(items.into_iter().map(|item| item.get().as_bytes().to_vec()).collect())
-    };
-    let raw: &RawValue = serde_json::from_slice(data).ok()?;
-    if raw.get() == "null" {
-        return Some(Vec::new());
-    }
-    if let Some(items) = array(raw) {
-        return Some(items);
-    }
-    let object: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).ok()?;
-    ["licenses", "data", "items"].iter().find_map(|name| array(object.get(*name)?))
 }
 
 /// A 2xx answer whose envelope carries a failure: `"403.000"`, `403`, `422`.
@@ -154,14 +172,15 @@ fn number_of(code: &Value) -> Option<f64> {
     }
 }
 
-/// Reads `Retry-After`: seconds, or a date against this machine's clock.
+/// Reads `Retry-After` (RFC 9110, section 10.2.3): seconds, however many, or a date against this machine's clock.
 #[must_use]
 pub fn retry_after(text: &str, now: WallTime) -> Option<Millis> {
     let text = text.trim();
-    match text.parse::<u32>() {
-        Ok(seconds) => Some(i64::from(seconds) * SECOND),
-        Err(_) => WallTime::parse(text).map(|date| date.since(now).max(0)),
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let seconds = text.parse::<u32>().unwrap_or(u32::MAX);
+        return Some(i64::from(seconds) * SECOND);
     }
+    WallTime::parse(text).map(|date| date.since(now).max(0))
 }
 
 impl RawAnswer {
@@ -183,9 +202,10 @@ fn failure(answer: &RawAnswer, who: &str, envelope: Option<&Envelope<'_>>, now: 
     };
     // A date is read against the server's own clock where it tells it.
     let server_now = answer.date.as_deref().and_then(WallTime::parse).unwrap_or(now);
-    let words = envelope.and_then(Envelope::words).map(one_line).filter(|words| !words.is_empty());
+    let words = envelope.and_then(|envelope| envelope.words(&answer.redaction));
     let what = match (&answer.location_host, words) {
         (Some(host), _) if status / 100 == 3 => {
+            let host = answer.redaction.one_line(host);
             format!("HTTP {status}, a redirect to {host}; redirects are not followed, set hub.url to the final address")
         }
         (_, Some(words)) => format!("HTTP {status} ({}): {words}", reason_phrase(status)),
@@ -196,7 +216,7 @@ fn failure(answer: &RawAnswer, who: &str, envelope: Option<&Envelope<'_>>, now: 
         kind,
         http_status: Some(status),
         message,
-        fields: envelope.and_then(|envelope| envelope.status_fields.as_ref()).map(field_errors).unwrap_or_default(),
+        fields: envelope.map(|envelope| envelope.fields(&answer.redaction)).unwrap_or_default(),
         retry_after: answer
             .retry_after
             .as_deref()
@@ -214,7 +234,7 @@ fn not_an_answer(answer: &RawAnswer, who: &str, wanted: &str) -> Trouble {
     let what = if body.is_empty() {
         "an empty body".to_owned()
     } else if let Some(encoding) = compressed {
-        format!("a body in {} encoding, which was not asked for", one_line(encoding))
+        format!("a body in {} encoding, which was not asked for", answer.redaction.one_line(encoding))
     } else if html {
         "an HTML page (a captive portal, a maintenance page or a proxy?)".to_owned()
     } else if str::from_utf8(body).is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()) {
@@ -428,14 +448,5 @@ mod tests {
         assert!(relay_data(&answer(200, "<html>"), NOW).is_err_and(|t| t.message.contains("HTML page")));
         let down = relay_data(&answer(500, r#"{"message":"Failed"}"#), NOW);
         assert!(down.is_err_and(|t| t.message.ends_with(": Failed") && t.kind == TroubleKind::Outage));
-    }
-
-    #[test]
-    fn lists_wrapped_or_not() {
-        for data in ["[{\"a\": 1},{}]", r#"{"licenses":[{"a": 1},{}]}"#, r#"{"data":[{"a": 1},{}],"page":1}"#] {
-            assert_eq!(list_items(data.as_bytes()), Some(vec![b"{\"a\": 1}".to_vec(), b"{}".to_vec()]));
-        }
-        assert_eq!(list_items(b"null"), Some(vec![]));
-        assert_eq!(list_items(b"5"), None);
     }
 }

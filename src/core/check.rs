@@ -64,6 +64,12 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, from: Optio
     } else if status.state.is_usable() && !status.healthy && !not_loaded {
         worry(2, status.problems.first().cloned().unwrap_or_else(|| "not healthy".to_owned()));
     }
+    if let Some(last) = status.problems.iter().find(|problem| problem.starts_with("the license is not renewable"))
+        && is_due
+        && status.state.is_usable()
+    {
+        worry(1, last.clone());
+    }
     if let Some(missing) = status.problems.iter().find(|problem| problem.starts_with("provision.entitlements")) {
         worry(1, missing.clone());
     }

@@ -84,13 +84,15 @@ pub fn judge(now: Now, evidence: &Evidence, known: &Known, always: bool) -> Trus
     trusted("nothing speaks against it")
 }
 
-/// One clause about a skew of over five minutes against the hub's clock.
+/// A skew of over five minutes against the hub's clock, positive when this one is ahead, and one clause about it.
 #[must_use]
-pub fn skew(wall: WallTime, hub: WallTime) -> Option<String> {
+pub fn skew(wall: WallTime, hub: WallTime) -> Option<(Millis, String)> {
     let skew = wall.since(hub);
     (skew.abs() > CLOCK_TOLERANCE).then(|| {
         let side = if skew > 0 { "ahead of" } else { "behind" };
-        format!("this device's clock is {} {side} the hub's (hub: {hub}, {})", span(skew), relative(hub, wall))
+        let text =
+            format!("this device's clock is {} {side} the hub's (hub: {hub}, {})", span(skew), relative(hub, wall));
+        (skew, text)
     })
 }
 
@@ -155,7 +157,7 @@ mod tests {
     fn skew_is_reported_beyond_five_minutes() {
         let hub = build_date();
         assert_eq!(skew(hub.plus(5 * MINUTE), hub), None);
-        assert!(skew(hub.plus(6 * MINUTE), hub).is_some_and(|text| text.contains("6 min ahead of the hub's")));
-        assert!(skew(hub.plus(-2 * DAY), hub).is_some_and(|text| text.contains("2 days behind")));
+        assert!(skew(hub.plus(6 * MINUTE), hub).is_some_and(|(_, text)| text.contains("6 min ahead of the hub's")));
+        assert!(skew(hub.plus(-2 * DAY), hub).is_some_and(|(_, text)| text.contains("2 days behind")));
     }
 }

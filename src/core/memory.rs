@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::floor::Bucket;
 use super::license::Serial;
 use super::time::{Millis, WallTime};
+use super::verify::State;
 
 /// Kept in the state directory; written only when it changed and matters.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -23,6 +24,8 @@ pub struct Durable {
     pub issues: Vec<Issue>,
     /// Serial of the last good license.
     pub serial: Option<Serial>,
+    /// The device that it was for: another one, such as a clone of this disk, has no use for the serial.
+    pub duid: Option<String>,
     /// Automatic renewals of this serial.
     pub automatic: Bucket,
     /// Last renewal that was installed and loaded.
@@ -63,6 +66,8 @@ pub struct Volatile {
     pub recovering: bool,
     /// When the file was put right.
     pub heals: Vec<WallTime>,
+    /// Why the last try to create a license came to nothing.
+    pub create_trouble: Option<String>,
     /// Renewals that people asked for.
     pub manual: Bucket,
     /// Last reload.
@@ -71,12 +76,25 @@ pub struct Volatile {
     pub reload_failures: u32,
     /// A reload that failed, or that nobody knows the end of: it is not repeated at once.
     pub reload_pause: Option<ReloadPause>,
+    /// What the hook was told last.
+    pub told: Option<Told>,
     /// netifyd shall notice that there is no license any more.
     pub unload: bool,
     /// Attempts by outcome, for metrics.
     pub attempts: BTreeMap<String, u64>,
     /// Reloads by outcome, for metrics.
     pub reloads: BTreeMap<String, u64>,
+}
+
+/// What a change of the state is: whoever is told hears of a change in this.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The license's state.
+    pub state: State,
+    /// Whether all was well.
+    pub healthy: bool,
+    /// The license.
+    pub sha256: Option<String>,
 }
 
 /// A moment of this boot: a wall clock that is set meanwhile does not move it.

@@ -76,14 +76,27 @@ impl WallTime {
         Timestamp::from_second(self.unix()).unwrap_or(if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX })
     }
 
-    /// Reads an RFC 3339 time, or the date of an HTTP header (RFC 9110, IMF-fixdate).
+    /// Reads an RFC 3339 time, or the date of an HTTP header (RFC 9110, section 5.6.7, with both obsolete forms).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if let Ok(timestamp) = text.parse::<Timestamp>() {
             return Some(Self(timestamp.as_millisecond()));
         }
-        let zoned = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-        Some(Self(zoned.as_millisecond()))
+        if let Ok(timestamp) = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text) {
+            return Some(Self(timestamp.as_millisecond()));
+        }
+        Self::parse_obsolete(text)
+    }
+
+    /// `Sunday, 06-Nov-94 08:49:37 GMT` (RFC 850) and `Sun Nov  6 08:49:37 1994` (asctime).
+    fn parse_obsolete(text: &str) -> Option<Self> {
+        let words: Vec<&str> = text.split([' ', ',', '-']).filter(|word| !word.is_empty()).collect();
+        let ([_, day, month, year, time, "GMT"] | [_, month, day, time, year]) = words[..] else { return None };
+        // Two digits mean the near past or future: this program is younger than 2000.
+        let year = if year.len() == 2 { format!("20{year}") } else { year.to_owned() };
+        let modern = format!("{day} {month} {year} {time} +0000");
+        let timestamp = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(&modern).ok()?;
+        Some(Self(timestamp.as_millisecond()))
     }
 
     /// Midnight UTC at the start of the day `YYYY-MM-DD`; what follows the date is not looked at.

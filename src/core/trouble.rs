@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::foreign_text::one_line;
+use super::redaction::Redaction;
 use super::time::Millis;
 
 /// Why there is no HTTP answer.
@@ -91,8 +91,9 @@ impl From<TransportError> for Trouble {
 }
 
 /// Field errors of any shape: strings, objects, lists, nested.
-pub(super) fn field_errors(value: &Value) -> Vec<String> {
-    fn walk(prefix: &str, value: &Value, found: &mut Vec<String>) {
+pub(super) fn field_errors(value: &Value, redaction: &Redaction) -> Vec<String> {
+    fn walk(prefix: &str, value: &Value, redaction: &Redaction, found: &mut Vec<String>) {
+        let one_line = |text: &str| redaction.one_line(text);
         if found.len() >= 16 {
             return;
         }
@@ -102,7 +103,7 @@ pub(super) fn field_errors(value: &Value) -> Vec<String> {
             Value::Null => {}
             Value::String(text) => found.push(named(text)),
             Value::Bool(_) | Value::Number(_) => found.push(named(&value.to_string())),
-            Value::Array(items) => items.iter().for_each(|item| walk(prefix, item, found)),
+            Value::Array(items) => items.iter().for_each(|item| walk(prefix, item, redaction, found)),
             Value::Object(members) => {
                 let field = ["field", "name"].iter().find_map(|key| members.get(*key)?.as_str());
                 let message = ["message", "error", "description"].iter().find_map(|key| members.get(*key)?.as_str());
@@ -112,13 +113,13 @@ pub(super) fn field_errors(value: &Value) -> Vec<String> {
                     members.iter().for_each(|(name, inner)| {
                         let name = one_line(name);
                         let name = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
-                        walk(&name, inner, found);
+                        walk(&name, inner, redaction, found);
                     });
                 }
             }
         }
     }
     let mut found = Vec::new();
-    walk("", value, &mut found);
+    walk("", value, redaction, &mut found);
     found
 }

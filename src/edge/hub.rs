@@ -9,7 +9,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::places::Places;
-use super::secret::{self, Secret};
+use super::secret;
 use super::{http, no_answer};
 use crate::core::answer::{RawAnswer, TransportError};
 use crate::core::config::{Config, Hub, HubKind};
@@ -17,13 +17,12 @@ use crate::core::engine::HubRequest;
 use crate::core::json::MAX_BYTES;
 use crate::core::license::Serial;
 use crate::core::licensing::{Format, NewLicense, Renewal, Term};
+use crate::core::redaction::Redaction;
 
 /// Largest answer to a list, in bytes.
 const MAX_LIST: usize = 1024 * 1024;
 /// What the envelope may add to a license.
 const ENVELOPE: usize = 1_024;
-/// Shorter secrets are too likely to be part of something else.
-const REDACTED_FROM: usize = 8;
 
 /// One request, ready to be sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,7 +96,7 @@ impl Call {
 /// needs no restart, and an idle daemon holds none of it.
 pub async fn send(config: &Config, places: &Places, call: Call) -> Result<RawAnswer, TransportError> {
     let local = |message: String| TransportError { message, local: true };
-    let (headers, secrets) = credentials(config, places).map_err(local)?;
+    let (headers, redaction) = credentials(config, places).map_err(local)?;
     let client = http::client(&config.hub, places).map_err(local)?;
     let url = address(&config.hub, &call).map_err(local)?;
     let shown = shown(&url);
@@ -110,24 +109,29 @@ pub async fn send(config: &Config, places: &Places, call: Call) -> Result<RawAns
         local: false,
     };
     let mut response = request.send().await.map_err(|error| failed(&error))?;
-    let mut answer = head(&response, shown.clone());
+    let mut answer = RawAnswer { redaction, ..head(&response, shown.clone()) };
+    // An error says all that matters in its head: whatever its body is like, its status and its Retry-After count.
+    let is_error = !response.status().is_success();
     let too_large = || {
-        let message =
-            format!("{shown}: the answer is larger than {} bytes, so it is no license; check hub.url", call.limit);
+        let remedy =
+            if call.limit == MAX_LIST { "set license.serial, so that no list is needed" } else { "check hub.url" };
+        let what = if call.limit == MAX_LIST { "too long a list" } else { "no license" };
+        let message = format!("{shown}: the answer is larger than {} bytes, which is {what}; {remedy}", call.limit);
         TransportError { message, local: false }
     };
     // One that announces its size need not be read to be refused.
-    if response.content_length().is_some_and(|length| length > call.limit as u64) {
+    if !is_error && response.content_length().is_some_and(|length| length > call.limit as u64) {
         return Err(too_large());
     }
-    while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
-        if answer.body.len() + chunk.len() > call.limit {
-            return Err(too_large());
+    loop {
+        match response.chunk().await {
+            Ok(None) => return Ok(answer),
+            Ok(Some(chunk)) if answer.body.len() + chunk.len() <= call.limit => answer.body.extend_from_slice(&chunk),
+            Ok(Some(_)) | Err(_) if is_error => return Ok(answer),
+            Ok(Some(_)) => return Err(too_large()),
+            Err(error) => return Err(failed(&error)),
         }
-        answer.body.extend_from_slice(&chunk);
     }
-    redact(&mut answer.body, &secrets);
-    Ok(answer)
 }
 
 fn head(response: &Response, url: String) -> RawAnswer {
@@ -145,6 +149,7 @@ fn head(response: &Response, url: String) -> RawAnswer {
             .and_then(|location| response.url().join(&location).ok())
             .and_then(|url| url.host_str().map(str::to_owned)),
         body: Vec::new(),
+        redaction: Redaction::default(),
     }
 }
 
@@ -169,10 +174,10 @@ fn shown(url: &Url) -> String {
     plain.into()
 }
 
-/// Headers that prove who we are, and the secrets in them.
-fn credentials(config: &Config, places: &Places) -> Result<(HeaderMap, Vec<Secret>), String> {
+/// Headers that prove who we are, and what must not come back from them: some servers quote what they were sent.
+fn credentials(config: &Config, places: &Places) -> Result<(HeaderMap, Redaction), String> {
     use base64::Engine as _;
-    let (mut headers, mut secrets) = (HeaderMap::new(), Vec::new());
+    let (mut headers, mut redaction) = (HeaderMap::new(), Redaction::default());
     let hub = &config.hub;
     let mut add = |name: HeaderName, before: &[u8], secret: &[u8], what: &str| {
         let whole = Zeroizing::new([before, secret].concat());
@@ -180,7 +185,7 @@ fn credentials(config: &Config, places: &Places) -> Result<(HeaderMap, Vec<Secre
             HeaderValue::from_bytes(&whole).map_err(|_| format!("{what} cannot be sent in an HTTP header"))?;
         value.set_sensitive(true);
         headers.insert(name, value);
-        secrets.push(Secret::from(secret));
+        redaction.hide(secret);
         Ok::<_, String>(())
     };
     if hub.kind == HubKind::Api {
@@ -192,40 +197,10 @@ fn credentials(config: &Config, places: &Places) -> Result<(HeaderMap, Vec<Secre
         let pair = Zeroizing::new([user.as_bytes(), b":", password.expose()].concat());
         let text = Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(&*pair));
         add(AUTHORIZATION, b"Basic ", text.as_bytes(), "the password")?;
-        secrets.push(password);
+        redaction.hide(password.expose());
     } else if let Some(file) = &hub.bearer_token_file {
         let token = secret::from_file(places, file)?;
         add(AUTHORIZATION, b"Bearer ", token.expose(), "the token")?;
     }
-    Ok((headers, secrets))
-}
-
-/// Some servers quote in an error what they were sent; from there it would reach logs and terminals.
-fn redact(body: &mut Vec<u8>, secrets: &[Secret]) {
-    for secret in secrets.iter().map(Secret::expose).filter(|secret| secret.len() >= REDACTED_FROM) {
-        let mut from = 0;
-        while let Some(at) = body[from..].windows(secret.len()).position(|window| window == secret) {
-            body.splice(from + at..from + at + secret.len(), *b"REDACTED");
-            from += at + b"REDACTED".len();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_are_cut_out_wherever_they_stand() {
-        let secrets = ["top-secret", "REDACTED", "short"].map(|text| Secret::from(text.as_bytes()));
-        let redacted = |text: &str| {
-            let mut body = text.as_bytes().to_vec();
-            redact(&mut body, &secrets);
-            String::from_utf8(body).expect("text")
-        };
-        assert_eq!(redacted("top-secret"), "REDACTED");
-        assert_eq!(redacted("a top-secrettop-secret b, short"), "a REDACTEDREDACTED b, short");
-        assert_eq!(redacted("REDACTED top-secre"), "REDACTED top-secre");
-        assert_eq!(redacted(""), "");
-    }
+    Ok((headers, redaction))
 }

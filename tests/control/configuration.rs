@@ -4,9 +4,10 @@ use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 use hub_emulator::{BodyStyle, Endpoint, Fault, FaultRule, Format, HubEmulator, LicenseSpec, Options, SigningKey};
+use netify_licensed::core::time::WallTime;
 use test_support::{Proc, Signal, wait_until};
 
-use crate::rig::{DUID, PATIENCE, Rig, SERIAL};
+use crate::rig::{DUID, PATIENCE, Rig, SERIAL, now};
 use crate::{DAY, ask, device};
 
 const STATUS: &str = r#"{"v":1,"command":"status"}"#;
@@ -175,4 +176,45 @@ fn a_dead_socket_is_replaced() {
     assert!(path.exists());
     let _daemon = rig.daemon();
     assert_eq!(ask(&path, STATUS).expect("it listens there")["status"]["state"], "valid");
+}
+
+/// Somebody mended what was wrong: the wait after the failure is not sat out.
+#[test]
+fn after_a_mend_the_hub_is_asked_soon() {
+    let (hub, mut rig) = due_device();
+    rig.set("renewal.min-retry", "1s");
+    let key = rig.secret("another-key", "not-the-key");
+    rig.set("hub.api-key-file", key.display());
+    let daemon = rig.daemon();
+    let status = rig.wait_for_status("refused", |status| status["renewal"]["last_attempt"]["outcome"] == "refused");
+    let next = status["renewal"]["next_attempt_at"].as_str().and_then(WallTime::parse).expect("a time");
+    assert!(next.unix() - now() > 10 * 60, "a refusal is asked about slowly: {status:#}");
+    rig.secret("another-key", &hub.api_key());
+    applied(&daemon);
+    rig.wait_for_status("renewed", |status| status["renewal"]["last_attempt"]["outcome"] == "installed");
+    assert_eq!(hub.count(Endpoint::Renew), 1);
+}
+
+/// A hub that asks for patience is not asked sooner because somebody reads the configuration again.
+#[test]
+fn a_mend_does_not_cut_the_wait_that_the_hub_asked_for() {
+    let (hub, mut rig) = due_device();
+    rig.set("renewal.min-retry", "1s");
+    hub.rule(FaultRule::always(Endpoint::Any, Fault::status(429).retry_after(600)));
+    let daemon = rig.daemon();
+    let status = rig.wait_for_status("told", |status| status["renewal"]["last_attempt"]["outcome"] == "rate-limited");
+    applied(&daemon);
+    rig.run(&["status"]).expect(0);
+    assert_eq!(rig.status()["renewal"]["next_attempt_at"], status["renewal"]["next_attempt_at"]);
+    assert_eq!(hub.count(Endpoint::Any), 1);
+}
+
+/// A device whose license has half a day left of seven.
+fn due_device() -> (HubEmulator, Rig) {
+    let hub = HubEmulator::start(Options::new());
+    let rig = Rig::api(&hub);
+    let spec = LicenseSpec::new(SERIAL).duid(DUID).issued_ago(DAY * 6).expires_in(DAY / 2);
+    rig.write("netifyd/license.json", hub.sign(&spec));
+    hub.add_license(spec);
+    (hub, rig)
 }

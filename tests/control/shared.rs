@@ -115,3 +115,17 @@ fn without_a_daemon_the_same_is_done_under_its_lock() {
     assert!(renewing.output().contains("installed, ends"), "{}", renewing.output());
     assert!(daemon.is_running());
 }
+
+/// A dry run that fails is nobody's failure: the daemon's schedule and its counts stay as they are.
+#[test]
+fn a_dry_run_that_fails_changes_nothing() {
+    let (hub, rig) = device();
+    let _daemon = rig.daemon();
+    let renewal = rig.wait_for_status("valid", |status| status["state"] == "valid")["renewal"].clone();
+    for fault in [Fault::status(403), Fault::status(500)] {
+        hub.fault(Endpoint::Any, fault);
+        let done = rig.run(&["renew", "--dry-run"]);
+        assert!(matches!(done.code, Some(1 | 5)), "{done:?}");
+        assert_eq!(rig.status()["renewal"], renewal, "{done:?}");
+    }
+}

@@ -58,6 +58,7 @@ pub(crate) fn simulate(kind: Kind) -> Counts {
         config: config::parse("", "test").expect("the defaults"),
         keys: KeyRing::from_files([("hub.pem".to_owned(), Ok(key.public_key_pem().into_bytes()))]),
         durable: Durable::default(),
+        memory_lost: false,
         volatile: Volatile::default(),
         kept: None,
         boot_id: "this boot".to_owned(),

@@ -58,6 +58,7 @@ impl Bench {
             config: config::parse(settings, "test").expect("a configuration"),
             keys: KeyRing::from_files([file]),
             durable: Durable::default(),
+            memory_lost: false,
             volatile: Volatile::default(),
             kept: None,
             boot_id: "this-boot".to_owned(),

@@ -175,3 +175,19 @@ fn it_says_what_it_needs() {
     assert!(rig.run(&["provision"]).expect(1).contains("/nowhere/duid"));
     assert_eq!(hub.connections(), 0);
 }
+
+/// A second license is not made because the first one cannot be seen.
+#[test]
+fn a_license_that_is_listed_in_part_or_oddly_is_not_made_twice() {
+    let hub = HubEmulator::start(Options::new());
+    let rig = device(&hub);
+    hub.fault(Endpoint::List, Fault::body(r#"{"status_code":0,"data":{"data":[],"current_page":1,"last_page":2}}"#));
+    assert!(rig.run(&["provision"]).expect(1).contains("a part of its licenses only"));
+    let spec = LicenseSpec::new(SERIAL).duid(DUID);
+    hub.add_license(spec);
+    let odd =
+        format!(r#"{{"status_code":0,"data":[{{"serial":"{SERIAL}","duid":"{DUID}","expire_at":"2026-12-30"}}]}}"#);
+    hub.fault(Endpoint::List, Fault::body(odd));
+    rig.run(&["provision"]).expect(0);
+    assert_eq!((rig.installed_serial().as_str(), hub.count(Endpoint::Create)), (SERIAL, 0));
+}

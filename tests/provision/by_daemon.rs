@@ -130,3 +130,17 @@ fn at_most_once_a_day_restarts_included() {
     }
     assert!(!rig.license().exists());
 }
+
+/// The hub's words about a license that it would not make are not lost behind what came after them.
+#[test]
+fn a_refused_license_stays_in_sight() {
+    let hub = HubEmulator::start(Options::new().api_key(ApiKey::new("key-of-a-lua-shop").only(["netify-proc-lua"])));
+    let rig = device(&hub);
+    let _daemon = rig.daemon();
+    let status = rig.wait_for_status("asked again", |status| {
+        status["renewal"]["last_attempt"]["outcome"] == "not-found" && status["renewal"]["consecutive_failures"] != 0
+    });
+    let error = status["renewal"]["last_attempt"]["error"].as_str().expect("a sentence");
+    assert!(error.contains("one is created once a day at most, the next one from 20"), "{error}");
+    assert!(error.contains("HTTP 403 (Forbidden)") && error.contains("may not grant"), "{error}");
+}

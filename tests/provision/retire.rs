@@ -122,3 +122,63 @@ fn what_was_given_back_stays_given_back_and_can_be_had_anew() {
         assert_eq!(rig.installed_serial(), hub.licenses()[0].serial);
     }
 }
+
+/// "Not found" is what a wrong address answers as well.
+#[test]
+fn a_not_found_that_is_not_the_hubs_removes_nothing() {
+    let hub = HubEmulator::start(Options::new());
+    let rig = licensed(&hub);
+    let installed = rig.installed();
+    for delete in [Fault::status(404), Fault::status(404).message("No such route.")] {
+        // The hub has the license all the same.
+        hub.fault(Endpoint::Delete, delete.clone());
+        assert!(rig.run(&["retire"]).expect(5).contains("nothing was removed: "));
+        // Nor is there a list at that address.
+        hub.fault(Endpoint::Delete, delete);
+        hub.fault(Endpoint::List, Fault::body("<html>nginx 404</html>"));
+        assert!(rig.run(&["retire"]).expect(1).contains("nothing was removed: "));
+        assert_eq!(rig.installed(), installed);
+    }
+    hub.remove_license(SERIAL);
+    let done = rig.run(&["retire"]);
+    done.expect(0);
+    assert!(done.out.contains("the hub did not know the license any more"), "{done:?}");
+    assert!(!rig.license().exists());
+}
+
+/// PHP writes an empty object as an empty list, beside a failure too.
+#[test]
+fn a_failure_with_empty_data_is_a_failure() {
+    let hub = HubEmulator::start(Options::new());
+    let rig = licensed(&hub);
+    for body in [
+        r#"{"status_code":17,"status_message":"No.","data":[]}"#,
+        r#"{"status_code":"11.000","status_message":"No.","data":{}}"#,
+        r#"{"resp_code":11,"resp_message":"No.","data":[]}"#,
+    ] {
+        hub.fault(Endpoint::Delete, Fault::body(body));
+        assert!(rig.run(&["retire"]).expect(1).contains(": No."), "{body}");
+        hub.fault(Endpoint::Delete, Fault::body(body));
+        assert!(rig.run(&["hub", "delete", SERIAL]).expect(1).contains(": No."), "{body}");
+        hub.fault(Endpoint::List, Fault::body(body));
+        assert!(rig.run(&["hub", "list"]).expect(1).contains(": No."), "{body}");
+    }
+    assert!(rig.license().exists() && hub.license(SERIAL).is_some());
+}
+
+/// A cloned disk, a new mainboard: what is remembered is another device's.
+#[test]
+fn another_devices_license_is_neither_deleted_nor_waited_for() {
+    let hub = HubEmulator::start(Options::new());
+    let mut rig = licensed(&hub);
+    hub.add_license(LicenseSpec::new("B-1").duid("another-device"));
+    rig.set("device.duid", "another-device");
+    hub.clear_requests();
+    rig.run(&["retire"]).expect(0);
+    assert!(hub.license(SERIAL).is_some() && hub.license("B-1").is_none());
+
+    hub.add_license(LicenseSpec::new("B-2").duid("another-device"));
+    rig.write("netifyd/license.json", hub.sign(&LicenseSpec::new(SERIAL).duid(DUID)));
+    rig.run(&["renew"]).expect(0);
+    assert_eq!(rig.installed_serial(), "B-2");
+}

@@ -1,10 +1,10 @@
 //! Open, Basic, bearer: what is sent, and what never is.
 
-use hub_emulator::{Endpoint, HubEmulator, LicenseSpec, Options, RelayPath};
+use hub_emulator::{Endpoint, Fault, HubEmulator, LicenseSpec, Options, RelayPath};
 use test_support::{RawAnswer, RawServer};
 
 use crate::device;
-use crate::rig::{Rig, SERIAL};
+use crate::rig::{DUID, Rig, SERIAL};
 
 fn relay() -> HubEmulator {
     let hub = HubEmulator::start(Options::new());
@@ -103,4 +103,27 @@ fn a_configuration_that_contradicts_itself_is_refused() {
     rig.set_provision();
     rig.set("provision.enabled", true);
     assert!(rig.run(&["config", "check"]).expect(78).contains("a relay cannot create licenses"));
+}
+
+/// Servers quote what they were sent, as they like to write it; and a license may hold what looks like a password.
+#[test]
+fn a_quoted_password_is_cut_from_messages_and_from_nothing_else() {
+    let hub = HubEmulator::start(Options::new());
+    let spec = LicenseSpec::new(SERIAL).duid(DUID).issued_to("pw/aggregator");
+    hub.add_license(spec.clone());
+    let mut rig = device(&hub);
+    basic(&mut rig, "u", "pw/aggregator");
+    for quoted in [r"pw/aggregator", r"pw\/aggregator", r"\u0070w\/aggregator"] {
+        let body = format!(r#"{{"status_message":"No: {quoted}","status_fields":{{"password":"{quoted}"}}}}"#);
+        hub.fault(Endpoint::Relay, Fault::raw(format!(
+            "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )));
+        let done = rig.run(&["renew"]);
+        let said = done.expect(5).to_owned() + &done.out;
+        assert!(said.contains("No: REDACTED") && said.contains("password: REDACTED"), "{said}");
+        assert!(!said.contains("aggregator"), "{said}");
+    }
+    rig.run(&["renew"]).expect(0);
+    assert_eq!(rig.installed(), hub.sign(&spec), "what is installed is what was received");
 }

@@ -179,6 +179,7 @@ impl Engine {
             }
             ("outage", Some(300..=399)) => return None,
             ("outage", None) => AGAIN.to_owned(),
+            ("rate-limited", _) => format!("nothing on this device: the {hub} asks for patience, and gets it; the next attempt stands above"),
             // Their sentences say what to do first.
             ("not-ready" | "install-failed", _) => format!("after that, {AGAIN}"),
             ("outage", Some(_)) => format!("nothing on this device: it is tried again; if it lasts, ask whoever runs the {hub}"),

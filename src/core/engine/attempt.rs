@@ -4,7 +4,7 @@
 //! and never asked for twice.
 
 use super::attempt_end::End;
-use super::file::{FileView, Origin};
+use super::file::{FileView, Looking, Origin};
 use super::provision::{is_gone, is_past_renewing};
 use super::{Action, Engine, HubRequest, RequestId};
 use crate::core::accept::{self, Acceptance, Refusal, Standing};
@@ -61,6 +61,8 @@ pub(super) struct Attempt {
     pub(super) listed: bool,
     /// What the hub has for this device ended already.
     pub(super) ended: bool,
+    /// The hub did not find the license that it was asked to delete.
+    pub(super) not_found: Option<Trouble>,
 }
 
 /// See [`Attempt::made`].
@@ -133,7 +135,12 @@ impl Engine {
 
     pub(super) fn wanted_serial(&self) -> Option<Serial> {
         let installed = || self.reference().and_then(|license| license.license().serial.parse().ok());
-        self.config.license.serial.clone().or_else(installed).or_else(|| self.durable.serial.clone())
+        self.config.license.serial.clone().or_else(installed).or_else(|| self.remembered_serial())
+    }
+
+    /// The serial of the license that this device last had.
+    pub(super) fn remembered_serial(&self) -> Option<Serial> {
+        self.durable.serial.clone().filter(|_| self.durable.duid.as_deref() == self.duid())
     }
 
     pub(super) fn start_if_due(&mut self) {
@@ -178,7 +185,8 @@ impl Engine {
             self.wait_at_least(self.shortest_wait());
             self.save_volatile();
         }
-        self.attempt = Some(Attempt { goal, stage, serial, manual, waiters, made: None, listed, ended: false });
+        self.attempt =
+            Some(Attempt { goal, stage, serial, manual, waiters, made: None, listed, ended: false, not_found: None });
         self.actions.push(Action::Ask(request));
     }
 
@@ -199,7 +207,7 @@ impl Engine {
         let answer = answer.map_err(Trouble::from);
         if attempt.stage == Stage::List {
             return match answer.and_then(|raw| answer::api_list(&raw, wall)) {
-                Ok(items) => self.listed(attempt, &items),
+                Ok(list) => self.listed(attempt, &list),
                 Err(trouble) => self.end_attempt(attempt, End::Trouble(trouble)),
             };
         }
@@ -210,7 +218,7 @@ impl Engine {
         });
         match (attempt.stage, data) {
             (Stage::View | Stage::Confirm, Err(trouble)) if is_gone(&trouble) => self.serial_is_gone(attempt, trouble),
-            (Stage::Delete, Err(trouble)) if is_gone(&trouble) => self.deleted(attempt),
+            (Stage::Delete, Err(trouble)) if is_gone(&trouble) => self.deletion_finds_nothing(attempt, trouble),
             // A license that was found by its device may be past renewing: once it has ended, a new one is made.
             (Stage::Renew, Err(trouble))
                 if attempt.goal == Goal::Provision && attempt.ended && is_past_renewing(&trouble) =>
@@ -218,16 +226,19 @@ impl Engine {
                 self.create(attempt);
             }
             (_, Err(trouble)) => self.end_attempt(attempt, End::Trouble(trouble)),
-            (Stage::View | Stage::Confirm | Stage::Relay, Ok(data)) => self.candidate(attempt, &data),
+            (Stage::View | Stage::Confirm | Stage::Relay, Ok(data)) => {
+                self.attempt = Some(attempt);
+                self.look_first(Looking::Candidate(data));
+            }
             (Stage::Renew, Ok(_)) => self.confirm(attempt),
             (Stage::Create, Ok(data)) => self.created(attempt, &data),
-            (Stage::Delete, Ok(_)) => self.deleted(attempt),
+            (Stage::Delete, Ok(_)) => self.deleted(attempt, "the license was deleted at the hub"),
             (Stage::List, Ok(_)) => {}
         }
     }
 
     /// The hub's license, judged as strictly as any other.
-    fn candidate(&mut self, attempt: Attempt, data: &[u8]) {
+    pub(super) fn candidate(&mut self, attempt: Attempt, data: &[u8]) {
         let candidate = match self.verifier().check(data) {
             Ok(candidate) => candidate,
             Err(rejection) => {
@@ -324,7 +335,8 @@ impl Engine {
                 .end_attempt(attempt, if early { End::NothingNewer(text) } else { End::CandidateRefused(text) });
         }
         if self.is_relay() {
-            return self.end_without(attempt, "the relay has no later license yet");
+            let end = if attempt.goal == Goal::DryRun { End::DryRun } else { End::NothingNewer };
+            return self.end_attempt(attempt, end("the relay has no later license yet".to_owned()));
         }
         let due = self.due().0 <= self.moment.now.boot;
         let fixed = theirs.license().renewable == Some(false);
@@ -337,7 +349,9 @@ impl Engine {
             }
         }
         if fixed {
-            return self.end_without(attempt, "the license is not renewable, and the hub has no later one");
+            let text = "the license is not renewable, and the hub has no later one";
+            let end = if attempt.goal == Goal::DryRun { End::DryRun } else { End::NotRenewable };
+            return self.end_attempt(attempt, end(text.to_owned()));
         }
         if attempt.goal == Goal::DryRun {
             let text = format!("the hub has nothing later than {ends}; it would be asked to renew");
@@ -355,12 +369,6 @@ impl Engine {
             }
         }
         self.renew(attempt, theirs);
-    }
-
-    /// There is nothing later, and nothing to ask for.
-    fn end_without(&mut self, attempt: Attempt, why: &str) {
-        let end = if attempt.goal == Goal::DryRun { End::DryRun } else { End::NothingNewer };
-        self.end_attempt(attempt, end(why.to_owned()));
     }
 
     /// After an outage the whole fleet comes back at once: the wait that spreads it, at most once per outage. How long

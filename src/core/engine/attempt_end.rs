@@ -1,7 +1,7 @@
 //! How an attempt ends: what is remembered of it, when the next one may begin, what those who wait are told.
 
-use super::attempt::{Attempt, Goal};
-use super::{Action, Engine, Level, RequestId};
+use super::attempt::{Attempt, Goal, Made};
+use super::{Action, Engine, Level, RequestId, Retiring};
 use crate::core::answer::{Trouble, TroubleKind};
 use crate::core::backoff::{Limits, Situation};
 use crate::core::memory::{AttemptRecord, HISTORY, NotBefore};
@@ -9,8 +9,12 @@ use crate::core::time::{HOUR, MINUTE, Millis, relative, span};
 
 /// A license that was fetched but could not be written is tried again at least this often: it costs a request each time.
 const INSTALL_AGAIN: Millis = HOUR;
+/// Our own side was not ready: a key or a certificate that is put in its place is found after this.
+const LOCAL_AGAIN: Millis = 5 * MINUTE;
 /// `nothing-newer` of a license that is not due by the hub's clock.
 const UNTRUSTED_AGAIN: Millis = HOUR;
+
+const UP_TO_DATE: &str = "the installed license is the latest that the hub has; nothing was changed";
 
 /// The end of an attempt that installed nothing.
 #[derive(Debug)]
@@ -21,6 +25,8 @@ pub(super) enum End {
     CandidateRefused(String),
     /// The hub has no later license, and none was asked for: one sentence.
     NothingNewer(String),
+    /// The hub has no later license, and this one says that none may be asked for: one sentence.
+    NotRenewable(String),
     /// There is no license for this device: one sentence.
     NotFound(String),
     /// What is installed is what the hub has.
@@ -41,6 +47,17 @@ impl Engine {
         if let End::DryRun(text) = end {
             return self.reply(attempt.waiters, 0, &format!("dry run: {text}"));
         }
+        let (word, sentence, status, failed, exit) = self.outcome(&end);
+        if attempt.goal == Goal::DryRun {
+            // It changes nothing, and what it found is nobody's failure. The hub's wish to be left alone holds all the same.
+            if let End::Trouble(Trouble { retry_after: Some(wait), .. }) = &end {
+                self.wait_at_least(*wait);
+            }
+            return self.reply(attempt.waiters, exit, &sentence.unwrap_or_else(|| UP_TO_DATE.to_owned()));
+        }
+        if attempt.made == Some(Made::License) {
+            self.volatile.create_trouble = sentence.clone().filter(|_| failed);
+        }
         let reached = !matches!(&end, End::Trouble(t) if matches!(t.kind, TroubleKind::Outage | TroubleKind::Local));
         let recovering = matches!(end, End::Recovering(_));
         let was_recovering = std::mem::replace(&mut self.volatile.recovering, recovering);
@@ -49,19 +66,50 @@ impl Engine {
         } else if self.volatile.outage_since.is_none() && !was_recovering {
             self.volatile.outage_since = Some(now.wall);
         }
-        let (word, sentence, status, failed, exit) = match &end {
+        if failed {
+            self.volatile.failures = self.volatile.failures.saturating_add(1);
+        } else if matches!(end, End::UpToDate) {
+            self.volatile.failures = 0;
+            self.volatile.waits = 0;
+        } else if matches!(end, End::NothingNewer(_) | End::NotRenewable(_)) {
+            self.volatile.failures = 0;
+            self.volatile.waits = self.volatile.waits.saturating_add(1);
+        }
+        self.wait_after(&end);
+        self.record(word, sentence.clone(), status);
+        if let (Some(sentence), true) = (&sentence, failed) {
+            self.notes.forget_attempts_but(word);
+            self.note_failure(word, sentence.clone());
+        } else if let Some(sentence) = &sentence
+            && (attempt.manual || self.notes.first_time(sentence))
+        {
+            let level = if matches!(end, End::NotRenewable(_)) { Level::Warn } else { Level::Info };
+            self.note(level, sentence.clone());
+        }
+        let message = match (&attempt.goal, sentence) {
+            (Goal::Retire { .. }, Some(sentence)) => format!("nothing was removed: {sentence}"),
+            (_, Some(sentence)) => sentence,
+            (_, None) => UP_TO_DATE.to_owned(),
+        };
+        self.reply_after_reload(attempt.waiters, exit, &message);
+    }
+
+    /// The end in one word, one sentence, the HTTP status behind it, whether it is a failure, and the exit code.
+    fn outcome(&self, end: &End) -> (&'static str, Option<String>, Option<u16>, bool, u8) {
+        let now = self.moment.now.wall;
+        match end {
             End::Trouble(trouble) => {
                 (trouble.kind.word(), Some(trouble.sentence()), trouble.http_status, true, trouble.exit_code())
             }
             End::CandidateRefused(reason) => ("candidate-refused", Some(reason.clone()), None, true, 3),
             End::NotFound(reason) => ("not-found", Some(reason.clone()), None, true, 1),
-            End::NothingNewer(reason) => {
+            End::NothingNewer(reason) | End::NotRenewable(reason) => {
                 ("nothing-newer", Some(reason.clone()), None, false, u8::from(self.attempt_was_due()))
             }
             End::UpToDate => ("up-to-date", None, None, false, 0),
             End::Floor(wait) => {
-                let at = now.wall.plus(*wait);
-                let text = format!("too many renewals in a row; the next one may go {} ({at})", relative(at, now.wall));
+                let at = now.plus(*wait);
+                let text = format!("too many renewals in a row; the next one may go {} ({at})", relative(at, now));
                 ("floor", Some(text), None, false, 1)
             }
             End::Recovering(_) => ("recovering", None, None, false, 0),
@@ -70,34 +118,7 @@ impl Engine {
                 ("busy", Some(text.to_owned()), None, false, 1)
             }
             End::DryRun(_) => ("dry-run", None, None, false, 0),
-        };
-        if failed {
-            self.volatile.failures = self.volatile.failures.saturating_add(1);
-        } else if matches!(end, End::UpToDate) {
-            self.volatile.failures = 0;
-            self.volatile.waits = 0;
-        } else if matches!(end, End::NothingNewer(_)) {
-            self.volatile.failures = 0;
-            self.volatile.waits = self.volatile.waits.saturating_add(1);
         }
-        self.wait_after(&end);
-        self.record(word, sentence.clone(), status);
-        if let (Some(sentence), true) = (&sentence, failed) {
-            self.note_failure(word, sentence.clone());
-        } else if let Some(sentence) = &sentence
-            && self.notes.first_time(sentence)
-        {
-            self.note(Level::Info, sentence.clone());
-        }
-        let message = match (&attempt.goal, sentence) {
-            (Goal::Retire { .. }, Some(sentence)) => format!("nothing was removed: {sentence}"),
-            (_, Some(sentence)) => sentence,
-            (_, None) => "the installed license is the latest that the hub has; nothing was changed".to_owned(),
-        };
-        if attempt.goal == Goal::DryRun {
-            return self.reply(attempt.waiters, exit, &message); // It changes nothing, nor has netifyd changed.
-        }
-        self.reply_after_reload(attempt.waiters, exit, &message);
     }
 
     fn attempt_was_due(&self) -> bool {
@@ -133,14 +154,18 @@ impl Engine {
             random: self.moment.random,
         };
         let delay = match end {
+            // Nothing was sent, so nobody is spared by waiting longer.
+            End::Trouble(trouble) if trouble.kind == TroubleKind::Local => limits.delay(&situation).min(LOCAL_AGAIN),
             End::Trouble(trouble) => limits.delay(&Situation {
                 retry_after: trouble.retry_after,
                 refusal: trouble.kind == TroubleKind::Refusal,
                 ..situation
             }),
             End::CandidateRefused(_) => limits.delay(&Situation { refusal: true, ..situation }),
-            End::NothingNewer(_) if self.trusted_now().is_none() => limits.delay(&situation).min(UNTRUSTED_AGAIN),
-            End::NotFound(_) | End::NothingNewer(_) => limits.delay(&situation),
+            End::NothingNewer(_) | End::NotRenewable(_) if self.trusted_now().is_none() => {
+                limits.delay(&situation).min(UNTRUSTED_AGAIN)
+            }
+            End::NotFound(_) | End::NothingNewer(_) | End::NotRenewable(_) => limits.delay(&situation),
             // The floor's own time says when; the shortest wait keeps a drained bucket from being asked at every step.
             End::Floor(wait) => (*wait).max(limits.min.min(MINUTE)),
             End::Recovering(wait) => *wait,
@@ -154,6 +179,21 @@ impl Engine {
         let until = self.moment.now.boot.plus(delay);
         if self.not_before.is_none_or(|not_before| not_before < until) {
             self.wait(delay);
+        }
+    }
+
+    /// Somebody mended what was wrong, or believes so: what is left of a wait after a failure is cut to `min-retry` after
+    /// the last attempt. A wait that the hub asked for is not ours to cut.
+    pub(super) fn try_again_soon(&mut self) {
+        let Some(last) = self.volatile.history.last().filter(|_| self.volatile.failures > 0) else { return };
+        if last.outcome == "rate-limited" {
+            return;
+        }
+        let shortest = self.config.renewal.min_retry.millis();
+        let left = (shortest - self.moment.now.wall.since(last.at)).clamp(0, shortest);
+        let soon = self.moment.now.boot.plus(left);
+        if self.not_before.is_some_and(|not_before| not_before > soon) {
+            self.wait(left);
         }
     }
 
@@ -195,7 +235,7 @@ impl Engine {
         self.volatile.failures = self.volatile.failures.saturating_add(1);
         let limits = Limits {
             min: self.config.renewal.min_retry.millis(),
-            max: INSTALL_AGAIN.max(self.config.renewal.min_retry.millis()),
+            max: INSTALL_AGAIN.min(self.config.renewal.max_retry.millis()).max(self.config.renewal.min_retry.millis()),
         };
         let delay = limits.delay(&Situation {
             failures: self.volatile.failures,
@@ -206,31 +246,32 @@ impl Engine {
         });
         self.wait(delay);
         self.record("install-failed", Some(reason.to_owned()), None);
-        self.reply(waiters, 1, &format!("not installed: {reason}; it is tried again in {}", span(delay)));
+        let again = if self.daemon { format!("; it is tried again in {}", span(delay)) } else { String::new() };
+        self.reply(waiters, 1, &format!("not installed: {reason}{again}"));
     }
 
     /// The file is gone after a `retire`.
     pub(super) fn removed(&mut self, result: Result<(), String>) {
-        let Some((waiters, keep_file)) = self.retiring.take() else { return };
+        let Some(Retiring { waiters, keep_file, how }) = self.retiring.take() else { return };
         match result {
             Ok(()) => {
                 self.kept = None;
                 self.kept_bytes = None;
                 let text = if keep_file {
-                    "the license was deleted at the hub; its file was left in place"
+                    format!("{how}; its file was left in place")
                 } else {
-                    "the license was deleted at the hub, and its file removed"
+                    format!("{how}; its file was removed")
                 };
-                self.note(Level::Info, text);
+                self.note(Level::Info, text.clone());
                 if keep_file {
-                    return self.reply(waiters, 0, text);
+                    return self.reply(waiters, 0, &text);
                 }
                 self.file = super::file::FileView::Missing;
                 self.volatile.unload = true;
-                self.reload.expect(waiters, text, self.moment.now.boot);
+                self.reload.expect(waiters, &text, self.moment.now.boot);
             }
             Err(reason) => {
-                let text = format!("the license was deleted at the hub, but its file could not be removed: {reason}");
+                let text = format!("{how}, but its file could not be removed: {reason}");
                 self.note(Level::Error, text.clone());
                 self.reply(waiters, 1, &text);
                 self.actions.push(Action::ReadLicense);

@@ -1,6 +1,6 @@
 //! The license file as it is seen: adopting what is better, healing what is broken, installing what was accepted.
 
-use super::{Action, Engine, FileContent, Level, RequestId};
+use super::{Action, Engine, FileContent, Level, Memory, RequestId};
 use crate::core::accept::{self, Acceptance, Standing};
 use crate::core::clock_trust::build_date;
 use crate::core::memory::{ISSUES, Issue};
@@ -74,6 +74,15 @@ impl Origin {
     }
 }
 
+/// What is judged once the file has been read anew: between the last look and now somebody may have changed it.
+#[derive(Debug)]
+pub(super) enum Looking {
+    /// The hub's license, for the attempt under way.
+    Candidate(Vec<u8>),
+    /// `install FILE`.
+    Given { id: RequestId, bytes: Vec<u8>, force: bool },
+}
+
 /// An install under way.
 #[derive(Debug)]
 pub(super) struct Installing {
@@ -105,7 +114,7 @@ impl Engine {
             },
         };
         if self.installing.is_some() {
-            return; // Its result says what the file is.
+            return; // Its result says what the file is, and then it is looked at for those who wait.
         }
         let first = self.file.is_unknown();
         if first {
@@ -114,13 +123,40 @@ impl Engine {
         if seen != self.file {
             self.observe(seen);
         }
-        if first && !self.same_boot {
-            // After a reboot netifyd started with whatever the file held.
-            self.durable.loaded = self.file.good().map(|license| license.sha256().to_owned());
+        if first && self.memory != Memory::OfThisBoot {
+            // After a reboot netifyd started with whatever the file held. Nobody knows that after a loss of memory.
+            let is_known = self.memory == Memory::OfAnotherBoot
+                && self.volatile.reload_failures == 0
+                && self.volatile.reload_pause.is_none();
+            self.durable.loaded = self.file.good().map(|license| license.sha256().to_owned()).filter(|_| is_known);
             self.durable.boot_id.clone_from(&self.boot_id);
-            self.same_boot = true;
+            self.memory = Memory::OfThisBoot;
         }
-        self.heal();
+        if self.looking.is_empty() {
+            return self.heal();
+        }
+        for looking in std::mem::take(&mut self.looking) {
+            match looking {
+                Looking::Given { id, bytes, force } => self.install_given(id, &bytes, force),
+                Looking::Candidate(data) => {
+                    if let Some(attempt) = self.attempt.take() {
+                        self.candidate(attempt, &data);
+                    }
+                }
+            }
+        }
+        if self.installing.is_none() && !matches!(self.file, FileView::Good(_)) {
+            // It was read without waiting for whoever may be writing it.
+            self.file_changed();
+        }
+    }
+
+    /// Has the file read before this is judged; not while somebody writes it.
+    pub(super) fn look_first(&mut self, looking: Looking) {
+        self.looking.push(looking);
+        if self.settle.is_none() && self.installing.is_none() {
+            self.actions.push(Action::ReadLicense);
+        }
     }
 
     /// Judges file and kept copy again: other keys, another device id, another configuration.
@@ -160,14 +196,16 @@ impl Engine {
         let best =
             [before.good(), self.kept.as_ref()].into_iter().flatten().max_by_key(|known| known.license().expires_at);
         let expires = license.license().expires_at;
-        let older = best.is_some_and(|best| best.sha256() != license.sha256() && best.license().expires_at > expires);
-        if older {
+        let other = best.filter(|best| best.sha256() != license.sha256());
+        let older = other.is_some_and(|best| best.license().expires_at > expires);
+        let premature =
+            other.is_some_and(|best| self.is_premature(&license) && best.state(self.trusted_now()).is_usable());
+        let lost = other.map(|best| accept::lost(best.license(), license.license())).unwrap_or_default();
+        if older || premature {
             self.reload.left_alone = Some(license.sha256().to_owned());
             self.remember(&license, Origin::Given);
-            self.note(
-                Level::Warn,
-                format!("somebody installed an older license, which is left alone: it ends {expires}"),
-            );
+            let what = if older { "an older license" } else { "a license that is not valid yet" };
+            self.note(Level::Warn, format!("somebody installed {what}, which is left alone: it ends {expires}"));
         } else {
             self.reload.left_alone = None;
             self.durable.retired &= before.is_unknown();
@@ -184,8 +222,35 @@ impl Engine {
             let (serial, when) = (&license.license().serial, relative(expires, self.moment.now.wall));
             match before {
                 FileView::Unknown => self.note(Level::Info, format!("license {serial} found, ends {expires} ({when})")),
-                _ => self.note(Level::Info, format!("license {serial} adopted, ends {expires} ({when})")),
+                _ if lost.is_empty() => {
+                    self.note(Level::Info, format!("license {serial} adopted, ends {expires} ({when})"));
+                }
+                _ => {
+                    let lost = lost.join(", ");
+                    let text =
+                        format!("license {serial} adopted, ends {expires} ({when}); it no longer entitles to {lost}");
+                    self.note(Level::Warn, text);
+                }
             }
+        }
+    }
+
+    /// By a clock that is believed, its time has not come.
+    pub(super) fn is_premature(&self, license: &Authentic) -> bool {
+        license.state(self.trusted_now()) == State::NotYetValid
+    }
+
+    /// A license that was left alone because its time had not come is a license like any other once it has.
+    pub(super) fn adopt_what_has_ripened(&mut self) {
+        let Some(license) =
+            self.file.good().filter(|license| self.reload.left_alone.as_deref() == Some(license.sha256()))
+        else {
+            return;
+        };
+        let later = self.kept.as_ref().is_none_or(|kept| kept.license().expires_at < license.license().expires_at);
+        if later && self.trust.trusted && !self.is_premature(license) {
+            let seen = std::mem::replace(&mut self.file, FileView::Missing);
+            self.observe(seen);
         }
     }
 
@@ -245,8 +310,7 @@ impl Engine {
                 let text = format!("not installed: {reason}; --force replaces it unread");
                 return self.reply(vec![id], 3, &text);
             }
-            FileView::Unreadable(_) => self.kept.as_ref(),
-            _ => self.file.good(),
+            _ => self.reference(),
         };
         let standing = Standing {
             installed,
@@ -259,7 +323,7 @@ impl Engine {
                 self.durable.retired = false;
                 self.install(candidate, Origin::Given, vec![id], lost);
             }
-            Ok(Acceptance::Same) if self.file.good().is_none() => {
+            Ok(Acceptance::Same) if self.file.good().is_none_or(|file| file.sha256() != candidate.sha256()) => {
                 self.install(candidate, Origin::Given, vec![id], Vec::new());
             }
             Ok(Acceptance::Same) => {
@@ -345,6 +409,9 @@ impl Engine {
         if self.verifier().check(license.bytes()).is_ok() {
             self.keep(&license);
         }
+        if !self.looking.is_empty() {
+            self.actions.push(Action::ReadLicense);
+        }
         if origin.is_of_attempt() {
             self.end_attempt_installed();
         }
@@ -378,6 +445,7 @@ impl Engine {
     fn remember_serial(&mut self, license: &Authentic) {
         if let Ok(serial) = license.license().serial.parse() {
             self.durable.serial = Some(serial);
+            self.durable.duid = self.duid().map(str::to_owned);
         }
     }
 

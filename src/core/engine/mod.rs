@@ -37,6 +37,8 @@ pub struct Start {
     pub keys: KeyRing,
     /// From the state directory.
     pub durable: Durable,
+    /// There was something in the state directory, and it could not be read.
+    pub memory_lost: bool,
     /// From the runtime directory.
     pub volatile: Volatile,
     /// The kept license, if there is one.
@@ -59,7 +61,7 @@ pub struct Engine {
     deferred: Vec<(RequestId, Request)>,
     daemon: bool,
     boot_id: String,
-    same_boot: bool,
+    memory: Memory,
     moment: Moment,
     trust: Trust,
     /// The hub's clock (authenticated by TLS) against the boot clock, when it last told the time.
@@ -72,8 +74,9 @@ pub struct Engine {
     attempt: Option<Attempt>,
     not_before: Option<BootTime>,
     installing: Option<file::Installing>,
-    /// Who waits for the file's removal, and whether it stays.
-    retiring: Option<(Vec<RequestId>, bool)>,
+    /// What waits for the file to be read.
+    looking: Vec<file::Looking>,
+    retiring: Option<Retiring>,
     reload: Reload,
     durable: Durable,
     saved_durable: Option<Durable>,
@@ -85,11 +88,34 @@ pub struct Engine {
     actions: Vec<Action>,
 }
 
+/// How far the durable memory tells what netifyd has loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Memory {
+    OfThisBoot,
+    /// Or of no boot at all: since then netifyd has started, with what the file held.
+    OfAnotherBoot,
+    /// There was one, and it cannot be read: netifyd may have to be told.
+    Lost,
+}
+
+/// The license is gone at the hub, and its file is on its way.
+#[derive(Debug)]
+struct Retiring {
+    waiters: Vec<RequestId>,
+    keep_file: bool,
+    /// What became of it at the hub: one clause.
+    how: &'static str,
+}
+
 impl Engine {
     /// Begins. The first action looks up the device id; the license file is read when that is known.
     #[must_use]
     pub fn new(start: Start, moment: Moment) -> (Self, Vec<Action>) {
-        let same_boot = start.durable.boot_id == start.boot_id;
+        let memory = match start.durable.boot_id == start.boot_id {
+            _ if start.memory_lost => Memory::Lost,
+            true => Memory::OfThisBoot,
+            false => Memory::OfAnotherBoot,
+        };
         let mut engine = Self {
             not_before: None,
             config: start.config,
@@ -99,7 +125,7 @@ impl Engine {
             deferred: Vec::new(),
             daemon: start.daemon,
             boot_id: start.boot_id,
-            same_boot,
+            memory,
             moment,
             trust: Trust { trusted: false, why: String::new(), review_in: None },
             hub_clock: None,
@@ -109,6 +135,7 @@ impl Engine {
             settle: None,
             attempt: None,
             installing: None,
+            looking: Vec::new(),
             retiring: None,
             reload: Reload::default(),
             saved_durable: (start.durable != Durable::default()).then(|| start.durable.clone()),
@@ -134,6 +161,10 @@ impl Engine {
         self.volatile.manual.resume(now.wall);
         if let Some(at) = self.volatile.not_before.as_ref().filter(|at| at.boot_id == self.boot_id) {
             self.not_before = Some(BootTime(at.boot));
+        }
+        // A restart is how a credential of the service manager is exchanged.
+        if self.volatile.history.last().is_some_and(|last| matches!(last.outcome.as_str(), "refused" | "not-ready")) {
+            self.try_again_soon();
         }
         self.reload.resume(self.volatile.reload_pause.as_ref(), &self.boot_id, now.boot);
     }
@@ -176,6 +207,7 @@ impl Engine {
             self.settle = None;
             self.actions.push(Action::ReadLicense);
         }
+        self.adopt_what_has_ripened();
         if self.daemon {
             self.start_if_due();
         }
@@ -289,7 +321,12 @@ impl Engine {
 
     /// What candidates are held against: the installed license, else the kept one.
     fn reference(&self) -> Option<&Authentic> {
-        self.file.good().or(self.kept.as_ref())
+        let kept = self.kept.as_ref();
+        let serves = |kept: &&Authentic| kept.state(self.trusted_now()).is_usable();
+        match self.file.good() {
+            Some(file) if self.is_premature(file) => kept.filter(serves).or(Some(file)),
+            file => file.or(kept),
+        }
     }
 
     /// The state of what is installed.
@@ -335,9 +372,16 @@ impl Engine {
         for problem in &keys.problems {
             self.actions.push(Action::Note(Level::Warn, problem.clone()));
         }
+        let moved = self.config.license.path != config.license.path;
         self.config = config;
         self.keys = keys;
+        if moved {
+            // What was read lay elsewhere; nothing is put anywhere before it is known what lies there.
+            self.file = FileView::Unknown;
+            self.settle = None;
+        }
         self.judge_again();
+        self.try_again_soon();
         self.actions.extend([Action::ReadDevice, Action::ReadLicense]);
     }
 

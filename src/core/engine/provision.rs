@@ -2,28 +2,30 @@
 
 use serde_json::Value;
 
+use super::Retiring;
 use super::attempt::{Attempt, Goal, Made, Stage};
 use super::attempt_end::End;
 use super::{Action, Engine, HubRequest};
 use crate::core::answer::Trouble;
 use crate::core::floor;
-use crate::core::license::Serial;
-use crate::core::time::DAY;
+use crate::core::hub_list::List;
+use crate::core::license::{self, License, Serial};
+use crate::core::time::{DAY, WallTime};
 
 impl Engine {
     /// The hub's list: ours is the one that is bound to this device and ends last.
-    pub(super) fn listed(&mut self, mut attempt: Attempt, items: &[Vec<u8>]) {
+    pub(super) fn listed(&mut self, mut attempt: Attempt, list: &List) {
+        if let Some(trouble) = attempt.not_found.take() {
+            return self.deletion_confirmed(attempt, trouble, list);
+        }
         let Some(duid) = self.duid().map(str::to_owned) else {
             return self.end_attempt(
                 attempt,
                 End::NotFound("this device's id is not known, so its license cannot be found".to_owned()),
             );
         };
-        let ours = |item: &Vec<u8>| {
-            let license = crate::core::license::parse(item).ok()?.license;
-            (license.duid.as_deref() == Some(duid.as_str())).then_some((license.expires_at, license.serial))
-        };
-        let found = items.iter().filter_map(ours).max().and_then(|(_, serial)| serial.parse::<Serial>().ok());
+        let ours = |item: &Vec<u8>| Listed::read(item).filter(|item| item.duid.as_deref() == Some(duid.as_str()));
+        let found = list.items.iter().filter_map(ours).max_by_key(|item| item.expires_at).map(|item| item.serial);
         match (found, attempt.goal) {
             (Some(serial), Goal::Retire { .. }) => {
                 attempt.serial = Some(serial.clone());
@@ -34,9 +36,16 @@ impl Engine {
                 let stage = if attempt.made == Some(Made::License) { Stage::Confirm } else { Stage::View };
                 self.ask(attempt, stage, HubRequest::View(serial));
             }
+            // A second license is not made because the first one is on another page.
+            (None, _) if list.is_partial => {
+                let text = format!(
+                    "the hub lists a part of its licenses only, and none of them is for device {duid}; set license.serial"
+                );
+                self.end_attempt(attempt, End::NotFound(text));
+            }
             (None, Goal::Provision) if attempt.made != Some(Made::License) => self.create(attempt),
             (None, _) => {
-                let text = format!("the hub lists no license for device {duid}");
+                let text = format!("the hub lists no license for device {duid}{}", self.why_none_is_created());
                 self.end_attempt(attempt, End::NotFound(text));
             }
         }
@@ -58,6 +67,18 @@ impl Engine {
         self.ask(attempt, Stage::List, HubRequest::List);
     }
 
+    /// Where the daemon may create a license and does not now: when it may again, and what became of the last try.
+    fn why_none_is_created(&self) -> String {
+        let Some(at) = self.durable.provision_tried_at.filter(|_| self.config.provision.enabled) else {
+            return String::new();
+        };
+        let last = self.volatile.create_trouble.as_ref().map(|trouble| format!(": {trouble}")).unwrap_or_default();
+        format!(
+            "; one is created once a day at most, the next one from {} on; the last try came to nothing{last}",
+            at.plus(DAY)
+        )
+    }
+
     pub(super) fn may_provision(&self) -> bool {
         let Some(at) = self.durable.provision_tried_at else { return true };
         let since = self.best_now().unwrap_or(self.moment.now.wall).since(at);
@@ -76,7 +97,7 @@ impl Engine {
         if !attempt.manual && !self.may_provision() {
             return self.end_attempt(
                 attempt,
-                End::NotFound(format!("the hub has no license for device {duid}; one is created once a day at most")),
+                End::NotFound(format!("the hub has no license for device {duid}{}", self.why_none_is_created())),
             );
         }
         if attempt.manual
@@ -102,14 +123,50 @@ impl Engine {
         }
     }
 
-    /// Deleted at the hub: only now the file goes.
-    pub(super) fn deleted(&mut self, attempt: Attempt) {
+    /// "Not found" is also what a wrong address answers, so the hub is asked what it has.
+    pub(super) fn deletion_finds_nothing(&mut self, mut attempt: Attempt, trouble: Trouble) {
+        attempt.not_found = Some(trouble);
+        self.ask(attempt, Stage::List, HubRequest::List);
+    }
+
+    fn deletion_confirmed(&mut self, attempt: Attempt, trouble: Trouble, list: &List) {
+        let is_ours =
+            |item: &Vec<u8>| Listed::read(item).is_some_and(|item| Some(&item.serial) == attempt.serial.as_ref());
+        if list.is_partial || list.items.iter().any(is_ours) {
+            return self.end_attempt(attempt, End::Trouble(trouble));
+        }
+        self.deleted(attempt, "the hub did not know the license any more");
+    }
+
+    /// Gone at the hub: only now the file goes.
+    pub(super) fn deleted(&mut self, attempt: Attempt, how: &'static str) {
         let Goal::Retire { keep_file } = attempt.goal else { return };
         self.durable.retired = true;
         self.durable.serial = None;
         self.save_durable();
-        self.retiring = Some((attempt.waiters, keep_file));
+        self.durable.duid = None;
+        self.retiring = Some(Retiring { waiters: attempt.waiters, keep_file, how });
         self.actions.push(Action::Remove { keep_file });
+    }
+}
+
+/// What a list says of a license. Entries that are no licenses by themselves count by what can be read of them: they stand
+/// for a license all the same.
+struct Listed {
+    serial: Serial,
+    duid: Option<String>,
+    expires_at: Option<WallTime>,
+}
+
+impl Listed {
+    fn read(item: &[u8]) -> Option<Self> {
+        if let Ok(document) = license::parse(item) {
+            let License { serial, duid, expires_at, .. } = document.license;
+            return Some(Self { serial: serial.parse().ok()?, duid, expires_at: Some(expires_at) });
+        }
+        let members: Value = serde_json::from_slice(item).ok()?;
+        let text = |name: &str| members.get(name).and_then(Value::as_str);
+        Some(Self { serial: text("serial")?.parse().ok()?, duid: text("duid").map(str::to_owned), expires_at: None })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What people and programs ask for.
 
 use super::attempt::Goal;
+use super::file::Looking;
 use super::{Action, Engine, Request, RequestId};
 use crate::core::time::relative;
 
@@ -19,7 +20,7 @@ impl Engine {
                 if self.installing.is_some() {
                     return self.reply(vec![id], 1, "another license is being installed right now; try again");
                 }
-                self.install_given(id, &bytes, force);
+                self.look_first(Looking::Given { id, bytes, force });
             }
             Request::Renew { if_due: true, dry_run: false } if !self.is_due_now() => {
                 let when = match self.due_at() {
@@ -91,7 +92,7 @@ impl Engine {
     /// Neither a serial nor a device id: there is nothing to ask the hub for.
     pub(super) fn wanted_nothing(&self) -> bool {
         let serial =
-            self.config.license.serial.is_some() || self.reference().is_some() || self.durable.serial.is_some();
+            self.config.license.serial.is_some() || self.reference().is_some() || self.remembered_serial().is_some();
         !serial && self.duid().is_none() && !self.is_relay()
     }
 }

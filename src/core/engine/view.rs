@@ -8,10 +8,11 @@ use super::{Action, Engine, Level};
 use crate::core::clock_trust;
 use crate::core::config::HubKind;
 use crate::core::duid;
+use crate::core::memory::Told;
 use crate::core::report::{
     AttemptStatus, ClockStatus, DeviceStatus, HubStatus, LicenseStatus, ReloadStatus, RenewalStatus, SCHEMA, Status,
 };
-use crate::core::time::{DAY, SECOND, WallTime};
+use crate::core::time::{DAY, MINUTE, Millis, SECOND, WallTime};
 use crate::core::verify::State;
 
 /// What was logged already: a failure is logged once, then counted, then again when its reason changes and daily.
@@ -23,6 +24,8 @@ pub(super) struct Notes {
     trusted: Option<bool>,
     /// The next attempt as it was published: kept while it does not really move.
     next_attempt: Option<WallTime>,
+    /// The clock's skew as it was published.
+    skew: Option<(Millis, String)>,
 }
 
 #[derive(Debug)]
@@ -43,17 +46,30 @@ impl Notes {
         self.said.clear();
     }
 
+    /// An attempt that fails in another way is news, and so is the way back.
+    pub(super) fn forget_attempts_but(&mut self, kind: &str) {
+        self.failures.retain(|known, _| *known == kind || !ATTEMPTS.contains(known));
+    }
+
     /// What is over is news when it happens again.
     pub(super) fn forget_failure(&mut self, kind: &str) {
         self.failures.remove(kind);
     }
 }
 
-/// A supervised netifyd fails under another process id each time, for the same reason.
-fn without_process(text: &str) -> String {
+/// Kinds of failures of which an attempt has one.
+const ATTEMPTS: [&str; 6] = ["outage", "refused", "rate-limited", "not-ready", "candidate-refused", "not-found"];
+
+/// The reason, without what is new in it each time: a supervised netifyd fails under another process id, and a hub counts
+/// its answers. Short numbers, such as an HTTP status, are part of the reason.
+fn reason_of(text: &str) -> String {
+    const SHORT: usize = 5;
     let mut parts = text.split("(process ");
     let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| text + part.trim_start_matches(|c: char| c.is_ascii_digit()))
+    let text = parts.fold(first, |text, part| text + part.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let is_id = |word: &str| word.len() > SHORT && word.bytes().any(|byte| byte.is_ascii_digit());
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    words.filter(|word| !is_id(word)).collect::<Vec<_>>().join(" ")
 }
 
 impl Engine {
@@ -65,7 +81,7 @@ impl Engine {
         let now = self.moment.now.wall;
         let known = self.notes.failures.get_mut(kind);
         if let Some(failure) = known.filter(|failure| {
-            without_process(&failure.text) == without_process(&text) && (0..DAY).contains(&now.since(failure.logged_at))
+            reason_of(&failure.text) == reason_of(&text) && (0..DAY).contains(&now.since(failure.logged_at))
         }) {
             failure.silent += 1;
             return self.note(Level::Debug, text);
@@ -85,10 +101,13 @@ impl Engine {
             return;
         }
         self.note_change(&status);
-        let changed = self.published.as_ref().is_none_or(|before| {
-            (before.state, before.healthy, &before.license.sha256)
-                != (status.state, status.healthy, &status.license.sha256)
-        });
+        // Remembered over restarts, which are no change.
+        let told = Told { state: status.state, healthy: status.healthy, sha256: status.license.sha256.clone() };
+        let changed = self.volatile.told.as_ref() != Some(&told);
+        if changed {
+            self.volatile.told = Some(told);
+            self.save_volatile();
+        }
         self.published = Some(status.clone());
         self.actions.push(Action::Publish(Box::new(status)));
         if changed {
@@ -156,12 +175,22 @@ impl Engine {
         let reload = self.volatile.reload.as_ref();
         let skew = self.hub_clock.and_then(|(wall, boot)| {
             let hub = wall.plus(self.moment.now.boot.since(boot));
-            let skew = clock_trust::skew(self.moment.now.wall, hub)?;
-            Some(match self.published.as_ref().and_then(|before| before.clock.skew.clone()) {
-                Some(before) => before,
-                None => skew,
-            })
+            let (skew, text) = clock_trust::skew(self.moment.now.wall, hub)?;
+            // Clocks that drift are no news at every step; one that goes elsewhere is.
+            Some(
+                match self
+                    .notes
+                    .skew
+                    .take()
+                    .filter(|(before, _)| (skew - before).abs() <= (before / 10).abs().max(MINUTE))
+                {
+                    Some(before) => before,
+                    None => (skew, text),
+                },
+            )
         });
+        self.notes.skew.clone_from(&skew);
+        let skew = skew.map(|(_, text)| text);
         let state = self.state();
         // A changing span in the text is no change of the state.
         let why = match &self.published {

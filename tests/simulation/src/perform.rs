@@ -150,6 +150,7 @@ impl World {
             config: self.stage.device.config(),
             keys: key_ring(),
             durable: self.stage.disk.durable.clone(),
+            memory_lost: false,
             volatile: self.stage.disk.volatile.clone(),
             kept: self.stage.disk.kept.as_ref().map(|doc| doc.bytes.clone()),
             boot_id: format!("boot-{}", self.boot_number),

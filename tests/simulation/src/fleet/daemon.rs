@@ -90,6 +90,7 @@ impl FleetDevice {
             config,
             keys: KeyRing::default(),
             durable,
+            memory_lost: false,
             volatile: Volatile::default(),
             kept: Some(file.clone()),
             boot_id: "boot".to_owned(),
