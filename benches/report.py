@@ -5,6 +5,7 @@ import pathlib
 import platform
 import statistics
 import subprocess
+import textwrap
 
 
 class Series:
@@ -34,7 +35,8 @@ class Group:
     def rows(self):
         for series in self.series:
             low, high = (figure(value) for value in (min(series.values), max(series.values)))
-            yield series.name, f"{figure(series.median)} {self.unit}", f"{low}–{high}", f"{self.ratio(series):.2f}"
+            ratio = figure(self.ratio(series)) if len(self.series) > 1 else ""
+            yield series.name, f"{figure(series.median)} {self.unit}", f"{low}–{high}", ratio
 
 
 def figure(value):
@@ -70,39 +72,56 @@ def machine():
     return f"{model}, {cores} {'core' if cores == 1 else 'cores'}, {platform.machine()}, Linux"
 
 
-def page(groups, extent, others, daemon):
-    version = subprocess.run([daemon, "--version"], check=True, capture_output=True, text=True).stdout.strip()
-    return f"""# Benchmarks
+PAGE = """# Benchmarks
 
 What the program costs, beside what it is made of and what one would use instead.
 
 ![Bars of the medians below](pictures/benchmarks.svg)
 
-{table(groups)}
+{table}
 
 The ratio is to the first line of each group: the median of the ratios within each round. The programs of a group took
-turns in one run.
+turns in one run. This page and its picture are made by
 
     benches/run --write
 
-makes this page and its picture; `benches/run` only prints. Measured on: {machine()}. With {version}, built as it is
-shipped (`opt-level = "z"`, LTO, panic = abort); {others.versions()}.
+and `benches/run` only prints. Measured on: {machine}. With {version}, built as it is shipped (`opt-level = "z"`, LTO,
+panic = abort); {versions}.
 
 ## What is compared
 
-- **Verification**: the whole judgement of a signed license, from bytes to an authentic license, beside one strict Ed25519
-  verification and one JSON parse of the same document by the same crates, compiled with the same profile.
-  {extent.verifications} rounds.
-- **Renewal**: `netify-licensed renew` as a process, without a daemon: it asks a relay over TLS, verifies, accepts, installs
-  with every fsync, has netifyd reload and confirms that. The script imports `requests` and sends the same request; it
-  verifies, installs and reloads nothing, so it is the floor under any script in Python. Both trust the system's
-  certificates and the emulator's. {extent.renewals} pairs.
+- **Verification**: the whole judgement of a signed license, from bytes to an authentic license, beside one strict
+  Ed25519 verification and one JSON parse of the same document by the same crates, both with the profile that is
+  shipped: size first. {extent.verifications} rounds.
+- **Renewal**: `netify-licensed renew` as a process, without a daemon: it asks a relay over TLS, verifies, accepts and
+  installs, with every fsync, so that the disk counts. The script imports `requests` and sends the same request; it
+  verifies and installs nothing, so it is the floor under any script in Python. Both trust the system's certificates and
+  the emulator's. {extent.renewals} pairs. With a reload to confirm, the same command watches for two seconds whether
+  netifyd survives it.
 - **Start to ready**: from the start of the process to its `READY=1`; the license is read and verified by then.
   {extent.starts} rounds.
 - **Idle daemon**: {extent.idle_seconds} s after a start, a verified license and a renewal over TLS, from the kernel's
-  `smaps_rollup`. PSS counts shared pages in parts; private dirty is what nobody else can use. {extent.idle_rounds} rounds.
+  `smaps_rollup`. PSS counts shared pages in parts; private dirty is what nobody else can use. Rounds:
+  {extent.idle_rounds}.
 
 The daemons in Python (`requests`, `cryptography`) and Go (standard library) are in `benches/peers`: they read a
-configuration, verify the license, fetch, verify and install a new one, sleep until the next is due and know SIGHUP. They
-neither reload netifyd nor watch the file, nor have they a control socket, a status or a log.
+configuration, verify the license, fetch, verify and install a new one, sleep until the next is due and know SIGHUP.
+They neither reload netifyd nor watch the file, nor have they a control socket, a status or a log.
 """
+
+
+def page(groups, extent, others, daemon):
+    version = subprocess.run([daemon, "--version"], check=True, capture_output=True, text=True).stdout.strip()
+    facts = {"table": table(groups), "machine": machine(), "version": version, "versions": others.versions()}
+    blocks = PAGE.format(extent=extent, **facts).split("\n\n")
+    return "\n\n".join(wrapped(block) if block[0].isalpha() or block[0] == "-" else block for block in blocks) + "\n"
+
+
+def wrapped(block):
+    """Paragraph or list at the width of all pages. Code in it stays on one line."""
+    parts = " ".join(block.split()).split("`")
+    parts[1::2] = [code.replace(" ", "\0") for code in parts[1::2]]
+    items = "`".join(parts).replace(" - **", "\n- **").splitlines()
+    options = {"width": 120, "break_long_words": False, "break_on_hyphens": False}
+    filled = [textwrap.fill(item, subsequent_indent="  " if item.startswith("-") else "", **options) for item in items]
+    return "\n".join(filled).replace("\0", " ")

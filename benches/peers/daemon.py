@@ -14,6 +14,7 @@ import sys
 import time
 
 import requests
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 SIGNALS = {signal.SIGHUP, signal.SIGTERM}
@@ -79,12 +80,12 @@ class Daemon:
         while True:
             wait = due(self.license, self.config["renew_before"]) - time.time()
             caught = signal.sigtimedwait(SIGNALS, max(wait, 60))
-            if caught is None:
-                self.renew()
-            elif caught.si_signo == signal.SIGHUP:
-                self.load()
-            else:
+            if caught and caught.si_signo == signal.SIGTERM:
                 return
+            try:
+                self.load() if caught else self.renew()
+            except (OSError, ValueError, LookupError, InvalidSignature) as error:
+                print(f"{type(error).__name__}: {error}", file=sys.stderr)
 
 
 Daemon(sys.argv[1]).run()

@@ -50,7 +50,8 @@ class Gateway:
         for name in ["etc", "run", "state"]:
             (self.directory / name).mkdir()
         license = f"serial={self.serial},duid=budget,expires-in=7d"
-        self.hub_url = self.start([hub, "--dir", self.path("hub"), "--license", license, *self.hub_arguments], line=True)
+        arguments = ["--dir", self.path("hub"), "--license", license, *self.hub_arguments]
+        self.hub_url = self.start([hub, *arguments], line=True)
         (self.directory / "netifyd.pid").touch()
         self.start(
             [netifyd, "--license", self.path("etc/license.json"), "--pid-file", self.path("netifyd.pid")], line=True
