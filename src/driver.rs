@@ -47,6 +47,8 @@ pub struct Driver {
     last_id: RequestId,
     device_known: bool,
     hook_turn: Rc<Mutex<()>>,
+    /// Reports that could not be written, each with the reason: said once, not at every change of the status.
+    unpublished: BTreeMap<&'static str, String>,
 }
 
 impl Driver {
@@ -85,6 +87,7 @@ impl Driver {
             last_id: 0,
             device_known: false,
             hook_turn: Rc::default(),
+            unpublished: BTreeMap::new(),
         };
         for trouble in [durable_trouble, volatile_trouble].into_iter().flatten() {
             driver.note(Level::Warn, &trouble);
@@ -245,7 +248,7 @@ impl Driver {
         }
     }
 
-    fn publish(&self, mut status: Status) {
+    fn publish(&mut self, mut status: Status) {
         status.pid = Some(std::process::id());
         let config = self.engine.config();
         let text = serde_json::to_vec_pretty(&status).map(|mut text| {
@@ -254,15 +257,27 @@ impl Driver {
         });
         let file = config.status_file(&self.places.runtime);
         let written = text.map_err(|error| error.to_string()).and_then(|text| state::write(&file, &text, 0o644, false));
-        if let Err(error) = written {
-            tracing::warn!("the status cannot be published: {error}");
-        }
-        if let Some(file) = &config.status.metrics_textfile
-            && let Err(error) = state::write(file.as_path(), metrics::prometheus(&status).as_bytes(), 0o644, false)
-        {
-            tracing::warn!("the metrics cannot be published: {error}");
-        }
+        let textfile = config.status.metrics_textfile.as_ref();
+        let metrics =
+            textfile.map(|file| state::write(file.as_path(), metrics::prometheus(&status).as_bytes(), 0o644, false));
+        self.published("the status", written);
+        self.published("the metrics", metrics.unwrap_or(Ok(())));
         service::status(&status.line());
+    }
+
+    fn published(&mut self, what: &'static str, result: Result<(), String>) {
+        match result {
+            Ok(()) => {
+                if self.unpublished.remove(what).is_some() {
+                    tracing::info!("{what} can be published again");
+                }
+            }
+            Err(error) if self.unpublished.get(what) == Some(&error) => {}
+            Err(error) => {
+                tracing::warn!("{what} cannot be published: {error}");
+                self.unpublished.insert(what, error);
+            }
+        }
     }
 
     fn run_hook(&self) {

@@ -40,6 +40,7 @@ pub(crate) struct Bench {
     pub(crate) hooks: usize,
     pub(crate) asked: usize,
     pub(crate) reloads: usize,
+    file: FileContent,
 }
 
 impl Bench {
@@ -65,8 +66,16 @@ impl Bench {
             daemon: true,
         };
         let (engine, actions) = Engine::new(start, moment);
-        let mut bench =
-            Self { engine, moment, published: Vec::new(), notes: Vec::new(), hooks: 0, asked: 0, reloads: 0 };
+        let mut bench = Self {
+            engine,
+            moment,
+            published: Vec::new(),
+            notes: Vec::new(),
+            hooks: 0,
+            asked: 0,
+            reloads: 0,
+            file: content.clone(),
+        };
         bench.take(actions);
         let duid = if has_device {
             Ok(DUID.to_owned())
@@ -104,6 +113,8 @@ impl Bench {
         let text = String::from_utf8_lossy(license);
         let body = format!("{{\"status_code\":0,\"status_message\":\"Success.\",\"data\":{text}}}").into_bytes();
         self.step(Event::Answer(Ok(RawAnswer { status: 200, body, ..RawAnswer::default() })));
+        // It looks before it writes.
+        self.step(Event::File(self.file.clone()));
     }
 
     pub(crate) fn now(&self) -> WallTime {

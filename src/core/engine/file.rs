@@ -136,6 +136,11 @@ impl Engine {
             return self.heal();
         }
         for looking in std::mem::take(&mut self.looking) {
+            if self.installing.is_some() {
+                // One after the other: its turn comes when the file has been read again.
+                self.looking.push(looking);
+                continue;
+            }
             match looking {
                 Looking::Given { id, bytes, force } => self.install_given(id, &bytes, force),
                 Looking::Candidate(data) => {
@@ -367,6 +372,9 @@ impl Engine {
 
     pub(super) fn installed(&mut self, result: Result<(), String>) {
         let Some(Installing { license, origin, waiters, lost }) = self.installing.take() else { return };
+        if !self.looking.is_empty() {
+            self.actions.push(Action::ReadLicense);
+        }
         if let Err(reason) = result {
             self.note_failure(
                 "install",
@@ -408,9 +416,6 @@ impl Engine {
         self.remember_serial(&license);
         if self.verifier().check(license.bytes()).is_ok() {
             self.keep(&license);
-        }
-        if !self.looking.is_empty() {
-            self.actions.push(Action::ReadLicense);
         }
         if origin.is_of_attempt() {
             self.end_attempt_installed();
