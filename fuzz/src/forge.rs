@@ -36,6 +36,7 @@ pub fn sign(canonical: &[u8], seed: u8) -> Vec<u8> {
 #[derive(Debug)]
 pub struct Paper {
     pub bytes: Vec<u8>,
+    pub issued: WallTime,
     pub ends: WallTime,
     pub duid: Option<&'static str>,
     pub seed: u8,
@@ -52,7 +53,7 @@ impl Paper {
             document["duid"] = duid.into();
         }
         let canonical = serde_json_canonicalizer::to_vec(&document).expect("canonical");
-        Self { bytes: sign(&canonical, seed), ends, duid, seed }
+        Self { bytes: sign(&canonical, seed), issued, ends, duid, seed }
     }
 }
 

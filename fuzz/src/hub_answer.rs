@@ -2,6 +2,7 @@
 
 use netify_licensed::core::accept::{Acceptance, Standing, judge};
 use netify_licensed::core::answer::{RawAnswer, Trouble, TroubleKind, api_data, api_license, api_list, relay_data};
+use netify_licensed::core::redaction::Redaction;
 use netify_licensed::core::verify::{Authentic, State, Verifier};
 
 use crate::cursor::Cursor;
@@ -62,6 +63,7 @@ pub fn run(data: &[u8]) {
         content_encoding: cursor.yes().then(|| "gzip\u{1b}".to_owned()),
         location_host: cursor.yes().then(|| "portal.example".to_owned()),
         body: cursor.rest().to_vec(),
+        redaction: Redaction::default(),
     };
     let keys = Some(ring(&[1]));
     let signed = Verifier { keys, duid: Some("D-1".to_owned()), require_device_binding: false };
@@ -75,7 +77,7 @@ pub fn run(data: &[u8]) {
         }
     }
     match api_list(&answer, START) {
-        Ok(items) => licenses.extend(items),
+        Ok(list) => licenses.extend(list.items),
         Err(trouble) => check_trouble(&trouble),
     }
     assert!(licenses.is_empty() || answer.status / 100 == 2);
