@@ -135,6 +135,7 @@ impl Oracle {
 
     /// After the engine was stepped.
     pub fn after_step(&mut self, stage: &Stage, status: &Status) {
+        self.requests.published(status);
         self.check_published(stage, status);
         if let Some((id, (.., since))) = self.waiting.iter().next().filter(|(_, (.., since))| stage.now - since > HOUR)
         {
@@ -150,6 +151,9 @@ impl Oracle {
 
     /// An answer reaches the engine.
     pub fn delivers(&mut self, stage: &Stage, event: &Event) {
+        if matches!(event, Event::File(_)) {
+            self.requests.file_arrives();
+        }
         match event {
             Event::File(_) if self.installing.is_none() => {
                 let seen = View::Seen(self.reading.clone());

@@ -2,6 +2,7 @@
 
 use netify_licensed::core::engine::{ReloadOutcome, ReloadReport};
 use netify_licensed::core::time::{BootTime, MINUTE, Millis, SECOND, WallTime};
+use netify_licensed::core::verify::State;
 
 use super::Oracle;
 use crate::license::Doc;
@@ -90,8 +91,9 @@ impl Oracle {
             && matches!(stage.netifyd.mood, Mood::Well | Mood::Dying)
             && !std::mem::take(&mut self.reload.disturbed);
         let file = stage.disk.file.as_ref().filter(|doc| doc.is_genuine());
-        // An older license that somebody put there is reported, not loaded.
-        let left_alone = |file: &Doc| self.kept.as_ref().is_some_and(|kept| kept.expires > file.expires);
+        // An older license that somebody put there, and one whose time has not come, is reported and not loaded.
+        let early = self.state.published == Some(State::NotYetValid);
+        let left_alone = |file: &Doc| early || self.kept.as_ref().is_some_and(|kept| kept.expires > file.expires);
         let loaded = |file: &Doc| stage.netifyd.loaded.as_ref().is_some_and(|loaded| loaded.sha256 == file.sha256);
         if !calm || self.reload.excused || file.is_none_or(|file| loaded(file) || left_alone(file)) {
             self.reload.late_since = None;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use netify_licensed::core::answer::{RawAnswer, TransportError};
 use netify_licensed::core::engine::HubRequest;
+use netify_licensed::core::report::Status;
 use netify_licensed::core::time::{BootTime, DAY, HOUR, Millis, SECOND, WallTime, parse_span};
 
 use super::Oracle;
@@ -31,8 +32,11 @@ enum Kind {
 pub(super) struct Requests {
     last_day: VecDeque<(Millis, Kind)>,
     in_flight: bool,
-    /// The attempt goes on with this step.
+    /// An answer came, and its attempt is not over: the license file is looked at before a license is judged.
     goes_on: bool,
+    under_way: bool,
+    /// The file was looked at. What is asked for now was decided with it, or begins something new.
+    has_looked_at_file: bool,
     /// Last answer was a license, and it was a look.
     looked: bool,
     looking: bool,
@@ -55,6 +59,8 @@ impl Requests {
             last_day: VecDeque::new(),
             in_flight: false,
             goes_on: false,
+            under_way: false,
+            has_looked_at_file: false,
             looked: false,
             looking: false,
             ended_at: None,
@@ -76,9 +82,19 @@ impl Requests {
         self.stepped = true;
     }
 
-    /// The step after an answer is over.
+    /// What is published says whether an attempt is under way.
+    pub(super) fn published(&mut self, status: &Status) {
+        self.under_way = status.renewal.reason.as_deref() == Some("an attempt is under way");
+    }
+
+    pub(super) const fn file_arrives(&mut self) {
+        self.has_looked_at_file = true;
+    }
+
+    /// The step after something that was awaited is over.
     pub(super) const fn settle(&mut self) {
-        self.goes_on = false;
+        self.goes_on &= self.under_way;
+        self.has_looked_at_file = false;
     }
 
     pub(super) fn daemon_is_gone(&mut self, stage: &Stage) {
@@ -124,7 +140,7 @@ impl Oracle {
             format!("{request:?} to the wrong kind of hub")
         });
         let boot = stage.clocks().boot;
-        if !self.requests.goes_on {
+        if !self.requests.goes_on || (self.requests.has_looked_at_file && kind == Kind::Get) {
             self.requests.looked = false;
             self.begins_attempt(boot, manual);
         }

@@ -14,7 +14,7 @@ const STEPS_PER_DAY: u32 = 10_000;
 /// What was published, and when the engine was stepped last.
 #[derive(Debug, Default)]
 pub(super) struct States {
-    published: Option<State>,
+    pub(super) published: Option<State>,
     stepped_at: Option<Millis>,
     /// The installed license, and when it is said to be due.
     due: Option<(String, String)>,
@@ -100,6 +100,11 @@ impl Oracle {
     /// The moment of renewal is drawn once: it does not move while the license is the same.
     fn check_due(&mut self, stage: &Stage, status: &Status) {
         let (Some(sha256), Some(due)) = (&status.license.sha256, &status.renewal.due_at) else { return };
+        // One whose time has not come is left alone; what is due then is the kept one.
+        if status.state == State::NotYetValid && self.kept.as_ref().is_some_and(|kept| kept.sha256 != *sha256) {
+            self.state.due = None;
+            return;
+        }
         if let Some((known, before)) = &self.state.due {
             if known == sha256 && before == due {
                 return;
