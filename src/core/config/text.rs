@@ -250,6 +250,16 @@ mod tests {
             let sentence = error(&format!("[hub]\nurl = \"{url}\"\n"));
             assert!(sentence.starts_with("c.toml:2: ") && !sentence.contains("geheim"), "{sentence}");
         }
+        for url in ["http://relay.example/x?token=geheim", "ftp://h/#geheim", "https://h:x/?geheim", "x?geheim"] {
+            let sentence = error(&format!("[hub]\nurl = \"{url}\"\n"));
+            assert!(sentence.starts_with("c.toml:2: ") && !sentence.contains("geheim"), "{sentence}");
+        }
+        for key in ["api-key-file", "password-file", "bearer-token-file", "client-key"] {
+            for value in ["\"geheim-123\"", "geheim-123", "\"geheim", "[\"geheim\"]"] {
+                let sentence = error(&format!("[hub]\n{key} = {value}\n"));
+                assert!(sentence.starts_with("c.toml:2: ") && !sentence.contains("geheim"), "{sentence}");
+            }
+        }
         assert!(error("[renewal]\n\nmin-retry = 5\n").starts_with("c.toml:3: invalid type: integer `5`, expected"));
         assert!(error("[renewal]\nmin-retry = \"soon\"\n").contains("`soon` is not a duration"));
         assert!(error("[renewal]\nmin-retry = \"7h\"\n").starts_with("c.toml:2: renewal.min-retry is longer"));
