@@ -19,14 +19,20 @@ pub struct Loaded {
 pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
     let place = path.map_or_else(|| PathBuf::from(DEFAULT_PATH), Path::to_path_buf);
     let name = place.display().to_string();
-    let text = match std::fs::read_to_string(&place) {
-        Ok(text) => text,
-        Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
+    let bytes = match std::fs::read(&place) {
+        Ok(bytes) => bytes,
+        Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => {
             let message = format!("cannot read the configuration: {}", reason(&error));
             return Err(ConfigError { path: name, line: None, message });
         }
     };
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = Some(before.iter().filter(|&&byte| byte == b'\n').count() + 1);
+        let message = "not UTF-8; write the file in that encoding, or this letter in another way".to_owned();
+        ConfigError { path: name.clone(), line, message }
+    })?;
     let config = config::parse(&text, &name)?;
     Ok(Loaded { config, path: name, text })
 }
