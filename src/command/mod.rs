@@ -18,6 +18,7 @@ use serde_json::json;
 use crate::core::config::render;
 use crate::core::duid;
 use crate::core::engine::Request;
+use crate::edge::places::Places;
 use crate::edge::{config_file, device, license_file, process};
 use crate::exit::Exit;
 use args::{Cli, Command, ConfigCommand};
@@ -162,16 +163,19 @@ fn duid_table(judged: &[duid::Judged], configured: &[duid::Judged], winner: Opti
 }
 
 fn config_check(path: Option<&Path>, as_json: bool) -> Exit {
-    let checked = config_file::load(path).and_then(|loaded| loaded.check_files());
+    let checked = config_file::load(path)
+        .and_then(|loaded| Ok((loaded.check_files()?, loaded.check_secrets(&Places::from_environment())?)));
     match checked {
-        Ok(ring) => {
+        Ok((ring, warnings)) => {
             let keys: Vec<_> =
                 ring.keys().iter().map(|key| format!("trusted key {} from {}", key.id, key.origin)).collect();
             if as_json {
-                return Exit::with(format!("{}\n", json!({ "valid": true, "keys": keys, "problems": ring.problems })));
+                let problems: Vec<_> = ring.problems.iter().chain(&warnings).collect();
+                return Exit::with(format!("{}\n", json!({ "valid": true, "keys": keys, "problems": problems })));
             }
+            let warnings: Vec<_> = warnings.iter().map(|warning| format!("warning: {warning}")).collect();
             let lines = keys.iter().chain(&ring.problems).fold(String::new(), |text, line| format!("{text}{line}\n"));
-            Exit::with(format!("{lines}the configuration is valid\n"))
+            Exit { code: 0, out: format!("{lines}the configuration is valid\n"), err: warnings.join("\n") }
         }
         Err(error) if as_json => {
             let document = json!({ "valid": false, "path": error.path, "line": error.line, "message": error.message });

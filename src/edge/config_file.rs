@@ -2,9 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{keys, reason};
-use crate::core::config::{self, Config, ConfigError, DEFAULT_PATH};
+use super::places::Places;
+use super::{keys, reason, service, tls};
+use crate::core::config::{self, AbsolutePath, Config, ConfigError, DEFAULT_PATH, HubKind};
 use crate::core::keyring::KeyRing;
+
+/// Where the packaged unit's API key is put.
+const STORE: &str = "/etc/credstore";
+/// Where systemd looks for it (systemd.exec(5), `LoadCredential=`), and what it was itself given.
+const STORES: [&str; 6] = [
+    STORE,
+    "/etc/credstore.encrypted",
+    "/run/credstore",
+    "/run/credstore.encrypted",
+    "/usr/lib/credstore",
+    "/run/credentials/@system",
+];
+/// Its name there.
+const CREDENTIAL: &str = "netify-licensed.api-key";
 
 /// A configuration with where it came from.
 #[derive(Debug, Clone)]
@@ -44,6 +59,19 @@ pub fn is_forbidden(path: Option<&Path>) -> bool {
     opened.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
+/// Whether this process has the API key as a credential, or the packaged service will. A shell has none, and may not be
+/// allowed to look.
+fn has_credential(places: &Places) -> bool {
+    places.credentials.as_ref().is_some_and(|directory| directory.join("api-key").exists())
+        || STORES.iter().any(|store| !is_missing(&Path::new(store).join(CREDENTIAL)))
+}
+
+/// Whether nothing is there. What cannot be seen by this user may be.
+fn is_missing(path: &Path) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    std::fs::metadata(path).is_err_and(|error| matches!(error.kind(), NotFound | NotADirectory))
+}
+
 impl Loaded {
     /// The trusted keys. A ring without a good key is a configuration error.
     pub fn keys(&self) -> Result<KeyRing, ConfigError> {
@@ -60,9 +88,43 @@ impl Loaded {
             let Some(file) = file else { continue };
             if let Err(error) = std::fs::File::open(file.as_path()) {
                 let message = format!("{key}: {}: {}", file.as_path().display(), reason(&error));
-                return Err(ConfigError::about(&self.path, &self.text, key, message));
+                return Err(self.about(key, message));
             }
         }
+        if hub.ca_file.is_some() {
+            tls::roots(hub).map_err(|message| self.about("hub.ca-file", message))?;
+        }
         Ok(ring)
+    }
+
+    /// What only `config check` refuses, and what it warns of: a daemon that runs waits for secrets to appear.
+    pub fn check_secrets(&self, places: &Places) -> Result<Vec<String>, ConfigError> {
+        let hub = &self.config.hub;
+        let mut warnings = Vec::new();
+        let mut files = vec![("hub.password-file", &hub.password_file), ("hub.bearer-token-file", &hub.bearer_token_file)];
+        if hub.kind == HubKind::Api && !has_credential(places) {
+            files.push(("hub.api-key-file", &hub.api_key_file));
+            if hub.api_key_file.is_none() {
+                let message = format!(
+                    "there is no API key: put it into {STORE}/{CREDENTIAL} (systemd), or into a file that only root can read and set hub.api-key-file"
+                );
+                // A unit can get the credential in ways that are not seen from here.
+                if !service::is_systemd() {
+                    return Err(self.about("hub.api-key-file", message));
+                }
+                warnings.push(message);
+            }
+        }
+        for (key, file) in files {
+            if let Some(file) = file.as_ref().map(AbsolutePath::as_path).filter(|file| is_missing(file)) {
+                let message = format!("{key}: {}: there is no such file; write the secret there", file.display());
+                return Err(self.about(key, message));
+            }
+        }
+        Ok(warnings)
+    }
+
+    fn about(&self, key: &str, message: String) -> ConfigError {
+        ConfigError::about(&self.path, &self.text, key, message)
     }
 }
