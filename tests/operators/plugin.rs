@@ -174,6 +174,21 @@ fn without_rights_and_without_a_daemon() {
         left.text
     );
 
+    // What was valid when it was written is over by now.
+    let mut old = gateway.published().expect("left behind");
+    old.license.expires_at = Some("2026-01-02T03:04:05Z".to_owned());
+    gateway.write("run/netify-licensed/status.json", &serde_json::to_string(&old).expect("JSON"));
+    let late = line(&powerless(&gateway, &["check"]).output().expect("it runs"));
+    assert_eq!(late.exit, 2, "{}", late.text);
+    assert!(late.text.starts_with(&format!("LICENSE CRITICAL - expired, {SERIAL}, ended ")), "{}", late.text);
+    let json = powerless(&gateway, &["status", "--json"]).output().expect("it runs").stdout;
+    let status: netify_licensed::core::report::Status = serde_json::from_slice(&json).expect("a status");
+    assert_eq!((status.state, status.healthy, status.pid), (State::Expired, false, None));
+    assert!(status.problems[0].ends_with("license.json: the license expired at 2026-01-02 03:04:05 UTC"), "{status:?}");
+    assert!(status.problems[1].starts_with("no daemon runs") && status.advice[0].starts_with("start the service"));
+    let screen = out(&powerless(&gateway, &["status"]).output().expect("it runs"));
+    assert!(screen.starts_with("license        expired, needs attention\n"), "{screen}");
+
     std::fs::remove_file(gateway.path("run/netify-licensed/status.json")).expect("removed");
     let nothing = line(&powerless(&gateway, &["check"]).output().expect("it runs"));
     assert_eq!((nothing.exit, nothing.data.len()), (3, 0), "{}", nothing.text);
