@@ -86,7 +86,8 @@ async fn see(path: Option<&Path>) -> Result<Seen, Exit> {
     let why = match control::ask(&socket, Command::Status, PATIENCE).await {
         Ok(Answer { status: Some(status), .. }) => return Ok(Seen { status: *status, from: None }),
         Ok(answer) => answer.message,
-        Err(AskError::Denied(_) | AskError::NoDaemon) => "this user may not ask the daemon".to_owned(),
+        Err(AskError::Denied(_)) => "this user may not ask the daemon".to_owned(),
+        Err(AskError::NoDaemon) => format!("the daemon does not listen on {}", socket.display()),
         Err(AskError::Broken(sentence)) => sentence,
     };
     // Nobody may have written to it since.

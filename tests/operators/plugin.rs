@@ -149,6 +149,17 @@ fn without_rights_it_uses_the_published_status_and_says_so() {
 }
 
 #[test]
+fn a_daemon_that_does_not_listen_is_called_that() {
+    let mut gateway = Gateway::new();
+    let _daemon = private_daemon(&mut gateway);
+    let socket = gateway.path("run/netify-licensed/control.sock");
+    std::fs::remove_file(&socket).expect("removed");
+    let seen = line(&gateway.run(&["check"]));
+    let words = format!("status.json, as the daemon does not listen on {})", socket.display());
+    assert!(seen.exit == 0 && seen.text.ends_with(&words), "{}", seen.text);
+}
+
+#[test]
 fn without_rights_even_to_the_configuration() {
     let mut gateway = Gateway::new();
     let _daemon = private_daemon(&mut gateway);
