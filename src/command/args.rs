@@ -61,7 +61,7 @@ pub enum Command {
         #[arg(long)]
         if_due: bool,
         /// Ask the hub what it has, but change nothing
-        #[arg(long, conflicts_with = "if_due")]
+        #[arg(long)]
         dry_run: bool,
         /// Print JSON
         #[arg(long)]
