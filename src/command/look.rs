@@ -51,7 +51,8 @@ pub(super) async fn status(path: Option<&Path>, format: StatusFormat) -> Exit {
 }
 
 pub(super) async fn check(path: Option<&Path>, warning: f64, critical: f64, as_json: bool) -> Exit {
-    let verdict = if critical > warning || !warning.is_finite() || critical < 0.0 {
+    // "nan" and "inf" are numbers to whoever parses them.
+    let verdict = if !warning.is_finite() || !(0.0..=warning).contains(&critical) {
         check::unknown("--critical must lie between 0 and --warning")
     } else {
         match see(path).await {

@@ -90,7 +90,7 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Status { json, format } => {
             look::status(path, if json { args::StatusFormat::Json } else { format }).await
         }
-        Command::Check { warning, critical, json } => look::check(path, warning, critical, json).await,
+        Command::Check { warning, critical, json, config: _ } => look::check(path, warning, critical, json).await,
         Command::Duid { all, json } => duid(path, all, json).await,
         Command::Hub(command) => hub::run(path, command).await,
         Command::Config(ConfigCommand::Check { json }) => config_check(path, json),
@@ -199,6 +199,27 @@ fn config_show(path: Option<&Path>, as_json: bool) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plugin_has_the_usual_flags_and_all_else_the_configurations() {
+        let parsed = |line: &str| Cli::try_parse_from(line.split(' ')).expect("usage");
+        for (line, file) in [
+            ("x check -w 5 -c 2", None),
+            ("x -c f check -w 5 -c 2", Some("f")),
+            ("x check --config f -w 5 -c 2", Some("f")),
+            ("x --config f check -c2 -w5", Some("f")),
+        ] {
+            let cli = parsed(line);
+            assert_eq!(cli.config.as_deref(), file.map(Path::new), "{line}");
+            assert!(
+                matches!(cli.command, Command::Check { warning: 5.0, critical: 2.0, json: false, .. }),
+                "{line}: {cli:?}"
+            );
+        }
+        for line in ["x status -c f", "x -c f status", "x config check -c f", "x config -c f check"] {
+            assert_eq!(parsed(line).config.as_deref(), Some(Path::new("f")), "{line}");
+        }
+    }
 
     #[test]
     fn wrong_usage_is_unknown_to_monitoring() {

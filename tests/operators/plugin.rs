@@ -53,12 +53,23 @@ fn with_a_daemon() {
     assert!((0..300).contains(&since), "{since}");
 
     // The same license against other thresholds.
-    for (warning, critical, exit, word) in
-        [("8", "1", 1, "WARNING"), ("9", "8", 2, "CRITICAL"), ("1", "2", 3, "UNKNOWN"), ("x", "1", 3, "")]
-    {
-        let output = gateway.run(&["check", "--warning", warning, "--critical", critical]);
-        assert_eq!(code(&output), exit, "{warning} {critical}: {output:?}");
-        assert!(out(&output).starts_with(&format!("LICENSE {word}")) || word.is_empty(), "{output:?}");
+    for (warning, critical, exit, word) in [
+        ("8", "1", 1, "WARNING"),
+        ("9", "8", 2, "CRITICAL"),
+        ("1", "2", 3, "UNKNOWN"),
+        ("nan", "1", 3, "UNKNOWN"),
+        ("2", "NaN", 3, "UNKNOWN"),
+        ("inf", "1", 3, "UNKNOWN"),
+        ("2", "-inf", 3, "UNKNOWN"),
+        ("2", "-1", 3, "UNKNOWN"),
+        ("x", "1", 3, ""),
+    ] {
+        for [w, c] in [["--warning", "--critical"], ["-w", "-c"]] {
+            let (w, c) = (format!("{w}={warning}"), format!("{c}={critical}"));
+            let output = gateway.run(&["check", &w, &c]);
+            assert_eq!(code(&output), exit, "{w} {c}: {output:?}");
+            assert!(out(&output).starts_with(&format!("LICENSE {word}")) || word.is_empty(), "{output:?}");
+        }
     }
     let json: serde_json::Value = serde_json::from_slice(&gateway.run(&["check", "--json"]).stdout).expect("JSON");
     assert_eq!(
