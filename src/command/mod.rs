@@ -82,7 +82,7 @@ async fn dispatch(cli: Cli) -> Exit {
         }
         Command::Install { file, force, json } => match document(&file) {
             Ok(bytes) => ask::ask(path, "install", Request::Install { bytes, force }, json).await,
-            Err(sentence) => Exit::failed(sentence),
+            Err(sentence) => Exit::outcome(1, sentence, json),
         },
         Command::Provision { json } => ask::ask(path, "provision", Request::Provision, json).await,
         Command::Retire { keep_file, json } => ask::ask(path, "retire", Request::Retire { keep_file }, json).await,
