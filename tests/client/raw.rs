@@ -148,6 +148,14 @@ fn words_of_others_do_not_act_on_the_terminal() {
 }
 
 #[test]
+fn data_that_is_no_license_does_not_act_on_the_terminal_either() {
+    let data = "{\n  \"a\": \"b\u{202e}c\u{9b}d\u{2028}\"\n}";
+    let (_server, rig) = rig(RawAnswer::json(200, format!("{{\"status_code\":0,\"data\":{data}}}")));
+    let done = rig.run(&["hub", "create", "--issued-to", "A", "--entitlement", "x"]);
+    assert_eq!((done.code, done.out.as_str()), (Some(0), "{\n  \"a\": \"bcd\"\n}\n"), "{done:?}");
+}
+
+#[test]
 fn broken_messages_are_outages() {
     let length = envelope().len();
     for (name, answer) in [
