@@ -257,7 +257,7 @@ impl Driver {
             tracing::warn!("the status cannot be published: {error}");
         }
         if let Some(file) = &config.status.metrics_textfile
-            && let Err(error) = state::write(file.as_path(), metrics::prometheus(&status).as_bytes(), 0o644, false)
+            && let Err(error) = state::replace(file.as_path(), metrics::prometheus(&status).as_bytes(), 0o644, false)
         {
             tracing::warn!("the metrics cannot be published: {error}");
         }

@@ -164,16 +164,15 @@ fn duid_table(judged: &[duid::Judged], configured: &[duid::Judged], winner: Opti
 
 fn config_check(path: Option<&Path>, as_json: bool) -> Exit {
     let checked = config_file::load(path)
-        .and_then(|loaded| Ok((loaded.check_files()?, loaded.check_secrets(&Places::from_environment())?)));
+        .and_then(|loaded| Ok((loaded.check_files()?, loaded.check_what_is_waited_for(&Places::from_environment())?)));
     match checked {
-        Ok((ring, warnings)) => {
+        Ok((mut ring, warnings)) => {
             let keys: Vec<_> =
                 ring.keys().iter().map(|key| format!("trusted key {} from {}", key.id, key.origin)).collect();
             if as_json {
-                let problems: Vec<_> = ring.problems.iter().chain(&warnings).collect();
-                return Exit::with(format!("{}\n", json!({ "valid": true, "keys": keys, "problems": problems })));
+                ring.problems.extend(warnings);
+                return Exit::with(format!("{}\n", json!({ "valid": true, "keys": keys, "problems": ring.problems })));
             }
-            let warnings: Vec<_> = warnings.iter().map(|warning| format!("warning: {warning}")).collect();
             let lines = keys.iter().chain(&ring.problems).fold(String::new(), |text, line| format!("{text}{line}\n"));
             Exit { code: 0, out: format!("{lines}the configuration is valid\n"), err: warnings.join("\n") }
         }

@@ -44,7 +44,7 @@ pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
     };
     let text = String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = Some(before.iter().filter(|&&byte| byte == b'\n').count() + 1);
+        let line = Some(before.split(|&byte| byte == b'\n').count());
         let message = "not UTF-8; write the file in that encoding, or this letter in another way".to_owned();
         ConfigError { path: name.clone(), line, message }
     })?;
@@ -97,11 +97,12 @@ impl Loaded {
         Ok(ring)
     }
 
-    /// What only `config check` refuses, and what it warns of: a daemon that runs waits for secrets to appear.
-    pub fn check_secrets(&self, places: &Places) -> Result<Vec<String>, ConfigError> {
+    /// What only `config check` refuses, and what it warns of: a daemon that runs waits for files to appear.
+    pub fn check_what_is_waited_for(&self, places: &Places) -> Result<Vec<String>, ConfigError> {
         let hub = &self.config.hub;
         let mut warnings = Vec::new();
-        let mut files = vec![("hub.password-file", &hub.password_file), ("hub.bearer-token-file", &hub.bearer_token_file)];
+        let mut files =
+            vec![("hub.password-file", &hub.password_file), ("hub.bearer-token-file", &hub.bearer_token_file)];
         if hub.kind == HubKind::Api && !has_credential(places) {
             files.push(("hub.api-key-file", &hub.api_key_file));
             if hub.api_key_file.is_none() {
@@ -112,7 +113,7 @@ impl Loaded {
                 if !service::is_systemd() {
                     return Err(self.about("hub.api-key-file", message));
                 }
-                warnings.push(message);
+                warnings.push(format!("warning: {message}"));
             }
         }
         for (key, file) in files {
@@ -120,6 +121,12 @@ impl Loaded {
                 let message = format!("{key}: {}: there is no such file; write the secret there", file.display());
                 return Err(self.about(key, message));
             }
+        }
+        // It may come later, with the collector's package.
+        let textfile = self.config.status.metrics_textfile.as_ref().map(AbsolutePath::as_path);
+        if let Some(directory) = textfile.and_then(Path::parent).filter(|directory| is_missing(directory)) {
+            let message = format!("there is no directory {}, so no metrics are written", directory.display());
+            warnings.push(format!("warning: {}", self.about("status.metrics-textfile", message)));
         }
         Ok(warnings)
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use netify_licensed::core::verify::State;
 use test_support::Proc;
 
-use crate::gateway::{Gateway, code, err, out};
+use crate::gateway::{Gateway, PATIENCE, code, err, out};
 
 const CHECK: [&str; 2] = ["config", "check"];
 
@@ -91,4 +91,28 @@ fn a_letter_in_another_encoding_has_a_line() {
     let gateway = Gateway::new();
     std::fs::write(gateway.config(), b"[provision]\n# all is well\nissued-to = \"Montr\xe9al\"\n").expect("written");
     assert!(refusal(&gateway).contains("config.toml:3: not UTF-8; write the file in that encoding"));
+}
+
+#[test]
+fn a_mistyped_directory_for_metrics_is_not_created() {
+    let mut gateway = Gateway::new();
+    gateway.set("reload.method", "none");
+    gateway.install_fresh();
+    let file = gateway.path("lib/nod-exporter/netify-licensed.prom");
+    gateway.set("status.metrics-textfile", &file.display().to_string());
+    let output = gateway.run(&CHECK);
+    let line = line_of(&gateway, "metrics-textfile");
+    let said =
+        format!("config.toml:{line}: there is no directory {}, so no", gateway.path("lib/nod-exporter").display());
+    assert!(code(&output) == 0 && err(&output).contains("warning: ") && err(&output).contains(&said), "{output:?}");
+    let daemon = gateway.daemon();
+    let complaint = |line: &str| line.contains("the metrics cannot be published: cannot open the directory of ");
+    daemon.wait_for_line(complaint, PATIENCE).expect("it complains");
+    assert!(!gateway.path("lib").exists());
+
+    std::fs::create_dir_all(gateway.path("lib/nod-exporter")).expect("created");
+    assert_eq!(err(&gateway.run(&CHECK)), "");
+    assert_eq!(code(&gateway.run(&["renew"])), 0);
+    gateway.wait_for("renewed", |status| status.renewal.last_success_at.is_some());
+    assert!(test_support::wait_until(|| file.exists(), PATIENCE, "the metrics").is_ok());
 }

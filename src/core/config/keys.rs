@@ -253,7 +253,7 @@ pub const KEYS: [Key; 47] = [
         "metrics-textfile",
         "",
         "\"/var/lib/prometheus/node-exporter/netify-licensed.prom\"",
-        "Metrics for the textfile collector of Prometheus' node_exporter.",
+        "Metrics for the textfile collector of Prometheus' node_exporter. The directory has to be there.",
     ),
     key("log", "level", "\"info\"", "", "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"."),
     key(

@@ -148,7 +148,10 @@ fn contradiction(config: &Config) -> Option<(&'static str, String)> {
             "a relay cannot create licenses; set provision.enabled = false or hub.kind = \"api\"",
         );
     }
-    if config.provision.enabled && (config.provision.issued_to.is_none() || config.provision.entitlements.is_empty()) {
+    let wants = &config.provision;
+    let is_blank = |name: &String| name.trim().is_empty();
+    let says_what = !wants.issued_to.as_ref().is_none_or(is_blank) && !wants.entitlements.is_empty();
+    if wants.enabled && (!says_what || wants.entitlements.iter().any(is_blank)) {
         return say("provision.enabled", "provision.enabled needs provision.issued-to and provision.entitlements");
     }
     None
@@ -216,7 +219,12 @@ mod tests {
             error("[hub]\nkind = \"relay\"\n[provision]\nenabled = true\n")
                 .starts_with("c.toml:4: a relay cannot create")
         );
-        assert!(error("[provision]\nenabled = true\n").contains("needs provision.issued-to"));
+        for given in ["", "issued-to = \"\"\nentitlements = [\"x\"]", "issued-to = \"A\"\nentitlements = [\" \"]"] {
+            assert!(
+                error(&format!("[provision]\nenabled = true\n{given}\n"))
+                    .starts_with("c.toml:2: provision.enabled needs provision.issued-to and provision.entitlements")
+            );
+        }
         assert!(error("[hub]\nusername = \"x\"\n").contains("belong together"));
         assert!(
             error("[hub]\nusername = \"x:y\"\npassword-file = \"/p\"\n")
