@@ -71,9 +71,8 @@ fn usage_code(code: i32, arguments: impl Iterator<Item = OsString>) -> u8 {
 
 async fn dispatch(cli: Cli) -> Exit {
     let path = cli.config.as_deref();
-    if !matches!(cli.command, Command::Verify { .. } | Command::Duid { .. } | Command::Config(_)) {
-        process::harden();
-    }
+    // Every command reads the configuration, and a proxy's password stands in it.
+    process::harden();
     match cli.command {
         Command::Run => crate::daemon::run(cli.config).await,
         Command::Verify { file, json } => verify::verify(path, file.as_deref(), json).await,
