@@ -259,7 +259,7 @@ impl Driver {
         let written = text.map_err(|error| error.to_string()).and_then(|text| state::write(&file, &text, 0o644, false));
         let textfile = config.status.metrics_textfile.as_ref();
         let metrics =
-            textfile.map(|file| state::write(file.as_path(), metrics::prometheus(&status).as_bytes(), 0o644, false));
+            textfile.map(|file| state::replace(file.as_path(), metrics::prometheus(&status).as_bytes(), 0o644, false));
         self.published("the status", written);
         self.published("the metrics", metrics.unwrap_or(Ok(())));
         service::status(&status.line());

@@ -198,7 +198,7 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__check)
-            opts="-w -c -h --warning --critical --json --config --help"
+            opts="-w -c -h --warning --critical --config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -216,11 +216,11 @@ _netify__licensed() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --config)
+                -c)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                -c)
+                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

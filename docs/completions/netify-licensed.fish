@@ -63,8 +63,8 @@ complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand status" 
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand status" -l json -d 'Print JSON; short for --format json'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand check" -s w -l warning -d 'Days before the expiry at which to warn' -r
-complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand check" -l critical -d 'Days before the expiry at which it is critical' -r
-complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand check" -s c -l config -d 'Configuration file [default: /etc/netify-licensed/config.toml]' -r -F
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand check" -s c -l critical -d 'Days before the expiry at which it is critical' -r
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand check" -l config -d 'Configuration file; before the command also -c' -r -F
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand check" -l json -d 'Print JSON'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand duid" -s c -l config -d 'Configuration file [default: /etc/netify-licensed/config.toml]' -r -F

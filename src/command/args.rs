@@ -61,7 +61,7 @@ pub enum Command {
         #[arg(long)]
         if_due: bool,
         /// Ask the hub what it has, but change nothing
-        #[arg(long, conflicts_with = "if_due")]
+        #[arg(long)]
         dry_run: bool,
         /// Print JSON
         #[arg(long)]
@@ -99,14 +99,20 @@ pub enum Command {
     /// Monitoring plugin: one line, performance data, exit code 0 to 3
     ///
     /// Exit code: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
-    #[command(after_help = "Example:\n  netify-licensed check --warning 2 --critical 1")]
+    #[command(
+        after_help = "Examples:\n  netify-licensed check --warning 2 --critical 1\n  netify-licensed check -w 2 -c 1"
+    )]
     Check {
         /// Days before the expiry at which to warn
-        #[arg(long, short = 'w', value_name = "DAYS", default_value_t = 1.5)]
+        #[arg(long, short = 'w', value_name = "DAYS", default_value_t = 1.5, allow_negative_numbers = true)]
         warning: f64,
         /// Days before the expiry at which it is critical
-        #[arg(long, value_name = "DAYS", default_value_t = 0.75)]
+        #[arg(long, short = 'c', value_name = "DAYS", default_value_t = 0.75, allow_negative_numbers = true)]
         critical: f64,
+        // The id of the flag that all commands have: here its short form is a plugin's usual one for --critical.
+        /// Configuration file; before the command also -c
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
         /// Print JSON
         #[arg(long)]
         json: bool,

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) async fn ask(path: Option<&Path>, name: &str, request: Request, as_json: bool) -> Exit {
     let (config, keys) = match config_file::load(path).and_then(|loaded| Ok((loaded.check_files()?, loaded))) {
         Ok((keys, loaded)) => (loaded.config, keys),
-        Err(error) => return Exit::config(&error),
+        Err(error) => return Exit::outcome(78, error.to_string(), as_json),
     };
     let places = Places::from_environment();
     let socket = config.control_socket(&places.runtime);

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::args::{self, Hub};
 use crate::core::answer::{self, RawAnswer, Trouble};
 use crate::core::config::{Config, HubKind};
+use crate::core::foreign_text;
 use crate::core::license;
 use crate::core::licensing::{NewLicense, Renewal, Term};
 use crate::core::listing::{self, Filter};
@@ -120,6 +121,7 @@ fn shown(data: &[u8], as_json: bool) -> Exit {
         _ if as_json => raw(),
         Ok(document) => screen::licenses(&[LicenseStatus::claims("", &document.license)], clock::now().wall),
         Err(_) if data == b"null" => "done; the hub sends no license back, `hub view` shows it\n".to_owned(),
-        Err(_) => raw(),
+        // Only what is asked for as JSON goes out byte for byte.
+        Err(_) => foreign_text::clean_lines(&raw()),
     })
 }

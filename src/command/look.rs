@@ -51,7 +51,8 @@ pub(super) async fn status(path: Option<&Path>, format: StatusFormat) -> Exit {
 }
 
 pub(super) async fn check(path: Option<&Path>, warning: f64, critical: f64, as_json: bool) -> Exit {
-    let verdict = if critical > warning || !warning.is_finite() || critical < 0.0 {
+    // "nan" and "inf" are numbers to whoever parses them.
+    let verdict = if !warning.is_finite() || !(0.0..=warning).contains(&critical) {
         check::unknown("--critical must lie between 0 and --warning")
     } else {
         match see(path).await {
@@ -86,16 +87,21 @@ async fn see(path: Option<&Path>) -> Result<Seen, Exit> {
     let why = match control::ask(&socket, Command::Status, PATIENCE).await {
         Ok(Answer { status: Some(status), .. }) => return Ok(Seen { status: *status, from: None }),
         Ok(answer) => answer.message,
-        Err(AskError::Denied(_) | AskError::NoDaemon) => "this user may not ask the daemon".to_owned(),
+        Err(AskError::Denied(_)) => "this user may not ask the daemon".to_owned(),
+        Err(AskError::NoDaemon) => format!("the daemon does not listen on {}", socket.display()),
         Err(AskError::Broken(sentence)) => sentence,
     };
-    let published = terminal::read_status(&file);
+    // Nobody may have written to it since.
+    let mut published = terminal::read_status(&file);
+    if let Some(status) = &mut published {
+        status.age(clock::now().wall);
+    }
     let from = |why: &str| Some(format!("from {}, as {why}", file.display()));
     match published {
         Some(status) if status.pid.is_some_and(process::is_ours) => Ok(Seen { status, from: from(&why) }),
-        Some(status) => {
+        Some(mut status) => {
             // What its daemon left behind.
-            let status = Status { pid: None, ..status };
+            status.without_daemon();
             Ok(match on_disk(loaded, places).await {
                 Ok((seen, may_read_all)) => {
                     let same = seen.license.sha256 == status.license.sha256;
@@ -126,10 +132,6 @@ async fn on_disk(loaded: Result<Loaded, ConfigError>, places: Places) -> Result<
     }
     let mut status =
         driver.engine().status().cloned().ok_or_else(|| Exit::failed("the state cannot be told".to_owned()))?;
-    status.problems.push("no daemon runs, so nothing is renewed by itself".to_owned());
-    status.advice.push(
-        "start the service netify-licensed; its log says why if it does not stay, `netify-licensed config check` finds mistakes in the configuration"
-            .to_owned(),
-    );
+    status.without_daemon();
     Ok((status, may_read_all))
 }

@@ -18,6 +18,7 @@ use serde_json::json;
 use crate::core::config::render;
 use crate::core::duid;
 use crate::core::engine::Request;
+use crate::edge::places::Places;
 use crate::edge::{config_file, device, license_file, process};
 use crate::exit::Exit;
 use args::{Cli, Command, ConfigCommand};
@@ -70,9 +71,8 @@ fn usage_code(code: i32, arguments: impl Iterator<Item = OsString>) -> u8 {
 
 async fn dispatch(cli: Cli) -> Exit {
     let path = cli.config.as_deref();
-    if !matches!(cli.command, Command::Verify { .. } | Command::Duid { .. } | Command::Config(_)) {
-        process::harden();
-    }
+    // Every command reads the configuration, and a proxy's password stands in it.
+    process::harden();
     match cli.command {
         Command::Run => crate::daemon::run(cli.config).await,
         Command::Verify { file, json } => verify::verify(path, file.as_deref(), json).await,
@@ -81,7 +81,7 @@ async fn dispatch(cli: Cli) -> Exit {
         }
         Command::Install { file, force, json } => match document(&file) {
             Ok(bytes) => ask::ask(path, "install", Request::Install { bytes, force }, json).await,
-            Err(sentence) => Exit::failed(sentence),
+            Err(sentence) => Exit::outcome(1, sentence, json),
         },
         Command::Provision { json } => ask::ask(path, "provision", Request::Provision, json).await,
         Command::Retire { keep_file, json } => ask::ask(path, "retire", Request::Retire { keep_file }, json).await,
@@ -89,7 +89,7 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Status { json, format } => {
             look::status(path, if json { args::StatusFormat::Json } else { format }).await
         }
-        Command::Check { warning, critical, json } => look::check(path, warning, critical, json).await,
+        Command::Check { warning, critical, json, config: _ } => look::check(path, warning, critical, json).await,
         Command::Duid { all, json } => duid(path, all, json).await,
         Command::Hub(command) => hub::run(path, command).await,
         Command::Config(ConfigCommand::Check { json }) => config_check(path, json),
@@ -162,16 +162,18 @@ fn duid_table(judged: &[duid::Judged], configured: &[duid::Judged], winner: Opti
 }
 
 fn config_check(path: Option<&Path>, as_json: bool) -> Exit {
-    let checked = config_file::load(path).and_then(|loaded| loaded.check_files());
+    let checked = config_file::load(path)
+        .and_then(|loaded| Ok((loaded.check_files()?, loaded.check_what_is_waited_for(&Places::from_environment())?)));
     match checked {
-        Ok(ring) => {
+        Ok((mut ring, warnings)) => {
             let keys: Vec<_> =
                 ring.keys().iter().map(|key| format!("trusted key {} from {}", key.id, key.origin)).collect();
             if as_json {
+                ring.problems.extend(warnings);
                 return Exit::with(format!("{}\n", json!({ "valid": true, "keys": keys, "problems": ring.problems })));
             }
             let lines = keys.iter().chain(&ring.problems).fold(String::new(), |text, line| format!("{text}{line}\n"));
-            Exit::with(format!("{lines}the configuration is valid\n"))
+            Exit { code: 0, out: format!("{lines}the configuration is valid\n"), err: warnings.join("\n") }
         }
         Err(error) if as_json => {
             let document = json!({ "valid": false, "path": error.path, "line": error.line, "message": error.message });
@@ -195,6 +197,27 @@ fn config_show(path: Option<&Path>, as_json: bool) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plugin_has_the_usual_flags_and_all_else_the_configurations() {
+        let parsed = |line: &str| Cli::try_parse_from(line.split(' ')).expect("usage");
+        for (line, file) in [
+            ("x check -w 5 -c 2", None),
+            ("x -c f check -w 5 -c 2", Some("f")),
+            ("x check --config f -w 5 -c 2", Some("f")),
+            ("x --config f check -c2 -w5", Some("f")),
+        ] {
+            let cli = parsed(line);
+            assert_eq!(cli.config.as_deref(), file.map(Path::new), "{line}");
+            assert!(
+                matches!(cli.command, Command::Check { warning: 5.0, critical: 2.0, json: false, .. }),
+                "{line}: {cli:?}"
+            );
+        }
+        for line in ["x status -c f", "x -c f status", "x config check -c f", "x config -c f check"] {
+            assert_eq!(parsed(line).config.as_deref(), Some(Path::new("f")), "{line}");
+        }
+    }
 
     #[test]
     fn wrong_usage_is_unknown_to_monitoring() {

@@ -175,6 +175,28 @@ pub struct HubStatus {
     pub url: String,
 }
 
+impl Status {
+    /// Judges what somebody published earlier by the time that it is now.
+    pub fn age(&mut self, now: WallTime) {
+        let end = self.license.expires_at.as_deref().and_then(WallTime::parse).filter(|end| *end <= now);
+        if let Some(end) = end.filter(|_| self.state.is_usable()) {
+            self.state = State::Expired;
+            self.healthy = false;
+            self.problems.insert(0, format!("{}: the license expired at {end}", self.license.path));
+        }
+    }
+
+    /// Adds what there is to say when no daemon runs.
+    pub fn without_daemon(&mut self) {
+        self.pid = None;
+        self.problems.push("no daemon runs, so nothing is renewed by itself".to_owned());
+        self.advice.push(
+            "start the service netify-licensed; its log says why if it does not stay, `netify-licensed config check` finds mistakes in the configuration"
+                .to_owned(),
+        );
+    }
+}
+
 impl LicenseStatus {
     /// What an authentic license says.
     #[must_use]

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::foreign_text::clean;
 use super::report::{EntitlementStatus, LicenseStatus, Status, Verification};
 use super::time::{WallTime, relative};
 use super::verify::State;
@@ -55,11 +56,6 @@ impl Table {
             text
         })
     }
-}
-
-/// Foreign text without control characters: a license must not move the cursor.
-fn clean(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 fn when(rfc3339: &str, now: WallTime) -> String {

@@ -2,9 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{keys, reason};
-use crate::core::config::{self, Config, ConfigError, DEFAULT_PATH};
+use super::places::Places;
+use super::{keys, reason, service, tls};
+use crate::core::config::{self, AbsolutePath, Config, ConfigError, DEFAULT_PATH, HubKind};
 use crate::core::keyring::KeyRing;
+
+/// Where the packaged unit's API key is put.
+const STORE: &str = "/etc/credstore";
+/// Where systemd looks for it (systemd.exec(5), `LoadCredential=`), and what it was itself given.
+const STORES: [&str; 6] = [
+    STORE,
+    "/etc/credstore.encrypted",
+    "/run/credstore",
+    "/run/credstore.encrypted",
+    "/usr/lib/credstore",
+    "/run/credentials/@system",
+];
+/// Its name there.
+const CREDENTIAL: &str = "netify-licensed.api-key";
 
 /// A configuration with where it came from.
 #[derive(Debug, Clone)]
@@ -19,14 +34,20 @@ pub struct Loaded {
 pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
     let place = path.map_or_else(|| PathBuf::from(DEFAULT_PATH), Path::to_path_buf);
     let name = place.display().to_string();
-    let text = match std::fs::read_to_string(&place) {
-        Ok(text) => text,
-        Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
+    let bytes = match std::fs::read(&place) {
+        Ok(bytes) => bytes,
+        Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => {
             let message = format!("cannot read the configuration: {}", reason(&error));
             return Err(ConfigError { path: name, line: None, message });
         }
     };
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = Some(before.split(|&byte| byte == b'\n').count());
+        let message = "not UTF-8; write the file in that encoding, or this letter in another way".to_owned();
+        ConfigError { path: name.clone(), line, message }
+    })?;
     let config = config::parse(&text, &name)?;
     Ok(Loaded { config, path: name, text })
 }
@@ -36,6 +57,19 @@ pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
 pub fn is_forbidden(path: Option<&Path>) -> bool {
     let opened = std::fs::File::open(path.unwrap_or(Path::new(DEFAULT_PATH)));
     opened.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+}
+
+/// Whether this process has the API key as a credential, or the packaged service will. A shell has none, and may not be
+/// allowed to look.
+fn has_credential(places: &Places) -> bool {
+    places.credentials.as_ref().is_some_and(|directory| directory.join("api-key").exists())
+        || STORES.iter().any(|store| !is_missing(&Path::new(store).join(CREDENTIAL)))
+}
+
+/// Whether nothing is there. What cannot be seen by this user may be.
+fn is_missing(path: &Path) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    std::fs::metadata(path).is_err_and(|error| matches!(error.kind(), NotFound | NotADirectory))
 }
 
 impl Loaded {
@@ -54,9 +88,50 @@ impl Loaded {
             let Some(file) = file else { continue };
             if let Err(error) = std::fs::File::open(file.as_path()) {
                 let message = format!("{key}: {}: {}", file.as_path().display(), reason(&error));
-                return Err(ConfigError::about(&self.path, &self.text, key, message));
+                return Err(self.about(key, message));
             }
         }
+        if hub.ca_file.is_some() {
+            tls::roots(hub).map_err(|message| self.about("hub.ca-file", message))?;
+        }
         Ok(ring)
+    }
+
+    /// What only `config check` refuses, and what it warns of: a daemon that runs waits for files to appear.
+    pub fn check_what_is_waited_for(&self, places: &Places) -> Result<Vec<String>, ConfigError> {
+        let hub = &self.config.hub;
+        let mut warnings = Vec::new();
+        let mut files =
+            vec![("hub.password-file", &hub.password_file), ("hub.bearer-token-file", &hub.bearer_token_file)];
+        if hub.kind == HubKind::Api && !has_credential(places) {
+            files.push(("hub.api-key-file", &hub.api_key_file));
+            if hub.api_key_file.is_none() {
+                let message = format!(
+                    "there is no API key: put it into {STORE}/{CREDENTIAL} (systemd), or into a file that only root can read and set hub.api-key-file"
+                );
+                // A unit can get the credential in ways that are not seen from here.
+                if !service::is_systemd() {
+                    return Err(self.about("hub.api-key-file", message));
+                }
+                warnings.push(format!("warning: {message}"));
+            }
+        }
+        for (key, file) in files {
+            if let Some(file) = file.as_ref().map(AbsolutePath::as_path).filter(|file| is_missing(file)) {
+                let message = format!("{key}: {}: there is no such file; write the secret there", file.display());
+                return Err(self.about(key, message));
+            }
+        }
+        // It may come later, with the collector's package.
+        let textfile = self.config.status.metrics_textfile.as_ref().map(AbsolutePath::as_path);
+        if let Some(directory) = textfile.and_then(Path::parent).filter(|directory| is_missing(directory)) {
+            let message = format!("there is no directory {}, so no metrics are written", directory.display());
+            warnings.push(format!("warning: {}", self.about("status.metrics-textfile", message)));
+        }
+        Ok(warnings)
+    }
+
+    fn about(&self, key: &str, message: String) -> ConfigError {
+        ConfigError::about(&self.path, &self.text, key, message)
     }
 }

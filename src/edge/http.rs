@@ -15,6 +15,8 @@ pub(super) fn client(hub: &Hub, places: &Places) -> Result<Client, String> {
         .connect_timeout(hub.connect_timeout.duration())
         .timeout(hub.timeout.duration())
         .pool_max_idle_per_host(0)
+        // A user agent unfolds what an old server or a proxy folds (RFC 9112, section 5.2).
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
         .http1_only();
     // An unencrypted request never leaves this machine, so no proxy gets to see it.
     builder = match &hub.proxy {

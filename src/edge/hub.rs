@@ -193,13 +193,13 @@ fn credentials(config: &Config, places: &Places) -> Result<(HeaderMap, Redaction
         add(HeaderName::from_static("x-api-key"), b"", key.expose(), "the API key")?;
     }
     if let (Some(user), Some(file)) = (&hub.username, &hub.password_file) {
-        let password = secret::from_file(places, file)?;
+        let password = secret::password(places, file)?;
         let pair = Zeroizing::new([user.as_bytes(), b":", password.expose()].concat());
         let text = Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(&*pair));
         add(AUTHORIZATION, b"Basic ", text.as_bytes(), "the password")?;
         redaction.hide(password.expose());
     } else if let Some(file) = &hub.bearer_token_file {
-        let token = secret::from_file(places, file)?;
+        let token = secret::token(places, file)?;
         add(AUTHORIZATION, b"Bearer ", token.expose(), "the token")?;
     }
     Ok((headers, redaction))

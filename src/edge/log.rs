@@ -40,13 +40,21 @@ pub fn set_level(level: LogLevel) {
     }
 }
 
+/// Whether standard error is the stream to the journal that `JOURNAL_STREAM` names by device and inode
+/// (systemd.exec(5)). The variable alone is inherited by whatever a service starts, wherever its output goes.
+fn is_journal_connected() -> bool {
+    let named = std::env::var("JOURNAL_STREAM").ok();
+    let own = rustix::fs::fstat(std::io::stderr()).ok();
+    named.zip(own).is_some_and(|(named, own)| named == format!("{}:{}", own.st_dev, own.st_ino))
+}
+
 /// Starts logging for the rest of the process.
 pub fn start(log: &Log) {
     let (level, handle) = reload::Layer::new(filter(log.level));
     let _ = LEVEL.set(handle);
     let wants_journal = match log.format {
         LogFormat::Journald => true,
-        LogFormat::Auto => std::env::var_os("JOURNAL_STREAM").is_some(),
+        LogFormat::Auto => is_journal_connected(),
         LogFormat::Text | LogFormat::Json => false,
     };
     let own = tracing_subscriber::filter::filter_fn(|meta| meta.target().starts_with("netify_licensed"));

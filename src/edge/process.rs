@@ -34,9 +34,13 @@ pub fn is_root() -> bool {
 #[must_use]
 pub fn is_ours(pid: u32) -> bool {
     let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
-    let name = |who: &str| std::fs::read_to_string(format!("/proc/{who}/comm")).ok();
+    let about = |who: &str, what: &str| std::fs::read_to_string(format!("/proc/{who}/{what}")).ok();
+    let name = |who: &str| about(who, "comm");
+    // One that has ended keeps its id until its parent asks for it. The name in proc_pid_stat(5) may hold a parenthesis.
+    let has_ended = |stat: String| stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with(['Z', 'X']));
     match rustix::process::test_kill_process(process) {
         Err(rustix::io::Errno::SRCH) => false,
+        _ if about(&pid.to_string(), "stat").is_some_and(has_ended) => false,
         // Other users' processes may be hidden (hidepid in proc(5)); then it must do that it exists.
         _ => name(&pid.to_string()).is_none_or(|theirs| Some(theirs) == name("self")),
     }
@@ -165,5 +169,27 @@ async fn read_some(pipe: Option<impl tokio::io::AsyncRead + Unpin>, kept: &RefCe
         let mut kept = kept.borrow_mut();
         let room = MAX_OUTPUT - kept.len();
         kept.extend_from_slice(&buffer[..read.min(room)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_has_ended_is_not_ours_any_more() {
+        let program = std::env::current_exe().expect("this program");
+        let mut child = std::process::Command::new(program)
+            .arg("--list")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let pid = child.id();
+        assert!(is_ours(std::process::id()));
+        let stat = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let ended = test_support::wait_until(|| stat().contains(") Z "), Duration::from_secs(20), "it has ended");
+        assert!(ended.is_ok() && !is_ours(pid), "{ended:?}: {}", stat());
+        child.wait().expect("it ended");
     }
 }

@@ -52,8 +52,26 @@ pub fn api_key(places: &Places, file: Option<&AbsolutePath>) -> Result<Secret, S
     }
 }
 
-/// A password or token from its file.
-pub fn from_file(places: &Places, path: &AbsolutePath) -> Result<Secret, String> {
+/// A password from its file: one line of UTF-8 (RFC 7617, section 2.1). Spaces may be part of it.
+pub fn password(places: &Places, path: &AbsolutePath) -> Result<Secret, String> {
+    let mut bytes = read(places, path.as_path(), MAX_LINE)?;
+    for end in [b'\n', b'\r'] {
+        if bytes.last() == Some(&end) {
+            bytes.pop();
+        }
+    }
+    let is_line = std::str::from_utf8(&bytes).is_ok_and(|text| !text.is_empty() && !text.contains(char::is_control));
+    if is_line {
+        return Ok(Secret(bytes));
+    }
+    Err(format!(
+        "{}: the password is not one line of 1 to {MAX_LINE} bytes in UTF-8; write it there again",
+        path.as_path().display()
+    ))
+}
+
+/// A token from its file.
+pub fn token(places: &Places, path: &AbsolutePath) -> Result<Secret, String> {
     one_line(places, path.as_path())
 }
 

@@ -33,6 +33,12 @@ pub fn alive() {
     tell(&[NotifyState::Watchdog]);
 }
 
+/// Whether systemd manages this machine (`sd_booted(3)`).
+#[must_use]
+pub fn is_systemd() -> bool {
+    std::path::Path::new("/run/systemd/system").is_dir()
+}
+
 /// How often the service manager wants to hear that, halved; [`None`] without a watchdog.
 #[must_use]
 pub fn watchdog_interval() -> Option<Duration> {

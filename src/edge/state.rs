@@ -124,6 +124,11 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32, sync: bool) -> Result<(), Str
     if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
         places::create(directory, 0o755)?;
     }
+    replace(path, bytes, mode, sync)
+}
+
+/// Replaces a small file of ours in a directory that is there: one that is missing may be a mistyped one.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32, sync: bool) -> Result<(), String> {
     // What root writes at a shell must stay the daemon's own: files belong to whom their directory belongs to.
     let own = (rustix::process::geteuid(), rustix::process::getegid());
     let (uid, gid) = match path.parent().and_then(|directory| std::fs::metadata(directory).ok()) {

@@ -37,7 +37,8 @@ pub(super) fn config(hub: &Hub, places: &Places, encrypted: bool) -> Result<Clie
     }
 }
 
-fn roots(hub: &Hub) -> Result<RootCertStore, String> {
+/// The certificates that the hub's own must lead to.
+pub(super) fn roots(hub: &Hub) -> Result<RootCertStore, String> {
     let mut store = RootCertStore::empty();
     let (certificates, origin) = match &hub.ca_file {
         Some(file) => {
@@ -47,7 +48,9 @@ fn roots(hub: &Hub) -> Result<RootCertStore, String> {
     };
     let (good, _) = store.add_parsable_certificates(certificates);
     if good == 0 {
-        return Err(format!("{origin} holds no certificate; install ca-certificates or set hub.ca-file"));
+        let own = hub.ca_file.is_some();
+        let remedy = if own { "write it there in PEM" } else { "install ca-certificates or set hub.ca-file" };
+        return Err(format!("{origin} holds no certificate; {remedy}"));
     }
     Ok(store)
 }

@@ -63,6 +63,7 @@ fn every_honest_framing_is_read() {
         ("keep-alive", RawAnswer::keep_alive(200, &[], envelope())),
         ("end of connection", raw("HTTP/1.1 200 OK\nConnection: close", envelope())),
         ("HTTP/1.0", raw("HTTP/1.0 200 OK", envelope())),
+        ("folded fields", raw(&format!("HTTP/1.1 200 OK\nX-Folded: a\n  b\nContent-Length: {length}"), envelope())),
         ("no reason phrase", raw(&format!("HTTP/1.1 200 \nContent-Length: {length}"), envelope())),
         ("chunks of one byte", raw("HTTP/1.1 200 OK\nTransfer-Encoding: chunked", chunked(1, ""))),
         ("chunks with trailer", raw("HTTP/1.1 200 OK\ntransfer-ENCODING:chunked", chunked(7, "X-Sum: 1\r\n"))),
@@ -148,6 +149,14 @@ fn words_of_others_do_not_act_on_the_terminal() {
 }
 
 #[test]
+fn data_that_is_no_license_does_not_act_on_the_terminal_either() {
+    let data = "{\n  \"a\": \"b\u{202e}c\u{9b}d\u{2028}\"\n}";
+    let (_server, rig) = rig(RawAnswer::json(200, format!("{{\"status_code\":0,\"data\":{data}}}")));
+    let done = rig.run(&["hub", "create", "--issued-to", "A", "--entitlement", "x"]);
+    assert_eq!((done.code, done.out.as_str()), (Some(0), "{\n  \"a\": \"bcd\"\n}\n"), "{done:?}");
+}
+
+#[test]
 fn broken_messages_are_outages() {
     let length = envelope().len();
     for (name, answer) in [
@@ -160,7 +169,6 @@ fn broken_messages_are_outages() {
         ("a chunk of 2^64", raw("HTTP/1.1 200 OK\nTransfer-Encoding: chunked", "10000000000000000\r\n{}\r\n")),
         ("two lengths", raw(&format!("HTTP/1.1 200 OK\nContent-Length: {length}\nContent-Length: 5"), envelope())),
         ("a length below zero", raw("HTTP/1.1 200 OK\nContent-Length: -1", envelope())),
-        ("folded fields", raw(&format!("HTTP/1.1 200 OK\nX-Folded: a\n  b\nContent-Length: {length}"), envelope())),
         (
             "a thousand fields",
             raw(&("HTTP/1.1 200 OK\n".to_owned() + &"X-A: b\n".repeat(1_000) + "Content-Length: 2"), "{}"),

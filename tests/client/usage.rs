@@ -67,3 +67,20 @@ fn a_missing_key_is_one_sentence_and_no_request() {
     assert!(done.expect(1).contains("there is no API key") && done.err.lines().count() == 1, "{done:?}");
     assert_eq!(hub.count(Endpoint::Any), 0);
 }
+
+#[test]
+fn json_is_json_also_when_nothing_comes_of_it() {
+    let hub = HubEmulator::start(Options::new());
+    let rig = Rig::api(&hub);
+    let done = rig.run(&["install", "--json", "/nope"]);
+    assert_eq!(
+        (done.expect(1), &done.json()),
+        ("", &serde_json::json!({"exit": 1, "message": "/nope: there is no such file"}))
+    );
+    assert!(rig.run(&["install", "/nope"]).expect(1).contains("/nope: there is no such file"));
+    rig.write("config.toml", "[hub]\nurll = \"x\"\n");
+    for args in [&["renew", "--json"][..], &["install", "--json", "config.toml"], &["retire", "--json"]] {
+        let done = rig.run(args);
+        assert!(done.expect(78).is_empty() && done.json()["exit"] == 78, "{args:?}: {done:?}");
+    }
+}

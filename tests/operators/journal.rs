@@ -9,6 +9,9 @@ use test_support::{Proc, Signal, wait_until};
 use crate::gateway::{DUID, Gateway, PATIENCE, SERIAL};
 use crate::hardships::{is_root, namespace};
 
+/// Names standard error as systemd names the stream of a service to the journal.
+const CONNECTED: &str = "export JOURNAL_STREAM=$(stat -L -c %d:%i /dev/fd/2)";
+
 /// The fields of one entry: `KEY=value`, or `KEY`, a length of 8 bytes (little-endian) and the value.
 fn fields(datagram: &[u8]) -> BTreeMap<String, String> {
     let mut fields = BTreeMap::new();
@@ -41,12 +44,10 @@ fn entries_have_the_fields_that_journalctl_searches() {
     let journal = UnixDatagram::bind(gateway.path("journal/socket")).expect("bound");
     journal.set_read_timeout(Some(PATIENCE)).expect("set");
     let script = format!(
-        "set -e; mount -t tmpfs none /run; mkdir -p /run/systemd/journal; mount --bind {root}/journal /run/systemd/journal; exec \"$@\""
+        "set -e; mount -t tmpfs none /run; mkdir -p /run/systemd/journal; mount --bind {root}/journal /run/systemd/journal; {CONNECTED}; exec \"$@\""
     );
     let wrapper: Vec<&str> = namespace.iter().copied().chain(["sh", "-c", &script, "sh"]).collect();
-    let mut command: Command = gateway.command_as(&wrapper, &["run"]);
-    // As systemd does for services whose output is connected to the journal.
-    let daemon = Proc::spawn(command.env("JOURNAL_STREAM", "8:12345")).expect("the daemon starts");
+    let daemon = Proc::spawn(&mut gateway.command_as(&wrapper, &["run"])).expect("the daemon starts");
     let next = || loop {
         let mut datagram = vec![0_u8; 65_536];
         let length = journal.recv(&mut datagram).expect("an entry");
@@ -74,6 +75,17 @@ fn entries_have_the_fields_that_journalctl_searches() {
     daemon.signal(Signal::TERM).expect("it runs");
     daemon.wait_exit(PATIENCE).expect("it ends");
     assert_eq!(daemon.output(), "", "nothing is said twice");
+}
+
+#[test]
+fn another_processes_journal_is_not_ours() {
+    let mut gateway = Gateway::new();
+    gateway.set("reload.method", "none");
+    gateway.install_fresh();
+    let mut command = gateway.command(&["run"]);
+    let daemon = Proc::spawn(command.env("JOURNAL_STREAM", "8:12345")).expect("the daemon starts");
+    let found = |line: &str| line.contains(&format!("license {SERIAL} found, ends "));
+    daemon.wait_for_line(found, PATIENCE).expect("it is said where somebody reads it");
 }
 
 /// Where the distributions put it.
@@ -108,9 +120,9 @@ fn a_real_journal_finds_entries_by_field() {
 
     gateway.set("reload.method", "none");
     gateway.install_fresh();
-    let inside = ["nsenter", "-t", pid.as_str(), "-m", "--"];
-    let mut command = gateway.command_as(&inside, &["run"]);
-    let _daemon = Proc::spawn(command.env("JOURNAL_STREAM", "8:12345")).expect("the daemon starts");
+    let script = format!("{CONNECTED}; exec \"$@\"");
+    let inside = ["nsenter", "-t", pid.as_str(), "-m", "--", "sh", "-c", &script, "sh"];
+    let _daemon = Proc::spawn(&mut gateway.command_as(&inside, &["run"])).expect("the daemon starts");
     let query = |fields: &[&str]| {
         let directory = format!("{run}/log/journal");
         let mut command = Command::new("journalctl");

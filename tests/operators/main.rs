@@ -6,6 +6,7 @@
 
 mod bench;
 mod canon;
+mod configuration;
 mod gateway;
 mod hardships;
 mod hook;

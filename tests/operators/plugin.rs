@@ -53,12 +53,23 @@ fn with_a_daemon() {
     assert!((0..300).contains(&since), "{since}");
 
     // The same license against other thresholds.
-    for (warning, critical, exit, word) in
-        [("8", "1", 1, "WARNING"), ("9", "8", 2, "CRITICAL"), ("1", "2", 3, "UNKNOWN"), ("x", "1", 3, "")]
-    {
-        let output = gateway.run(&["check", "--warning", warning, "--critical", critical]);
-        assert_eq!(code(&output), exit, "{warning} {critical}: {output:?}");
-        assert!(out(&output).starts_with(&format!("LICENSE {word}")) || word.is_empty(), "{output:?}");
+    for (warning, critical, exit, word) in [
+        ("8", "1", 1, "WARNING"),
+        ("9", "8", 2, "CRITICAL"),
+        ("1", "2", 3, "UNKNOWN"),
+        ("nan", "1", 3, "UNKNOWN"),
+        ("2", "NaN", 3, "UNKNOWN"),
+        ("inf", "1", 3, "UNKNOWN"),
+        ("2", "-inf", 3, "UNKNOWN"),
+        ("2", "-1", 3, "UNKNOWN"),
+        ("x", "1", 3, ""),
+    ] {
+        for [w, c] in [["--warning", "--critical"], ["-w", "-c"]] {
+            let (w, c) = (format!("{w}={warning}"), format!("{c}={critical}"));
+            let output = gateway.run(&["check", &w, &c]);
+            assert_eq!(code(&output), exit, "{w} {c}: {output:?}");
+            assert!(out(&output).starts_with(&format!("LICENSE {word}")) || word.is_empty(), "{output:?}");
+        }
     }
     let json: serde_json::Value = serde_json::from_slice(&gateway.run(&["check", "--json"]).stdout).expect("JSON");
     assert_eq!(
@@ -149,6 +160,17 @@ fn without_rights_it_uses_the_published_status_and_says_so() {
 }
 
 #[test]
+fn a_daemon_that_does_not_listen_is_called_that() {
+    let mut gateway = Gateway::new();
+    let _daemon = private_daemon(&mut gateway);
+    let socket = gateway.path("run/netify-licensed/control.sock");
+    std::fs::remove_file(&socket).expect("removed");
+    let seen = line(&gateway.run(&["check"]));
+    let words = format!("status.json, as the daemon does not listen on {})", socket.display());
+    assert!(seen.exit == 0 && seen.text.ends_with(&words), "{}", seen.text);
+}
+
+#[test]
 fn without_rights_even_to_the_configuration() {
     let mut gateway = Gateway::new();
     let _daemon = private_daemon(&mut gateway);
@@ -173,6 +195,21 @@ fn without_rights_and_without_a_daemon() {
         "{}",
         left.text
     );
+
+    // What was valid when it was written is over by now.
+    let mut old = gateway.published().expect("left behind");
+    old.license.expires_at = Some("2026-01-02T03:04:05Z".to_owned());
+    gateway.write("run/netify-licensed/status.json", &serde_json::to_string(&old).expect("JSON"));
+    let late = line(&powerless(&gateway, &["check"]).output().expect("it runs"));
+    assert_eq!(late.exit, 2, "{}", late.text);
+    assert!(late.text.starts_with(&format!("LICENSE CRITICAL - expired, {SERIAL}, ended ")), "{}", late.text);
+    let json = powerless(&gateway, &["status", "--json"]).output().expect("it runs").stdout;
+    let status: netify_licensed::core::report::Status = serde_json::from_slice(&json).expect("a status");
+    assert_eq!((status.state, status.healthy, status.pid), (State::Expired, false, None));
+    assert!(status.problems[0].ends_with("license.json: the license expired at 2026-01-02 03:04:05 UTC"), "{status:?}");
+    assert!(status.problems[1].starts_with("no daemon runs") && status.advice[0].starts_with("start the service"));
+    let screen = out(&powerless(&gateway, &["status"]).output().expect("it runs"));
+    assert!(screen.starts_with("license        expired, needs attention\n"), "{screen}");
 
     std::fs::remove_file(gateway.path("run/netify-licensed/status.json")).expect("removed");
     let nothing = line(&powerless(&gateway, &["check"]).output().expect("it runs"));

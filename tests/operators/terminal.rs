@@ -44,4 +44,14 @@ fn a_license_cannot_move_the_cursor() {
     let text = crate::gateway::out(&gateway.run(&["status"]));
     assert!(text.contains("issued to      Evil[2Jproblems  none\n"), "{text:?}");
     assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
+
+    // Nor turn the line around, end it, or use the other set of controls.
+    let name = "Ev\u{202e}il\u{2066}\u{2028}\u{2029}\u{9b}2J\u{85}";
+    gateway.install(gateway.spec(-86_400, 86_400 * 6).issued_to(name));
+    gateway.hub.add_license(gateway.spec(-86_400, 86_400 * 6).issued_to(name));
+    for command in [&["status"][..], &["verify"], &["hub", "list"], &["hub", "view", crate::gateway::SERIAL]] {
+        let text = crate::gateway::out(&gateway.run(command));
+        let hostile = text.chars().find(|&c| c != '\n' && c.is_control() || ('\u{2028}'..='\u{2069}').contains(&c));
+        assert!(text.contains("Evil2J") && hostile.is_none(), "{command:?}: {text:?}");
+    }
 }

@@ -81,8 +81,24 @@ fn the_same_license_again_is_no_change() {
     assert!(again.out.contains("no later license yet"), "{again:?}");
     let preview = rig.run(&["renew", "--dry-run"]);
     assert!(preview.code == Some(0) && preview.out.contains("no later license yet"), "{preview:?}");
-    rig.run(&["renew", "--if-due"]).expect(0);
+    for args in [&["renew", "--if-due"][..], &["renew", "--if-due", "--dry-run"]] {
+        let done = rig.run(args);
+        assert!(
+            done.code == Some(0) && done.out.contains("nothing to do: the license is due in"),
+            "{args:?}: {done:?}"
+        );
+    }
     assert_eq!(hub.count(Endpoint::Any), 3, "`--if-due` asked nothing");
+}
+
+#[test]
+fn a_license_that_is_due_has_its_dry_run() {
+    let hub = HubEmulator::start(Options::new());
+    hub.add_license(LicenseSpec::new(SERIAL));
+    let rig = device(&hub);
+    let preview = rig.run(&["renew", "--if-due", "--dry-run"]);
+    assert!(preview.code == Some(0) && preview.out.starts_with("dry run: "), "no license is a reason: {preview:?}");
+    assert!(!rig.license().exists() && hub.count(Endpoint::Any) == 1);
 }
 
 #[test]

@@ -54,6 +54,33 @@ fn open_basic_and_bearer() {
 }
 
 #[test]
+fn a_password_is_any_line_and_a_token_is_not() {
+    for (password, sent) in [
+        ("correct horse battery staple\n", "Basic dTpjb3JyZWN0IGhvcnNlIGJhdHRlcnkgc3RhcGxl"),
+        ("p\u{e4}ss \r\n", "Basic dTpww6RzcyA="),
+    ] {
+        let server = RawServer::start(vec![RawAnswer::json(500, "{}")]).expect("a server");
+        let mut rig = Rig::relay(&relay(), server.url("/license"));
+        basic(&mut rig, "u", password);
+        rig.run(&["renew"]).expect(1);
+        assert_eq!(server.requests()[0].header("authorization"), Some(sent), "{password:?}");
+    }
+    let server = RawServer::start(vec![RawAnswer::json(500, "{}")]).expect("a server");
+    let mut rig = Rig::relay(&relay(), server.url("/license"));
+    for password in ["", "\n", "two\nlines\n", "\u{1b}[2J", "tab\t"] {
+        basic(&mut rig, "u", password);
+        let done = rig.run(&["renew"]);
+        assert!(done.expect(1).contains("the password is not one line"), "{password:?}: {done:?}");
+    }
+    rig.unset("hub.username");
+    rig.unset("hub.password-file");
+    let token = rig.secret("token", "to ken");
+    rig.set("hub.bearer-token-file", token.display());
+    assert!(rig.run(&["renew"]).expect(1).contains("the secret is not one line"));
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
 fn wrong_or_missing_credentials_are_a_refusal_with_the_relays_words() {
     let relay = relay();
     let mut rig = Rig::relay(&relay, relay.relay_url(RelayPath::Enterprise));

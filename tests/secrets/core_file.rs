@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use test_support::{Proc, Signal};
 
@@ -69,4 +69,24 @@ fn commands_that_hold_secrets_are_guarded_too() {
     list.signal(Signal::ABORT).expect("a signal");
     assert!(!list.wait_exit(PATIENCE).expect("an end").core_dumped());
     assert_files_clean(&rig, &needles(&rig));
+}
+
+#[test]
+fn commands_that_read_the_configuration_alone_are_guarded_too() {
+    let hub = hub(false);
+    let rig = device(&hub, Way::Api);
+    // Waits for the end of its input.
+    let mut command = rig.wrapped(&UNLIMITED, &["verify", "-"]);
+    let mut verify = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the command starts");
+    let limits = || fs::read_to_string(format!("/proc/{}/limits", verify.id())).unwrap_or_default();
+    let guarded = || limits().lines().any(|line| line.split_whitespace().eq("Max core file size 0 0 bytes".split(' ')));
+    let waited = test_support::wait_until(guarded, PATIENCE, "no core file");
+    let seen = limits();
+    drop(verify.stdin.take());
+    assert_eq!(verify.wait().expect("an end").code(), Some(3), "nothing is no license");
+    assert!(waited.is_ok(), "{seen}");
+    // Nor does it keep a document from being given by a descriptor.
+    let line = "exec \"$@\" /dev/stdin <config.toml";
+    let mut command = rig.wrapped(&["/bin/sh", "-c", line, "sh"], &["verify"]);
+    assert!(String::from_utf8_lossy(&command.output().expect("it runs").stdout).contains("malformed"));
 }

@@ -77,6 +77,10 @@ fn a_ca_file_that_is_none_is_told_apart() {
         let done = rig.run(&["hub", "view", SERIAL]);
         let err = done.expect(1);
         assert!(err.contains("hub.ca-file: ") && err.contains("odd.pem") && err.contains(words), "{content:?}: {err}");
+        assert!(
+            rig.run(&["config", "check"]).expect(78).contains(words),
+            "a mistake in the configuration: {content:?}"
+        );
     }
     rig.set("hub.ca-file", "/nowhere/ca.pem");
     assert!(rig.run(&["hub", "view", SERIAL]).expect(1).contains("/nowhere/ca.pem: no such file"));

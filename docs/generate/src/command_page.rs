@@ -37,7 +37,10 @@ const ENVIRONMENT: [(&str, &str); 6] = [
     ("STATE_DIRECTORY", "Replaces `/var/lib/netify-licensed`; set by systemd."),
     ("HTTPS_PROXY, NO_PROXY", "Proxy for the hub, unless `hub.proxy` is set."),
     ("NO_COLOR", "If set and not empty, terminals get no colors."),
-    ("JOURNAL_STREAM", "Set by systemd when the journal is connected; then logs go there with their fields."),
+    (
+        "JOURNAL_STREAM",
+        "Set by systemd when the journal is connected; if it names standard error, logs go there with their fields.",
+    ),
 ];
 
 const SIGNALS: [(&str, &str); 3] = [

@@ -182,7 +182,7 @@ pub const KEYS: [Key; 47] = [
         "provision",
         "entitlements",
         "[]",
-        "",
+        "[\"netify-proc-aggregator\"]",
         "What the license shall entitle to, such as [\"netify-proc-aggregator\"]. Asking for more than the license has is reported, never acted on.",
     ),
     key("provision", "term-days", "", "30", "Days to ask for. Unset: the hub decides."),
@@ -253,7 +253,7 @@ pub const KEYS: [Key; 47] = [
         "metrics-textfile",
         "",
         "\"/var/lib/prometheus/node-exporter/netify-licensed.prom\"",
-        "Metrics for the textfile collector of Prometheus' node_exporter.",
+        "Metrics for the textfile collector of Prometheus' node_exporter. The directory has to be there.",
     ),
     key("log", "level", "\"info\"", "", "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"."),
     key(

@@ -1,6 +1,7 @@
 //! The configuration, as the daemon uses it. Text goes in, a checked [`Config`] or a sentence with its line comes out.
 
 mod keys;
+mod mistake;
 mod text;
 mod values;
 

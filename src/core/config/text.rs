@@ -1,13 +1,12 @@
 //! From TOML text to a checked configuration, and back.
 
 use std::fmt;
-use std::ops::Range;
 
 use serde::Deserialize;
-use toml::de::{DeTable, DeValue};
 
 use super::keys::document;
-use super::{Config, HubKind, KEYS, ReloadMethod};
+use super::mistake::{explain, line_of, line_of_key, no_section};
+use super::{Config, HubKind, ReloadMethod, TrustMode};
 
 /// One mistake: which file, which line, what it is, what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,12 +33,14 @@ impl std::error::Error for ConfigError {}
 /// Parses and checks a configuration. `path` is for messages only.
 pub fn parse(text: &str, path: &str) -> Result<Config, ConfigError> {
     let fail = |line, message| ConfigError { path: path.to_owned(), line, message };
-    let config = Config::deserialize(
-        toml::Deserializer::parse(text).map_err(|e| fail(line_of(text, e.span()), e.message().to_owned()))?,
-    )
-    .map_err(|error| {
-        let line = line_of(text, error.span());
-        fail(line, explain(error.message(), text, line))
+    let document =
+        toml::Deserializer::parse(text).map_err(|e| fail(line_of(text, e.span()), e.message().to_owned()))?;
+    if let Some((line, message)) = no_section(text) {
+        return Err(fail(line, message));
+    }
+    let config = Config::deserialize(document).map_err(|error| {
+        let (line, message) = explain(error.message(), text, error.span());
+        fail(line, message)
     })?;
     if let Some((key, message)) = contradiction(&config) {
         return Err(ConfigError { path: path.to_owned(), line: line_of_key(text, key), message });
@@ -91,6 +92,12 @@ fn contradiction(config: &Config) -> Option<(&'static str, String)> {
     {
         return say("device.duid", "device.duid wants 1 to 128 printable ASCII characters without spaces");
     }
+    if config.trust.mode == TrustMode::Signature && config.trust.keys.is_empty() {
+        return say(
+            "trust.keys",
+            "trust.keys is empty, and trust.mode is \"signature\"; name the file or the directory with the vendor's public key, or set trust.mode = \"transport\"",
+        );
+    }
     if config.renewal.min_retry.millis() > config.renewal.max_retry.millis() {
         return say("renewal.min-retry", "renewal.min-retry is longer than renewal.max-retry; make it shorter");
     }
@@ -141,77 +148,13 @@ fn contradiction(config: &Config) -> Option<(&'static str, String)> {
             "a relay cannot create licenses; set provision.enabled = false or hub.kind = \"api\"",
         );
     }
-    if config.provision.enabled && (config.provision.issued_to.is_none() || config.provision.entitlements.is_empty()) {
+    let wants = &config.provision;
+    let is_blank = |name: &String| name.trim().is_empty();
+    let says_what = !wants.issued_to.as_ref().is_none_or(is_blank) && !wants.entitlements.is_empty();
+    if wants.enabled && (!says_what || wants.entitlements.iter().any(is_blank)) {
         return say("provision.enabled", "provision.enabled needs provision.issued-to and provision.entitlements");
     }
     None
-}
-
-/// The parser's message in our words, with the nearest known key.
-fn explain(message: &str, text: &str, line: Option<usize>) -> String {
-    let quoted = |after: &str| message.split(after).nth(1).and_then(|rest| rest.split('`').nth(1)).map(str::to_owned);
-    let Some(unknown) = message.starts_with("unknown field").then(|| quoted("unknown field")).flatten() else {
-        return message.lines().next().unwrap_or(message).to_owned();
-    };
-    let section = line.and_then(|line| section_at(text, line, &unknown));
-    let (place, candidates): (String, Vec<&str>) = match &section {
-        Some(section) => {
-            (format!(" in [{section}]"), KEYS.iter().filter(|key| key.section == section).map(|key| key.name).collect())
-        }
-        None => (String::new(), super::SECTIONS.iter().map(|(name, _)| *name).collect()),
-    };
-    let nearest = candidates
-        .iter()
-        .map(|known| (distance(&unknown, known), *known))
-        .min()
-        .filter(|(distance, known)| *distance <= 1 + known.len() / 3);
-    let elsewhere = KEYS.iter().find(|key| key.name == unknown);
-    match (nearest, elsewhere) {
-        (Some((_, known)), _) => format!("unknown key `{unknown}`{place}; did you mean `{known}`?"),
-        (None, Some(key)) => format!("unknown key `{unknown}`{place}; it belongs to [{}]", key.section),
-        (None, None) => format!("unknown key `{unknown}`{place}; known are {}", candidates.join(", ")),
-    }
-}
-
-/// The section that holds `key` at this line; [`None`] at the top level.
-fn section_at(text: &str, line: usize, key: &str) -> Option<String> {
-    let table = DeTable::parse(text).ok()?;
-    table.get_ref().iter().find_map(|(section, value)| {
-        let DeValue::Table(members) = value.get_ref() else { return None };
-        let here = members.keys().any(|name| name.get_ref() == key && line_of(text, Some(name.span())) == Some(line));
-        here.then(|| section.get_ref().to_string())
-    })
-}
-
-/// The line of `section.key`, else of the section.
-fn line_of_key(text: &str, path: &str) -> Option<usize> {
-    let (section, key) = path.split_once('.')?;
-    let table = DeTable::parse(text).ok()?;
-    let (name, value) = table.get_ref().iter().find(|(name, _)| name.get_ref() == section)?;
-    let member = match value.get_ref() {
-        DeValue::Table(members) => members.keys().find(|name| name.get_ref() == key),
-        _ => None,
-    };
-    line_of(text, Some(member.map_or_else(|| name.span(), toml::Spanned::span)))
-}
-
-fn line_of(text: &str, span: Option<Range<usize>>) -> Option<usize> {
-    Some(text.get(..span?.start)?.matches('\n').count() + 1)
-}
-
-/// Levenshtein distance.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let replaced = corner + usize::from(x != y);
-            corner = row[j + 1];
-            row[j + 1] = replaced.min(corner + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -236,7 +179,7 @@ mod tests {
         assert!(error("[hub]\nzzzzzzzzzzzz = 1\n").contains("known are kind, url"));
         assert!(
             error("[hub]\nurl = \"http://hub.example/\"\n")
-                .starts_with("c.toml:2: `http://hub.example/` would send the API key in the clear")
+                .starts_with("c.toml:2: hub.url: `http://hub.example/` would send the API key in the clear")
         );
         assert!(error("[hub]\nurl = \"ftp://hub.example/\"\n").contains("scheme ftp"));
         assert!(error("[hub]\nurl = \"https://u:p@hub.example/\"\n").contains("credentials do not belong"));
@@ -250,15 +193,20 @@ mod tests {
             let sentence = error(&format!("[hub]\nurl = \"{url}\"\n"));
             assert!(sentence.starts_with("c.toml:2: ") && !sentence.contains("geheim"), "{sentence}");
         }
-        assert!(error("[renewal]\n\nmin-retry = 5\n").starts_with("c.toml:3: invalid type: integer `5`, expected"));
+        for url in ["http://relay.example/x?token=geheim", "ftp://h/#geheim", "https://h:x/?geheim", "x?geheim"] {
+            let sentence = error(&format!("[hub]\nurl = \"{url}\"\n"));
+            assert!(sentence.starts_with("c.toml:2: ") && !sentence.contains("geheim"), "{sentence}");
+        }
+        for key in ["api-key-file", "password-file", "bearer-token-file", "client-key"] {
+            for value in ["\"geheim-123\"", "geheim-123", "\"geheim", "[\"geheim\"]"] {
+                let sentence = error(&format!("[hub]\n{key} = {value}\n"));
+                assert!(sentence.starts_with("c.toml:2: ") && !sentence.contains("geheim"), "{sentence}");
+            }
+        }
         assert!(error("[renewal]\nmin-retry = \"soon\"\n").contains("`soon` is not a duration"));
         assert!(error("[renewal]\nmin-retry = \"7h\"\n").starts_with("c.toml:2: renewal.min-retry is longer"));
         assert!(error("[license]\npath = \"license.json\"\n").contains("not an absolute path"));
         assert!(error("[license]\nserial = \"../x\"\n").contains("not a serial number"));
-        assert!(
-            error("[trust]\nmode = \"maybe\"\n")
-                .starts_with("c.toml:2: unknown variant `maybe`, expected `signature` or `transport`")
-        );
         assert!(
             error("[device]\nduid = \"a\"\nduid-file = \"/b\"\n")
                 .starts_with("c.toml:2: device.duid, duid-file and duid-command")
@@ -271,7 +219,12 @@ mod tests {
             error("[hub]\nkind = \"relay\"\n[provision]\nenabled = true\n")
                 .starts_with("c.toml:4: a relay cannot create")
         );
-        assert!(error("[provision]\nenabled = true\n").contains("needs provision.issued-to"));
+        for given in ["", "issued-to = \"\"\nentitlements = [\"x\"]", "issued-to = \"A\"\nentitlements = [\" \"]"] {
+            assert!(
+                error(&format!("[provision]\nenabled = true\n{given}\n"))
+                    .starts_with("c.toml:2: provision.enabled needs provision.issued-to and provision.entitlements")
+            );
+        }
         assert!(error("[hub]\nusername = \"x\"\n").contains("belong together"));
         assert!(
             error("[hub]\nusername = \"x:y\"\npassword-file = \"/p\"\n")
@@ -282,6 +235,46 @@ mod tests {
             error("[hub]\nproxy = \"secret\"\n").contains("not a URL")
                 && !error("[hub]\nproxy = \"secret\"\n").contains("secret")
         );
+    }
+
+    #[test]
+    fn a_value_of_another_type_is_told_what_is_wanted() {
+        for (text, sentence) in [
+            ("[renewal]\n\nmin-retry = 5\n", "c.toml:3: renewal.min-retry wants a text in quotes, such as \"1m\""),
+            ("[trust]\nmode = \"maybe\"\n", "c.toml:2: trust.mode wants `signature` or `transport`, not `maybe`"),
+            ("[trust]\nmode = 1\n", "c.toml:2: trust.mode wants a text in quotes, such as \"signature\""),
+            (
+                "[renewal]\nterm-days = 70000\n",
+                "c.toml:2: renewal.term-days wants a whole number from 1 to 65535, such as 30",
+            ),
+            (
+                "[provision]\nterm-days = -3\n",
+                "c.toml:2: provision.term-days wants a whole number from 1 to 65535, such as 30",
+            ),
+            (
+                "[trust]\nkeys = \"/x\"\n",
+                "c.toml:2: trust.keys wants a list of texts in quotes, such as [\"/etc/netify-licensed/keys.d\"]",
+            ),
+            (
+                "[provision]\n\nentitlements = [\n  1,\n]\n",
+                "c.toml:4: provision.entitlements wants a list of texts in quotes, such as [\"netify-proc-aggregator\"]",
+            ),
+            ("provision.enabled = \"no\"\n", "c.toml:1: provision.enabled wants true or false, such as false"),
+            ("[license]\n[license.path]\n", "c.toml:2: license.path wants a text in quotes, such as \"/etc/netifyd"),
+            ("[hub]\n[[hub.url]]\n", "c.toml:2: hub.url wants a text in quotes, such as \"https://hub.netify.ai"),
+            ("[license]\npath = \"license.json\"\n", "c.toml:2: license.path: not an absolute path; write"),
+            ("\nhub = 3\n", "c.toml:2: `hub` is a section: write [hub] once, in a line of its own, and its keys below"),
+            ("hub = []\n", "c.toml:1: `hub` is a section: write [hub] once"),
+            ("\n[[hub]]\nurl = \"x\"\n", "c.toml:2: `hub` is a section: write [hub] once"),
+            ("x = 1\n[[hub]]\n", "c.toml:2: `hub` is a section"),
+            ("[trust]\nkeys = []\n", "c.toml:2: trust.keys is empty, and trust.mode is \"signature\"; name the file"),
+            ("[hub.x]\n", "c.toml:1: unknown key `x` in [hub]; known are kind, url"),
+            ("hub.x = 1\n", "c.toml:1: unknown key `x` in [hub]; known are kind, url"),
+        ] {
+            let said = error(text);
+            assert!(said.starts_with(sentence), "{text}: {said}");
+        }
+        assert_eq!(error("[trust]\nmode = \"transport\"\nkeys = []\n"), "");
     }
 
     #[test]

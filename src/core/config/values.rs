@@ -41,9 +41,9 @@ macro_rules! checked_text {
 }
 
 checked_text!(
-    /// An absolute path.
+    /// An absolute path. What is none is not quoted: it may be a secret that was put in the place of its file.
     AbsolutePath(PathBuf),
-    |text| if Path::new(&text).is_absolute() && !text.contains('\0') { Ok(PathBuf::from(text)) } else { Err(format!("`{text}` is not an absolute path; write the path from the root, such as \"/etc/netifyd/license.json\"")) },
+    |text| if Path::new(&text).is_absolute() && !text.contains('\0') { Ok(PathBuf::from(text)) } else { Err("not an absolute path; write the path of the file from the root".to_owned()) },
     |path| path.display().to_string()
 );
 
@@ -125,10 +125,11 @@ checked_text!(
             "http" if is_loopback(&url) => {}
             "http" => {
                 return Err(format!(
-                    "`{text}` would send the API key in the clear; write https:// (plain http:// is accepted for loopback addresses only)"
+                    "{} would send the API key in the clear; write https:// (plain http:// is accepted for loopback addresses only)",
+                    quoted(&text)
                 ));
             }
-            other => return Err(format!("`{text}` has scheme {other}; write an https:// URL")),
+            other => return Err(format!("{} has scheme {other}; write an https:// URL", quoted(&text))),
         }
         if url.fragment().is_some() {
             return Err("a URL with a fragment (#…) cannot be requested".to_owned());
@@ -208,10 +209,19 @@ impl fmt::Debug for ProxyUrl {
 }
 
 fn parse_url(text: &str) -> Result<Url, String> {
-    // What is no URL may still hold a password.
-    let quoted = if text.contains('@') { "the value".to_owned() } else { format!("`{text}`") };
-    let url = Url::parse(text).map_err(|error| format!("{quoted} is not a URL ({error})"))?;
-    if url.has_host() { Ok(url) } else { Err(format!("{quoted} names no host")) }
+    let url = Url::parse(text).map_err(|error| format!("{} is not a URL ({error})", quoted(text)))?;
+    if url.has_host() { Ok(url) } else { Err(format!("{} names no host", quoted(text))) }
+}
+
+/// A URL in a message. What is no URL may still hold a password, and its query a token.
+fn quoted(text: &str) -> String {
+    if text.contains('@') {
+        return "the value".to_owned();
+    }
+    match text.split_once(['?', '#']) {
+        Some((plain, _)) => format!("`{plain}?…`"),
+        None => format!("`{text}`"),
+    }
 }
 
 fn is_loopback(url: &Url) -> bool {

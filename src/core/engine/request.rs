@@ -22,7 +22,7 @@ impl Engine {
                 }
                 self.look_first(Looking::Given { id, bytes, force });
             }
-            Request::Renew { if_due: true, dry_run: false } if !self.is_due_now() => {
+            Request::Renew { if_due: true, .. } if !self.is_due_now() => {
                 let when = match self.due_at() {
                     Some(due) => format!("due {} ({due})", relative(due, self.moment.now.wall)),
                     None => "not due".to_owned(),
