@@ -85,6 +85,14 @@ fn a_dry_run_changes_nothing() {
     outcome.expect(0);
     assert!(outcome.out.contains("dry run: "), "{outcome:?}");
     assert_eq!(rig.installed(), before);
+    // A script of the operator's may take the member's name from the command line; a misspelled one renews nothing.
+    let socket = rig.path("run/control.sock");
+    let answer = ask(&socket, r#"{"v":1,"command":"renew","dry-run":true}"#).expect("an answer");
+    assert!(answer["message"].as_str().is_some_and(|text| text.contains("dry run: ")), "{answer}");
+    let answer = ask(&socket, r#"{"v":1,"command":"renew","dryrun":true}"#).expect("an answer");
+    assert_eq!(answer["exit"], 2, "{answer}");
+    assert!(answer["message"].as_str().is_some_and(|text| text.contains("unknown member `dryrun`")), "{answer}");
+    assert_eq!(rig.installed(), before);
 }
 
 #[test]
