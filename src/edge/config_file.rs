@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{keys, reason};
+use super::{keys, reason, regular};
 use crate::core::config::{self, Config, ConfigError, DEFAULT_PATH};
 use crate::core::keyring::KeyRing;
+
+/// Largest configuration in bytes.
+const MAX: usize = 1024 * 1024;
 
 /// A configuration with where it came from.
 #[derive(Debug, Clone)]
@@ -19,7 +22,8 @@ pub struct Loaded {
 pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
     let place = path.map_or_else(|| PathBuf::from(DEFAULT_PATH), Path::to_path_buf);
     let name = place.display().to_string();
-    let text = match std::fs::read_to_string(&place) {
+    let read = regular::read(&place, MAX).and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
+    let text = match read {
         Ok(text) => text,
         Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => {
@@ -34,7 +38,7 @@ pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
 /// Whether there is a configuration that this user may not read.
 #[must_use]
 pub fn is_forbidden(path: Option<&Path>) -> bool {
-    let opened = std::fs::File::open(path.unwrap_or(Path::new(DEFAULT_PATH)));
+    let opened = regular::open(path.unwrap_or(Path::new(DEFAULT_PATH)));
     opened.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
@@ -52,7 +56,7 @@ impl Loaded {
             [("hub.ca-file", &hub.ca_file), ("hub.client-cert", &hub.client_cert), ("hub.client-key", &hub.client_key)];
         for (key, file) in files {
             let Some(file) = file else { continue };
-            if let Err(error) = std::fs::File::open(file.as_path()) {
+            if let Err(error) = regular::open(file.as_path()) {
                 let message = format!("{key}: {}: {}", file.as_path().display(), reason(&error));
                 return Err(ConfigError::about(&self.path, &self.text, key, message));
             }

@@ -1,16 +1,15 @@
 //! The trusted keys' files. What others may write to is not trusted.
 
 use std::fs::Metadata;
-use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::reason;
+use super::{reason, regular};
 use crate::core::config::{Config, ConfigError, TrustMode};
 use crate::core::keyring::{KeyFile, KeyRing};
 
 /// Largest key file in bytes.
-const MAX: u64 = 64 * 1024;
+const MAX: usize = 64 * 1024;
 
 /// Reads the key ring of a configuration. In mode `signature` at least one key must be good.
 pub fn load(config: &Config, path: &str, text: &str) -> Result<KeyRing, ConfigError> {
@@ -62,15 +61,9 @@ fn files_of(place: &Path) -> Vec<KeyFile> {
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
     let failed = |error: std::io::Error| format!("cannot read this key: {}", reason(&error));
-    let file = std::fs::File::open(path).map_err(failed)?;
-    let meta = file.metadata().map_err(failed)?;
-    if !meta.is_file() {
-        return Err("not a regular file".to_owned());
-    }
+    let (file, meta) = regular::open(path).map_err(failed)?;
     guarded(&meta)?;
-    let mut bytes = Vec::new();
-    file.take(MAX).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
+    regular::rest(file, MAX).map_err(failed)
 }
 
 /// Only root and the own user may be able to write.

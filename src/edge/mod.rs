@@ -16,6 +16,7 @@ pub mod log;
 mod no_answer;
 pub mod places;
 pub mod process;
+mod regular;
 pub mod reload;
 pub mod secret;
 pub mod service;

@@ -160,6 +160,44 @@ fn a_mistake_refuses_all_of_it() {
     applied(&daemon);
 }
 
+/// A pipe that nobody writes to and a device without an end, in the place of every file that the configuration names.
+#[test]
+fn what_is_no_file_holds_up_nobody() {
+    let (_hub, mut rig) = device();
+    let daemon = rig.daemon();
+    let pipe = rig.path("pipe.pem");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a pipe");
+    let good = std::fs::read_to_string(rig.path("config.toml")).expect("a configuration");
+    let lone_key = good.replace(&rig.path("keys.d").display().to_string(), &pipe.display().to_string());
+    let named = |key: &str, path: &str| good.replace("[hub]", &format!("[hub]\n{key} = {path:?}"));
+    let pipe_name = pipe.display().to_string();
+    for (text, words) in [
+        (lone_key, "pipe.pem: cannot read this key: it is not a regular file"),
+        (named("ca-file", &pipe_name), "pipe.pem: it is not a regular file"),
+        (named("ca-file", "/dev/zero"), "/dev/zero: it is not a regular file"),
+        (named("client-key = \"/k\"\nclient-cert", &pipe_name), "pipe.pem: it is not a regular file"),
+    ] {
+        rig.write("config.toml", text);
+        refused(&daemon);
+        assert!(daemon.output().contains(words), "{words}: {}", daemon.output());
+    }
+    std::fs::remove_file(rig.path("config.toml")).expect("a file");
+    std::fs::rename(&pipe, rig.path("config.toml")).expect("renamed");
+    refused(&daemon);
+    assert!(daemon.output().contains("cannot read the configuration: it is not a regular file"), "{}", daemon.output());
+    // Beside a good key it is named, and no more than that.
+    std::fs::rename(rig.path("config.toml"), rig.path("keys.d/pipe.pem")).expect("renamed");
+    rig.write("config.toml", good);
+    applied(&daemon);
+    let check = rig.run(&["config", "check"]);
+    assert!(check.out.contains("pipe.pem: cannot read this key: it is not a regular file"), "{check:?}");
+    check.expect(0);
+    rig.unset("device.duid");
+    rig.set("device.duid-file", rig.path("keys.d/pipe.pem").display());
+    assert!(rig.run(&["duid"]).expect(1).contains("pipe.pem: it is not a regular file"));
+    assert_eq!(ask(&rig.path("run/control.sock"), STATUS).expect("it answers")["status"]["state"], "valid");
+}
+
 fn still_the_old_one(rig: &Rig, moved: &std::path::Path) {
     assert!(!moved.exists());
     let answer = ask(&rig.path("run/control.sock"), STATUS).expect("the old socket");

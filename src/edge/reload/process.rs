@@ -9,7 +9,10 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::core::config::Reload;
-use crate::edge::reason;
+use crate::edge::{reason, regular};
+
+/// Longest PID file in bytes.
+const LONGEST: usize = 4_096;
 
 /// A running netifyd.
 #[derive(Debug)]
@@ -22,8 +25,8 @@ impl Netifyd {
     /// From the PID file; only a process whose executable is netifyd counts.
     pub(super) fn find(settings: &Reload) -> Result<Self, String> {
         let path = settings.pid_file.as_path();
-        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {}", path.display(), reason(&error)))?;
-        let pid = text.trim().parse::<i32>().ok().filter(|pid| *pid > 1);
+        let bytes = regular::read(path, LONGEST).map_err(|error| format!("{}: {}", path.display(), reason(&error)))?;
+        let pid = String::from_utf8_lossy(&bytes).trim().parse::<i32>().ok().filter(|pid| *pid > 1);
         let pid = pid.ok_or_else(|| format!("{}: no process id in it", path.display()))?;
         Self::open(pid, settings).map_err(|reason| format!("{}: {reason}", path.display()))
     }
