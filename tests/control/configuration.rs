@@ -204,6 +204,31 @@ fn still_the_old_one(rig: &Rig, moved: &std::path::Path) {
     assert_eq!(answer["status"]["state"], "valid");
 }
 
+/// Whoever clears the runtime directory cuts off nobody for good.
+#[test]
+fn a_deleted_socket_comes_back() {
+    let (_hub, mut rig) = device();
+    let path = rig.path("run/control.sock");
+    let daemon = rig.daemon();
+    std::fs::remove_file(&path).expect("removed");
+    applied(&daemon);
+    assert_eq!(ask(&path, STATUS).expect("it listens there")["status"]["state"], "valid");
+    // Somebody else's socket is in its place; the daemon neither takes that away nor loses its own for good.
+    std::fs::remove_file(&path).expect("removed");
+    let other = UnixListener::bind(&path).expect("listens");
+    hang_up(&daemon, "listens there already");
+    drop(other);
+    daemon.signal(Signal::HUP).expect("the daemon runs");
+    let answers = || ask(&path, STATUS).is_ok_and(|answer| answer["status"]["state"] == "valid");
+    wait_until(answers, PATIENCE, "it listens again").expect("it listens again");
+    drop(daemon);
+    // And without being told, at the next beat.
+    rig.env("WATCHDOG_USEC", 200_000);
+    let _daemon = rig.daemon();
+    std::fs::remove_file(&path).expect("removed");
+    wait_until(answers, PATIENCE, "it listens again").expect("it listens again");
+}
+
 /// What a killed predecessor left of its socket is no obstacle.
 #[test]
 fn a_dead_socket_is_replaced() {

@@ -109,6 +109,28 @@ fn a_second_daemon_is_refused_by_the_first_ones_name() {
     assert_eq!(status["status"]["pid"], pid);
 }
 
+/// A lock on a deleted file keeps nobody out.
+#[test]
+fn a_deleted_lock_lets_no_second_daemon_in() {
+    let (_hub, mut rig) = device();
+    let lock = rig.path("run/lock");
+    let first = rig.daemon();
+    let pid = first.pid().as_raw_pid();
+    std::fs::remove_file(&lock).expect("removed");
+    let second = rig.run(&["run"]);
+    let words = format!("another run (process {pid}) listens on {}", rig.path("run/control.sock").display());
+    assert!(second.expect(1).contains(&words), "{second:?}");
+    drop(first);
+    // At the next beat it is held again, even if the socket is gone as well.
+    rig.env("WATCHDOG_USEC", 200_000);
+    let first = rig.daemon();
+    let pid = first.pid().as_raw_pid();
+    std::fs::remove_file(&lock).expect("removed");
+    first.wait_for_line(|line| line.contains("it is held again"), PATIENCE).expect("it is taken again");
+    let second = rig.run(&["run"]);
+    assert!(second.expect(1).contains(&format!("another run (process {pid}) holds ")), "{second:?}");
+}
+
 #[test]
 fn without_a_daemon_the_same_is_done_under_its_lock() {
     let (hub, rig) = device();
