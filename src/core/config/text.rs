@@ -8,6 +8,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::keys::document;
 use super::{Config, HubKind, KEYS, ReloadMethod};
+use crate::core::time::{Millis, SECOND};
+
+/// Shortest `reload.timeout`: netifyd is watched for three seconds, and has to be asked before.
+const SHORTEST_RELOAD: Millis = 5 * SECOND;
 
 /// One mistake: which file, which line, what it is, what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +108,12 @@ fn contradiction(config: &Config) -> Option<(&'static str, String)> {
         return say(
             "reload.method",
             "reload.method is \"command\", and reload.command is not set; write the program and its arguments there",
+        );
+    }
+    if config.reload.timeout.millis() < SHORTEST_RELOAD {
+        return say(
+            "reload.timeout",
+            "reload.timeout is too short to see whether netifyd survives its reload; write at least \"5s\"",
         );
     }
     let service = &config.reload.service;
@@ -265,6 +275,8 @@ mod tests {
         );
         assert!(error("[device]\nsources = [\"dmi\", \"bios\"]\n").contains("`bios` is no source"));
         assert!(error("[reload]\nmethod = \"command\"\n").starts_with("c.toml:2: reload.method is"));
+        assert!(error("[reload]\ntimeout = \"4999ms\"\n").starts_with("c.toml:2: reload.timeout is too short"));
+        assert_eq!(error("[reload]\ntimeout = \"5s\"\n"), "");
         assert!(error("[reload]\ncommand = [\"thing\"]\n").contains("absolute path of a program"));
         assert!(error("[reload]\nservice = \"../x\"\n").contains("not the name of a service"));
         assert!(

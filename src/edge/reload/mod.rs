@@ -25,7 +25,7 @@ use crate::core::engine::{ReloadOutcome, ReloadReport};
 use process::Netifyd;
 
 /// How long netifyd must live on after a reload to count as well.
-const SURVIVES: Duration = Duration::from_secs(2);
+const SURVIVES: Duration = Duration::from_secs(3);
 /// How often to look for a netifyd that its supervisor brings back.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -116,11 +116,9 @@ async fn confirm(attempt: Attempt<'_>, method: ReloadMethod, asked: Asked, befor
         Asked::Process(process) => Some(process),
         Asked::Unknown => before.or_else(|| Netifyd::find(attempt.settings).ok()),
     };
-    let total = attempt.settings.timeout.duration();
-    let survives = SURVIVES.min(total / 4);
     let Some(process) = process else {
         if method == ReloadMethod::Systemd {
-            tokio::time::sleep(survives).await;
+            tokio::time::sleep(SURVIVES).await;
             if !systemd::runs(attempt).await {
                 return ReloadOutcome::Failed("systemd no longer calls netifyd active".to_owned());
             }
@@ -128,7 +126,7 @@ async fn confirm(attempt: Attempt<'_>, method: ReloadMethod, asked: Asked, befor
         // The word of whoever reloaded it stands.
         return healthy(attempt).await;
     };
-    if !process.ends_within(survives).await {
+    if !process.ends_within(SURVIVES).await {
         return healthy(attempt).await;
     }
     // It died of the reload. Its supervisor, if it has one, brings it back.
@@ -140,7 +138,7 @@ async fn confirm(attempt: Attempt<'_>, method: ReloadMethod, asked: Asked, befor
                 _ => Netifyd::find(attempt.settings),
             };
             let Ok(next) = next else { continue };
-            if next.pid() != process.pid() && !next.ends_within(survives).await {
+            if next.pid() != process.pid() && !next.ends_within(SURVIVES).await {
                 return next.pid();
             }
         }
