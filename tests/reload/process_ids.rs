@@ -22,12 +22,16 @@ fn is_unharmed(bystander: &Proc) {
 
 #[test]
 fn a_foreign_process() {
-    let device = Device::new("signal");
+    let mut device = Device::new("signal");
     let bystander = bystander();
     let pid = bystander.pid().as_raw_pid();
     device.rig.write("netifyd/netifyd.pid", format!("{pid}\n"));
-    device.installs(0, &format!("process {pid} is sleep, not netifyd"));
-    is_unharmed(&bystander);
+    // Whether netifyd runs somewhere else is not known, so nobody may call this well.
+    for method in ["signal", "auto"] {
+        device.rig.set("reload.method", method);
+        device.installs(6, &format!("process {pid} is sleep, not netifyd); set reload.pid-file"));
+        is_unharmed(&bystander);
+    }
 }
 
 #[test]
@@ -47,12 +51,45 @@ fn a_stale_file() {
 
 #[test]
 fn no_file_and_no_number() {
-    let device = Device::new("signal");
+    let mut device = Device::new("signal");
     device.installs(0, "netifyd.pid: no such file");
     for text in ["", "0\n", "1\n", "-1\n", "12x\n", "99999999999\n", "\u{0}\n"] {
         device.rig.write("netifyd/netifyd.pid", text);
-        device.installs(0, "netifyd.pid: no process id in it");
+        device.installs(6, "netifyd.pid: no process id in it");
     }
+    let path = device.rig.path("netifyd/netifyd.pid");
+    fs::remove_file(&path).expect("removed");
+    fs::create_dir(&path).expect("a directory");
+    device.installs(6, "netifyd.pid: is a directory");
+    device.rig.set("reload.method", "auto");
+    device.installs(6, "netifyd.pid: is a directory");
+    device.rig.set("reload.method", "signal");
+    for target in ["/dev/zero", "fifo"] {
+        device.rig.set("reload.pid-file", device.rig.path("link.pid").display());
+        let _ = fs::remove_file(device.rig.path("link.pid"));
+        std::os::unix::fs::symlink(target, device.rig.path("link.pid")).expect("a link");
+        let _ =
+            rustix::fs::mknodat(rustix::fs::CWD, device.rig.path("fifo"), rustix::fs::FileType::Fifo, 0o600.into(), 0);
+        device.installs(6, "link.pid: it is not a regular file");
+    }
+}
+
+/// A netifyd that runs, and is not found: that is no netifyd that does not run.
+#[test]
+fn another_sign_of_life() {
+    let mut device = Device::new("signal");
+    let netifyd = device.netifyd("ok").start().expect("netifyd starts");
+    let runs = format!("netifyd (process {}) runs, but ", netifyd.pid());
+    device.rig.set("reload.pid-file", device.rig.path("elsewhere.pid").display());
+    device.installs(6, &format!("{runs}the PID file does not lead to it"));
+    device.rig.set("reload.method", "socket");
+    device.rig.set("reload.pid-file", device.rig.path("netifyd/netifyd.pid").display());
+    device.rig.set("reload.socket", device.rig.path("elsewhere.sock").display());
+    device.installs(6, &format!("{runs}does not listen on "));
+    assert_eq!(device.rig.run(&["status", "--json"]).json()["reload"]["last_outcome"], "failed");
+    device.rig.set("reload.method", "auto");
+    device.installs(0, "netifyd reloaded (auto: signal)");
+    device.is_loaded_by(&netifyd);
 }
 
 /// The executable may have been replaced by an upgrade of the package while netifyd runs.
