@@ -1,5 +1,7 @@
 //! HUP, and `reload-config` on the socket: the new configuration is applied whole, or refused whole.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
@@ -86,6 +88,37 @@ fn keys_change() {
     let file = rig.write("given.json", spec.to_json(&key, Format::Netifyd, BodyStyle::Pretty));
     rig.run(&["install", &file.display().to_string()]).expect(0);
     rig.wait_for_status("the second key", |status| status["state"] == "valid");
+}
+
+/// Members of the daemon's group may ask it to renew. They may not bring keys of their own.
+#[test]
+fn keys_that_a_group_may_write_are_refused() {
+    let (_hub, mut rig) = device();
+    let mode = |rig: &Rig, name: &str, mode: u32| {
+        std::fs::set_permissions(rig.path(name), Permissions::from_mode(mode)).expect("chmod");
+    };
+    let refused = |rig: &Rig, words: &str, named: &str| {
+        let check = rig.run(&["config", "check"]);
+        let remedy = format!("chmod go-w {}", rig.path(named).display());
+        assert!(check.expect(78).contains(words) && check.err.contains(&remedy), "{check:?}");
+    };
+    for bits in [0o664, 0o620, 0o646] {
+        mode(&rig, "keys.d/hub.pem", bits);
+        refused(&rig, &format!("hub.pem: others may write to it (mode {bits:04o})"), "keys.d/hub.pem");
+    }
+    mode(&rig, "keys.d/hub.pem", 0o644);
+    // Nor take the place of the directory, or of one above a file or behind a link.
+    mode(&rig, "keys.d", 0o775);
+    refused(&rig, "keys.d: others may write to it (mode 0775)", "keys.d");
+    rig.set("trust.keys", format!("[{:?}]", rig.path("keys.d/hub.pem").display().to_string()));
+    refused(&rig, "keys.d, which others can write to", "keys.d");
+    std::fs::create_dir(rig.path("links")).expect("a directory");
+    mode(&rig, "links", 0o755);
+    std::os::unix::fs::symlink("../keys.d/hub.pem", rig.path("links/hub.pem")).expect("a link");
+    rig.set("trust.keys", format!("[{:?}]", rig.path("links").display().to_string()));
+    refused(&rig, "keys.d, which others can write to", "keys.d");
+    mode(&rig, "keys.d", 0o755);
+    rig.run(&["config", "check"]).expect(0);
 }
 
 /// The same directory with other files in it: that is read again, too.
