@@ -62,14 +62,14 @@ fn no_file_and_no_number() {
 #[test]
 fn no_file_but_something_else() {
     let methods = ["signal", "auto"];
-    let made = ["mkdir", "mkfifo", "ln -s /dev/zero"];
-    let cases: Vec<_> = methods.iter().flat_map(|method| made.iter().map(move |how| (*method, *how))).collect();
+    let ways = ["mkdir", "mkfifo", "ln -s /dev/zero"];
+    let cases: Vec<_> = methods.iter().flat_map(|method| ways.iter().map(move |how| (*method, *how))).collect();
     each(&cases, |(method, how)| {
         let device = Device::new(method);
         let mut words = how.split(' ');
         let mut make = Command::new(words.next().expect("a program"));
-        let made = make.args(words).arg(device.rig.path("netifyd/netifyd.pid")).status();
-        assert!(made.is_ok_and(|status| status.success()), "{how}");
+        let done = make.args(words).arg(device.rig.path("netifyd/netifyd.pid")).status();
+        assert!(done.is_ok_and(|status| status.success()), "{how}");
         let why = if *how == "mkdir" { "is a directory" } else { "it is not a regular file" };
         device.installs(6, &format!("netifyd.pid: {why}); set reload.pid-file"));
     });
