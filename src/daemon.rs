@@ -14,8 +14,8 @@ use crate::core::protocol::{Answer, Command};
 use crate::core::report::Status;
 use crate::core::time::{MINUTE, Millis, SECOND};
 use crate::driver::{Driver, Role};
-use crate::edge::control::{Incoming, Server};
-use crate::edge::lock::{self, LockError};
+use crate::edge::control::{self, Incoming, Server};
+use crate::edge::lock::{self, Holder, Lock, LockError};
 use crate::edge::places::Places;
 use crate::edge::watch::{POLL, Watch};
 use crate::edge::{clock, config_file, log, process, service};
@@ -38,22 +38,38 @@ pub async fn run(path: Option<PathBuf>) -> Exit {
     log::start(&config.log);
     process::harden();
     let places = Places::from_environment();
-    let _lock = match lock::take_waiting(&places.lock(), "run", LOCK_PATIENCE).await {
+    let lock = match lock::take_waiting(&places.lock(), "run", LOCK_PATIENCE).await {
         Ok(lock) => lock,
         Err(LockError::Held(holder)) => {
-            let who = holder
-                .map_or_else(|| "somebody else".to_owned(), |h| format!("another {} (process {})", h.role, h.pid));
-            return Exit::failed(format!("{who} holds {}; stop it first", places.lock().display()));
+            return Exit::failed(format!("{} holds {}; stop it first", who(holder), places.lock().display()));
         }
         Err(LockError::Failed(error)) => return Exit::failed(error),
     };
+    // Should the lock's file be deleted, its holder still listens.
+    let socket = config.control_socket(&places.runtime);
+    if let Some(process) = control::listener(&socket) {
+        let who = format!("another run (process {process}) listens on {}", socket.display());
+        return Exit::failed(format!("{who}, though its lock is free; stop it first"));
+    }
     for problem in &keys.problems {
         tracing::warn!("{problem}");
     }
     match Wakers::set_up() {
-        Ok(wakers) => serve(path, config, keys, places, wakers).await,
+        Ok(wakers) => serve(path, config, keys, places, lock, wakers).await,
         Err(error) => Exit::failed(format!("neither signals nor timers can be had: {error}")),
     }
+}
+
+fn who(holder: Option<Holder>) -> String {
+    holder.map_or_else(|| "somebody else".to_owned(), |h| format!("another {} (process {})", h.role, h.pid))
+}
+
+/// Logs a trouble when it begins, and not again while it lasts.
+fn tell_once(known: &mut Option<String>, trouble: Option<&String>) {
+    if let Some(trouble) = trouble.filter(|trouble| known.as_ref() != Some(trouble)) {
+        tracing::error!("{trouble}");
+    }
+    *known = trouble.cloned();
 }
 
 /// What wakes the loop up by itself: the signals that mean something, and the timers.
@@ -87,18 +103,38 @@ struct Daemon {
     driver: Driver,
     watch: Watch,
     server: Option<Server>,
+    lock: Lock,
+    /// What keeps it from listening and from holding its lock: told when it begins.
+    troubles: [Option<String>; 2],
     file_sender: mpsc::UnboundedSender<()>,
     control_sender: mpsc::Sender<Incoming>,
     announced: bool,
 }
 
 /// The loop.
-async fn serve(path: Option<PathBuf>, config: Config, keys: KeyRing, places: Places, mut wakers: Wakers) -> Exit {
+async fn serve(
+    path: Option<PathBuf>,
+    config: Config,
+    keys: KeyRing,
+    places: Places,
+    lock: Lock,
+    mut wakers: Wakers,
+) -> Exit {
     let (file_sender, mut file_changed) = mpsc::unbounded_channel();
     let (control_sender, mut control) = mpsc::channel::<Incoming>(BACKLOG);
     let watch = Watch::new(config.license.path.as_path(), file_sender.clone());
     let (driver, mut results) = Driver::new(config, keys, places, Role::Daemon);
-    let mut daemon = Daemon { path, driver, watch, server: None, file_sender, control_sender, announced: false };
+    let mut daemon = Daemon {
+        path,
+        driver,
+        watch,
+        server: None,
+        lock,
+        troubles: [None, None],
+        file_sender,
+        control_sender,
+        announced: false,
+    };
     daemon.listen();
     let mut last_poll = clock::now().boot;
     loop {
@@ -115,6 +151,7 @@ async fn serve(path: Option<PathBuf>, config: Config, keys: KeyRing, places: Pla
             result = wakers.heartbeat.beat() => {
                 despite_failure(result).await;
                 service::alive();
+                daemon.stay_reachable();
                 let now = clock::now().boot;
                 if now.since(last_poll) >= POLL_AT {
                     last_poll = now;
@@ -174,13 +211,27 @@ impl Daemon {
     /// Listens on the control socket of the configuration in force.
     fn listen(&mut self) {
         let path = self.driver.control_socket();
-        if self.server.as_ref().is_some_and(|server| server.path() == path) {
+        if self.server.as_ref().is_some_and(|server| server.path() == path && server.is_found()) {
             return;
         }
         self.server = None;
         // Without its socket the daemon still renews; that is its first duty.
-        self.server =
-            Server::listen(&path, self.control_sender.clone()).inspect_err(|error| tracing::error!("{error}")).ok();
+        let listening = Server::listen(&path, self.control_sender.clone());
+        tell_once(&mut self.troubles[0], listening.as_ref().err());
+        self.server = listening.ok();
+    }
+
+    /// Somebody who clears away the runtime directory takes socket and lock with it: both come back.
+    fn stay_reachable(&mut self) {
+        let renewed = self.lock.renew("run").map_err(|error| match error {
+            LockError::Held(holder) => format!("the lock's file was deleted, and {} has taken it", who(holder)),
+            LockError::Failed(error) => error,
+        });
+        if matches!(renewed, Ok(true)) {
+            tracing::warn!("the lock's file was deleted; it is held again");
+        }
+        tell_once(&mut self.troubles[1], renewed.as_ref().err());
+        self.listen();
     }
 
     /// The new configuration is checked first, then applied whole; or refused whole, and the old one stays.
@@ -196,7 +247,7 @@ impl Daemon {
                 self.driver.configure(config, keys);
                 match server {
                     Some(server) => self.server = Some(server),
-                    None => self.listen(),
+                    None => self.stay_reachable(),
                 }
                 tracing::info!("configuration read again");
                 Answer::words(0, "configuration read again")

@@ -3,8 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::engine::{Reply, Request};
+use super::foreign_text::one_line;
 use super::report::Status;
 
 /// Version of the protocol.
@@ -36,10 +38,10 @@ pub enum Command {
     /// Renew.
     Renew {
         /// Only when due.
-        #[serde(default)]
+        #[serde(default, alias = "if-due")]
         if_due: bool,
         /// Change nothing.
-        #[serde(default)]
+        #[serde(default, alias = "dry-run")]
         dry_run: bool,
     },
     /// Install a license.
@@ -55,7 +57,7 @@ pub enum Command {
     /// Give the license back.
     Retire {
         /// Leave the file.
-        #[serde(default)]
+        #[serde(default, alias = "keep-file")]
         keep_file: bool,
     },
 }
@@ -88,6 +90,16 @@ impl Command {
         }
     }
 
+    /// What it can be given. A client may write them as the command line does, too: `dry-run` for `dry_run`.
+    const fn members(&self) -> &'static [&'static str] {
+        match self {
+            Self::Renew { .. } => &["if_due", "dry_run"],
+            Self::Install { .. } => &["license", "force"],
+            Self::Retire { .. } => &["keep_file"],
+            Self::Status | Self::Metrics | Self::ReloadConfig | Self::ReRead | Self::Provision => &[],
+        }
+    }
+
     /// The request line, without its newline.
     #[must_use]
     pub fn line(self) -> String {
@@ -107,11 +119,20 @@ pub fn parse(line: &[u8]) -> Result<Command, String> {
     if version.v != VERSION {
         return Err(format!("version {} of the protocol is not spoken here, only {VERSION}", version.v));
     }
-    let mut value: serde_json::Value = serde_json::from_slice(line).map_err(|error| error.to_string())?;
-    if let Some(members) = value.as_object_mut() {
-        members.remove("v");
+    let mut members: Map<String, Value> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    members.remove("v");
+    let given: Vec<String> = members.keys().cloned().collect();
+    let command: Command = serde_json::from_value(Value::Object(members))
+        .map_err(|error| format!("not a request: {}", one_line(&error.to_string())))?;
+    // A misspelled `dry_run` must not become a real renewal.
+    let known = command.members();
+    match given.iter().find(|name| *name != "command" && !known.contains(&name.replace('-', "_").as_str())) {
+        None => Ok(command),
+        Some(unknown) => {
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            Err(format!("not a request: unknown member `{}`; this command's members: {known}", one_line(unknown)))
+        }
     }
-    serde_json::from_value(value).map_err(|error| format!("not a request: {error}"))
 }
 
 /// An answer line.
@@ -174,6 +195,33 @@ mod tests {
             parse(br#"{"v":1,"command":"renew","if_due":true}"#),
             Ok(Command::Renew { if_due: true, dry_run: false })
         );
+    }
+
+    #[test]
+    fn members_may_be_written_as_on_the_command_line() {
+        let renew = Command::Renew { if_due: true, dry_run: true };
+        assert_eq!(parse(br#"{"v":1,"command":"renew","if-due":true,"dry-run":true}"#), Ok(renew));
+        let retire = Command::Retire { keep_file: true };
+        assert_eq!(parse(br#"{"v":1,"command":"retire","keep-file":true}"#), Ok(retire));
+    }
+
+    #[test]
+    fn nothing_that_was_asked_for_is_left_out() {
+        for (line, unknown) in [
+            (r#"{"v":1,"command":"renew","dry_rum":true}"#, "dry_rum"),
+            (r#"{"v":1,"command":"renew","dryrun":true}"#, "dryrun"),
+            (r#"{"v":1,"command":"renew","force":true}"#, "force"),
+            (r#"{"v":1,"command":"install","license":"e30=","Force":true}"#, "Force"),
+            (r#"{"v":1,"command":"retire","keep_files":true}"#, "keep_files"),
+            (r#"{"v":1,"command":"provision","dry_run":true}"#, "dry_run"),
+            (r#"{"v":1,"command":"status","\u001b[31m":0}"#, "[31m"),
+        ] {
+            let refusal = parse(line.as_bytes()).expect_err("refused");
+            assert!(refusal.contains(&format!("unknown member `{unknown}`; this command's members: ")), "{refusal}");
+        }
+        // Both spellings at once could contradict each other.
+        let twice = parse(br#"{"v":1,"command":"renew","dry_run":true,"dry-run":false}"#).expect_err("refused");
+        assert!(twice.contains("duplicate"), "{twice}");
     }
 
     #[test]

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::places::Places;
-use super::{keys, reason, service, tls};
+use super::{keys, reason, regular, service, tls};
 use crate::core::config::{self, AbsolutePath, Config, ConfigError, DEFAULT_PATH, HubKind};
 use crate::core::keyring::KeyRing;
 
+/// Largest configuration in bytes.
+const MAX: usize = 1024 * 1024;
 /// Where the packaged unit's API key is put.
 const STORE: &str = "/etc/credstore";
 /// Where systemd looks for it (systemd.exec(5), `LoadCredential=`), and what it was itself given.
@@ -34,7 +36,7 @@ pub struct Loaded {
 pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
     let place = path.map_or_else(|| PathBuf::from(DEFAULT_PATH), Path::to_path_buf);
     let name = place.display().to_string();
-    let bytes = match std::fs::read(&place) {
+    let bytes = match regular::read(&place, MAX) {
         Ok(bytes) => bytes,
         Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => {
@@ -55,7 +57,7 @@ pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
 /// Whether there is a configuration that this user may not read.
 #[must_use]
 pub fn is_forbidden(path: Option<&Path>) -> bool {
-    let opened = std::fs::File::open(path.unwrap_or(Path::new(DEFAULT_PATH)));
+    let opened = regular::open(path.unwrap_or(Path::new(DEFAULT_PATH)));
     opened.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
@@ -86,7 +88,7 @@ impl Loaded {
             [("hub.ca-file", &hub.ca_file), ("hub.client-cert", &hub.client_cert), ("hub.client-key", &hub.client_key)];
         for (key, file) in files {
             let Some(file) = file else { continue };
-            if let Err(error) = std::fs::File::open(file.as_path()) {
+            if let Err(error) = regular::open(file.as_path()) {
                 let message = format!("{key}: {}: {}", file.as_path().display(), reason(&error));
                 return Err(self.about(key, message));
             }

@@ -8,13 +8,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::fs::Mode;
+use rustix::io::Errno;
+use rustix::net::sockopt::socket_peercred;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect as connect_to, socket_with};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::{places, reason};
+use super::{identity, places, reason};
 use crate::core::protocol::{self, Answer, Command, MAX_LINE};
 
 /// Clients that may be about to say what they want, at a time.
@@ -41,13 +44,17 @@ pub struct Incoming {
 #[derive(Debug)]
 pub struct Server {
     path: PathBuf,
+    /// Which file that was when it began to listen.
+    file: Option<(u64, u64)>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.task.abort();
-        let _ = std::fs::remove_file(&self.path);
+        if self.is_found() {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -58,15 +65,23 @@ impl Server {
         &self.path
     }
 
-    /// Listens on `path` (0660). The caller holds the lock, so a socket that is there belongs to nobody. Needs a
-    /// `LocalSet`.
+    /// Whether clients find it: its file is neither deleted nor another one.
+    #[must_use]
+    pub fn is_found(&self) -> bool {
+        self.file.is_some() && file_at(&self.path) == self.file
+    }
+
+    /// Listens on `path` (0660). A socket that nobody serves any more is replaced. Needs a `LocalSet`.
     pub fn listen(path: &Path, sender: mpsc::Sender<Incoming>) -> Result<Self, String> {
         let failed = |error: std::io::Error| format!("{}: cannot listen there: {}", path.display(), reason(&error));
         if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
             places::create(directory, 0o755)?;
         }
         match std::fs::symlink_metadata(path) {
-            Ok(meta) if meta.file_type().is_socket() => std::fs::remove_file(path).map_err(failed)?,
+            Ok(meta) if meta.file_type().is_socket() => match listener(path) {
+                Some(other) => return Err(format!("{}: process {other} listens there already", path.display())),
+                None => std::fs::remove_file(path).map_err(failed)?,
+            },
             Ok(_) => return Err(format!("{}: cannot listen there: it is no socket", path.display())),
             Err(_) => {}
         }
@@ -77,7 +92,23 @@ impl Server {
         let listener = listener.map_err(failed)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(failed)?;
         let task = tokio::task::spawn_local(serve(listener, sender));
-        Ok(Self { path: path.to_path_buf(), task })
+        Ok(Self { path: path.to_path_buf(), file: file_at(path), task })
+    }
+}
+
+fn file_at(path: &Path) -> Option<(u64, u64)> {
+    std::fs::symlink_metadata(path).ok().as_ref().map(identity)
+}
+
+/// The process that listens on `path`; [`None`] when nobody does. Whoever is too busy to be asked is there, too.
+#[must_use]
+pub fn listener(path: &Path) -> Option<i32> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;
+    match connect_to(&socket, &SocketAddrUnix::new(path).ok()?) {
+        Ok(()) => Some(socket_peercred(&socket).map_or(0, |peer| peer.pid.as_raw_pid())),
+        Err(Errno::AGAIN) => Some(0),
+        Err(_) => None,
     }
 }
 

@@ -1,13 +1,14 @@
 //! Where device identifiers can be found.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{process, reason};
+use super::{process, reason, regular};
 use crate::core::config::{Config, SourceName};
 use crate::core::duid::{Reading, Source};
 
+/// Longest file with an identifier, in bytes.
+const LONGEST: usize = 4_096;
 /// Longest time for `device.duid-command`.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -60,7 +61,5 @@ fn read(source: &Source) -> Reading {
 }
 
 fn file(path: &Path) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(4_096).read_to_end(&mut bytes));
-    read.map(|_| bytes).map_err(|error| format!("{}: {}", path.display(), reason(&error)))
+    regular::read(path, LONGEST).map_err(|error| format!("{}: {}", path.display(), reason(&error)))
 }

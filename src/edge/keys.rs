@@ -1,16 +1,15 @@
 //! The trusted keys' files. What others may write to is not trusted.
 
 use std::fs::Metadata;
-use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::reason;
+use super::{reason, regular, way};
 use crate::core::config::{Config, ConfigError, TrustMode};
 use crate::core::keyring::{KeyFile, KeyRing};
 
 /// Largest key file in bytes.
-const MAX: u64 = 64 * 1024;
+const MAX: usize = 64 * 1024;
 
 /// Reads the key ring of a configuration. In mode `signature` at least one key must be good.
 pub fn load(config: &Config, path: &str, text: &str) -> Result<KeyRing, ConfigError> {
@@ -35,16 +34,16 @@ pub fn load(config: &Config, path: &str, text: &str) -> Result<KeyRing, ConfigEr
 }
 
 fn files_of(place: &Path) -> Vec<KeyFile> {
-    let one = |path: &Path| vec![(path.display().to_string(), read(path))];
+    let one = |path: &Path| (path.display().to_string(), read(path));
     let bad = |problem: String| vec![(place.display().to_string(), Err(problem))];
     let meta = match std::fs::metadata(place) {
         Ok(meta) => meta,
         Err(error) => return bad(format!("cannot read this key: {}", reason(&error))),
     };
     if !meta.is_dir() {
-        return one(place);
+        return vec![one(place)];
     }
-    if let Err(problem) = guarded(&meta) {
+    if let Err(problem) = guarded(place, &meta).and_then(|()| way::trusted(place)) {
         return bad(problem);
     }
     let entries = match super::entries(place) {
@@ -57,35 +56,27 @@ fn files_of(place: &Path) -> Vec<KeyFile> {
         .filter(|path| path.extension().is_some_and(|end| end == "pem"))
         .collect();
     paths.sort();
-    paths.iter().map(|path| (path.display().to_string(), read(path))).collect()
+    paths.iter().map(|path| one(path)).collect()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
     let failed = |error: std::io::Error| format!("cannot read this key: {}", reason(&error));
-    let file = std::fs::File::open(path).map_err(failed)?;
-    let meta = file.metadata().map_err(failed)?;
-    if !meta.is_file() {
-        return Err("not a regular file".to_owned());
-    }
-    guarded(&meta)?;
-    let mut bytes = Vec::new();
-    file.take(MAX).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
+    let (file, meta) = regular::open(path).map_err(failed)?;
+    guarded(path, &meta)?;
+    way::trusted(path)?;
+    regular::rest(file, MAX).map_err(failed)
 }
 
-/// Only root and the own user may be able to write.
-fn guarded(meta: &Metadata) -> Result<(), String> {
-    let own = rustix::process::geteuid().as_raw();
-    if meta.mode() & 0o002 != 0
-        || (meta.mode() & 0o020 != 0 && meta.gid() != 0 && meta.gid() != rustix::process::getegid().as_raw())
-    {
-        return Err(format!(
-            "others may write to it (mode {:04o}), so it is not trusted; run: chmod go-w",
-            meta.mode() & 0o7777
-        ));
+/// Only root and the own user may be able to write; not even the own group, whose members may use the control socket,
+/// and no more.
+fn guarded(path: &Path, meta: &Metadata) -> Result<(), String> {
+    let name = path.display();
+    if meta.mode() & 0o022 != 0 {
+        let mode = meta.mode() & 0o7777;
+        return Err(format!("others may write to it (mode {mode:04o}), so it is not trusted; run: chmod go-w {name}"));
     }
-    if meta.uid() != 0 && meta.uid() != own {
-        return Err("it belongs to another user, so it is not trusted; run: chown root".to_owned());
+    if meta.uid() != 0 && meta.uid() != rustix::process::geteuid().as_raw() {
+        return Err(format!("it belongs to another user, so it is not trusted; run: chown root {name}"));
     }
     Ok(())
 }

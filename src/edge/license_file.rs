@@ -1,13 +1,11 @@
 //! The license file: read it, replace it, never tear it.
 
 use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fs::OFlags;
-
 use super::atomic::{self, Options, Ownership, WriteError};
-use super::{places, reason, remedy, way};
+use super::{places, reason, regular, remedy, way};
 use crate::core::engine::FileContent;
 use crate::core::json::MAX_BYTES;
 use crate::core::verify::Authentic;
@@ -46,7 +44,7 @@ pub fn stamp(path: &Path) -> Option<Stamp> {
 /// Reads the file, at most one byte more than a license may have.
 #[must_use]
 pub fn read(path: &Path) -> FileContent {
-    match read_bounded(path) {
+    match regular::start(path, MAX_BYTES + 1) {
         Ok(bytes) => FileContent::Bytes(bytes),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => FileContent::Missing,
         Err(error) => {
@@ -59,19 +57,6 @@ pub fn read(path: &Path) -> FileContent {
 pub fn read_stdin() -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     std::io::stdin().lock().take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
-    // O_NONBLOCK: a FIFO in the license's place must not stop the daemon.
-    let flags = (OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
-    #[allow(clippy::cast_possible_wrap)]
-    let file = std::fs::OpenOptions::new().read(true).custom_flags(flags as i32).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(std::io::Error::other("it is not a regular file"));
-    }
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -1,14 +1,17 @@
 //! One writer at a time: flock(2) in the runtime directory. The kernel drops it with the process, so none is ever stale.
 
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::{places, reason};
+use super::{identity, places, reason};
+
+/// How often the lock is taken again when its file is deleted at that very moment.
+const TRIES: u8 = 8;
 
 /// Who holds the lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +25,41 @@ pub struct Holder {
 /// Held until dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    path: PathBuf,
+    file: File,
+}
+
+impl Lock {
+    /// Whether others meet it: a lock on a file that was deleted keeps nobody out.
+    #[must_use]
+    pub fn is_met(&self) -> bool {
+        is_at(&self.file, &self.path)
+    }
+
+    /// Takes it again when its file was deleted or replaced. True when that was so.
+    pub fn renew(&mut self, role: &str) -> Result<bool, LockError> {
+        if self.is_met() {
+            return Ok(false);
+        }
+        match take(&self.path, role) {
+            // A file system that numbers its files anew.
+            Err(LockError::Held(Some(holder))) if holder.pid == std::process::id() => Ok(false),
+            Err(error) => Err(error),
+            Ok(lock) => {
+                *self = lock;
+                Ok(true)
+            }
+        }
+    }
+}
+
+/// Whether the path still leads to this file. What cannot be looked at counts as unchanged.
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(meta), Ok(found)) => identity(&meta) == identity(&found),
+        (_, Err(error)) => error.kind() != ErrorKind::NotFound,
+        (Err(_), _) => true,
+    }
 }
 
 /// Why the lock cannot be had.
@@ -36,6 +73,18 @@ pub enum LockError {
 
 /// Tries to take the lock for `role`.
 pub fn take(path: &Path, role: &str) -> Result<Lock, LockError> {
+    let mut lock = take_once(path, role)?;
+    for _ in 0..TRIES {
+        // Its file may have been deleted between open(2) and flock(2).
+        if lock.is_met() {
+            break;
+        }
+        lock = take_once(path, role)?;
+    }
+    Ok(lock)
+}
+
+fn take_once(path: &Path, role: &str) -> Result<Lock, LockError> {
     if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
         places::create(directory, 0o755).map_err(LockError::Failed)?;
     }
@@ -68,7 +117,7 @@ pub fn take(path: &Path, role: &str) -> Result<Lock, LockError> {
     }
     // Who holds it is a courtesy to those who wait: a full or failing file system must not keep a license from renewal.
     let _ = file.set_len(0).and_then(|()| writeln!(file, "{role} {}", std::process::id()));
-    Ok(Lock { _file: file })
+    Ok(Lock { path: path.to_path_buf(), file })
 }
 
 /// Takes the lock, waiting while another command (not the daemon) holds it.

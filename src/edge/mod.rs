@@ -16,6 +16,7 @@ pub mod log;
 mod no_answer;
 pub mod places;
 pub mod process;
+mod regular;
 pub mod reload;
 pub mod secret;
 pub mod service;
@@ -50,6 +51,12 @@ fn entries(directory: &std::path::Path) -> std::io::Result<Vec<std::ffi::OsStrin
         }
     }
     Ok(names)
+}
+
+/// Which file it is, whatever it is called: device and inode.
+fn identity(meta: &std::fs::Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    (meta.dev(), meta.ino())
 }
 
 /// What somebody has to do about a failure to write, where that is known.

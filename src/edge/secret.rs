@@ -1,16 +1,14 @@
 //! The API key and passwords: read for each use, never printed, wiped from memory.
 
 use std::fmt;
-use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 use super::places::Places;
-use super::reason;
+use super::{reason, regular};
 use crate::core::config::AbsolutePath;
 
 /// Longest key, password or token in bytes.
@@ -98,13 +96,7 @@ fn one_line(places: &Places, path: &Path) -> Result<Secret, String> {
 fn read(places: &Places, path: &Path, longest: usize) -> Result<Zeroizing<Vec<u8>>, String> {
     let name = path.display();
     let failed = |error: &std::io::Error| format!("{name}: cannot read the secret: {}", reason(error));
-    #[allow(clippy::cast_possible_wrap)]
-    let flags = (OFlags::NONBLOCK | OFlags::CLOEXEC).bits() as i32;
-    let mut file = File::options().read(true).custom_flags(flags).open(path).map_err(|error| failed(&error))?;
-    let meta = file.metadata().map_err(|error| failed(&error))?;
-    if !meta.is_file() {
-        return Err(format!("{name}: the secret is not a regular file"));
-    }
+    let (mut file, meta) = regular::open(path).map_err(|error| failed(&error))?;
     // The service manager guards its credentials with its own rights, whatever the mode shows of them.
     let guarded = !places.credentials.as_ref().is_some_and(|directory| path.starts_with(directory));
     if guarded && meta.mode() & 0o077 != 0 {

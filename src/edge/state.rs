@@ -8,8 +8,11 @@ use serde::de::DeserializeOwned;
 
 use super::atomic::{self, Options, Ownership, WriteError};
 use super::places::{self, Places};
-use super::reason;
+use super::{reason, regular};
 use crate::core::memory::{Durable, Volatile};
+
+/// Largest file of ours in bytes.
+const MAX: usize = 1024 * 1024;
 
 /// The files of both directories.
 #[derive(Debug, Clone)]
@@ -40,9 +43,8 @@ impl Store {
     /// Whether this user may read what is remembered; also when there is nothing.
     #[must_use]
     pub fn is_readable(&self) -> bool {
-        let denied = |path: &Path| {
-            std::fs::File::open(path).is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
-        };
+        let denied =
+            |path: &Path| regular::open(path).is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied);
         !denied(&self.durable) && !denied(&self.volatile)
     }
 
@@ -61,7 +63,7 @@ impl Store {
     /// The kept license.
     #[must_use]
     pub fn kept(&self) -> Option<Vec<u8>> {
-        std::fs::read(&self.kept).ok()
+        regular::read(&self.kept, MAX).ok()
     }
 
     /// Writes the durable memory to disk.
@@ -93,7 +95,7 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 }
 
 fn load<T: DeserializeOwned + Default>(path: &Path) -> (T, Option<String>) {
-    match std::fs::read(path) {
+    match regular::read(path, MAX) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => (T::default(), None),
         Err(error) => (T::default(), Some(format!("{}: cannot read the state: {}", path.display(), reason(&error)))),
         Ok(bytes) => match serde_json::from_slice(&bytes) {

@@ -1,10 +1,13 @@
 //! The terminal, and the status file as readers see it.
 
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::path::Path;
 
 use crate::core::report::Status;
 use crate::core::screen::Paint;
+
+/// Largest status file in bytes.
+const MAX: usize = 1024 * 1024;
 
 /// Colors on a terminal, unless `NO_COLOR` says otherwise (no-color.org).
 #[must_use]
@@ -16,7 +19,6 @@ pub fn paint() -> Paint {
 /// What a daemon last published.
 #[must_use]
 pub fn read_status(path: &Path) -> Option<Status> {
-    let mut text = Vec::new();
-    std::fs::File::open(path).ok()?.take(1024 * 1024).read_to_end(&mut text).ok()?;
+    let text = super::regular::read(path, MAX).ok()?;
     serde_json::from_slice(&text).ok()
 }

@@ -12,8 +12,11 @@ use rustls::{ClientConfig, RootCertStore, SignatureScheme};
 use webpki::ring as algorithms;
 
 use super::places::Places;
-use super::{reason, secret};
+use super::{reason, regular, secret};
 use crate::core::config::Hub;
+
+/// Largest file of certificates in bytes: a distribution's whole store has a quarter of that.
+const MAX_PEM: usize = 1024 * 1024;
 
 /// What the library needs even where the hub is not asked over TLS.
 pub(super) fn config(hub: &Hub, places: &Places, encrypted: bool) -> Result<ClientConfig, String> {
@@ -56,7 +59,8 @@ pub(super) fn roots(hub: &Hub) -> Result<RootCertStore, String> {
 }
 
 fn certificates(path: &Path, key: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let content = std::fs::read(path).map_err(|error| format!("{key}: {}: {}", path.display(), reason(&error)))?;
+    let content =
+        regular::read(path, MAX_PEM).map_err(|error| format!("{key}: {}: {}", path.display(), reason(&error)))?;
     CertificateDer::pem_slice_iter(&content)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| format!("{key}: {}: broken PEM: {error}", path.display()))

@@ -17,48 +17,98 @@ const MAX_LINKS: usize = 16;
 /// Once a link is met, whoever can write to any directory on the way decides which file is replaced. So then only root
 /// and the own user may be able to. The error is one sentence with the path and a remedy.
 pub fn resolve(path: &Path) -> Result<PathBuf, String> {
-    let mut place = PathBuf::from("/");
+    let way = follow(path).map_err(|lost| format!("{}: {}", path.display(), lost.clause("license.path")))?;
+    if way.links == 0 {
+        return Ok(way.end);
+    }
+    for (element, meta) in &way.elements {
+        guarded(element, meta, Group::MayBeRoot)
+            .map_err(|why| format!("{} leads through {why}, or set license.path to the file itself", path.display()))?;
+    }
+    // Where everybody may create files, the one who did keeps it.
+    let home = way.elements.iter().find(|(directory, _)| way.end.parent() == Some(directory));
+    let shared = home.is_some_and(|(_, meta)| is_sticky(meta) && meta.mode() & 0o022 != 0);
+    match way.file {
+        Some(file) if shared && !is_ours(&file) => Err(format!(
+            "{} leads to {}, which belongs to another user in a directory where all may write; remove it, or set license.path to the file itself",
+            path.display(),
+            way.end.display()
+        )),
+        _ => Ok(way.end),
+    }
+}
+
+/// Whether only root and the own user can change what this path leads to, links or none: the file itself is for the
+/// caller to judge. The error is a clause with a remedy.
+pub fn trusted(path: &Path) -> Result<(), String> {
+    let way = follow(path).map_err(|lost| lost.clause("trust.keys"))?;
+    way.elements.iter().try_for_each(|(element, meta)| {
+        guarded(element, meta, Group::Nobody).map_err(|why| format!("the way to it leads through {why}"))
+    })
+}
+
+/// A way to its end.
+struct Way {
+    end: PathBuf,
+    /// What is at its end, unless that is missing or a directory.
+    file: Option<Metadata>,
+    /// Directories and links on the way, in the order in which they are met.
+    elements: Vec<(PathBuf, Metadata)>,
+    links: usize,
+}
+
+/// Why a way cannot be followed.
+enum Lost {
+    TooManyLinks,
+    Unseen(PathBuf, io::Error),
+}
+
+impl Lost {
+    fn clause(&self, setting: &str) -> String {
+        match self {
+            Self::TooManyLinks => {
+                format!("more than {MAX_LINKS} symbolic links; set {setting} to the file itself")
+            }
+            Self::Unseen(element, error) => {
+                let remedy = super::remedy(error).map_or_else(String::new, |remedy| format!("; {remedy}"));
+                format!("cannot look at {}: {}{remedy}", element.display(), reason(error))
+            }
+        }
+    }
+}
+
+fn follow(path: &Path) -> Result<Way, Lost> {
     let mut ahead = names(path);
-    let (mut directories, mut links) = (Vec::new(), Vec::new());
+    let mut way = Way { end: PathBuf::from("/"), file: None, elements: Vec::new(), links: 0 };
     let mut missing = false;
     while let Some(name) = ahead.pop_front() {
         if name == ".." {
-            place.pop();
+            way.end.pop();
             continue;
         }
-        let next = place.join(name);
-        let found = if missing { Ok(None) } else { look(&next) };
-        match found.map_err(|error| unseen(path, &next, &error))? {
+        let next = way.end.join(name);
+        let unseen = |error| Lost::Unseen(next.clone(), error);
+        match if missing { None } else { look(&next).map_err(unseen)? } {
             None => missing = true,
             Some(meta) if meta.is_symlink() => {
-                if links.len() == MAX_LINKS {
-                    let path = path.display();
-                    return Err(format!(
-                        "{path}: more than {MAX_LINKS} symbolic links; set license.path to the file itself"
-                    ));
+                if way.links == MAX_LINKS {
+                    return Err(Lost::TooManyLinks);
                 }
-                let target = std::fs::read_link(&next).map_err(|error| unseen(path, &next, &error))?;
+                let target = std::fs::read_link(&next).map_err(unseen)?;
                 if target.is_absolute() {
-                    place = PathBuf::from("/");
+                    way.end = PathBuf::from("/");
                 }
                 ahead = names(&target).into_iter().chain(ahead).collect();
-                links.push((next, meta));
+                way.links += 1;
+                way.elements.push((next, meta));
                 continue;
             }
-            Some(meta) if meta.is_dir() => directories.push((next.clone(), meta)),
-            Some(_) => {}
+            Some(meta) if meta.is_dir() => way.elements.push((next.clone(), meta)),
+            Some(meta) => way.file = Some(meta),
         }
-        place = next;
+        way.end = next;
     }
-    if !links.is_empty() {
-        for (element, meta) in directories.iter().chain(&links) {
-            guarded(meta).map_err(|why| {
-                let (path, element) = (path.display(), element.display());
-                format!("{path} leads through {element}, {why}, or set license.path to the file itself")
-            })?;
-        }
-    }
-    Ok(place)
+    Ok(way)
 }
 
 /// The names along a path. A leading `/` is left to the caller.
@@ -80,24 +130,38 @@ pub fn look(path: &Path) -> io::Result<Option<Metadata>> {
     }
 }
 
-fn unseen(path: &Path, element: &Path, error: &io::Error) -> String {
-    let remedy = super::remedy(error).unwrap_or("the license there is unchanged");
-    format!("{}: cannot look at {}: {}; {remedy}", path.display(), element.display(), reason(error))
+/// Whose group may write to a directory on the way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Group {
+    /// Root's, as where root works with a wide umask. Not the daemon's own: its members may ask the daemon to renew,
+    /// and no more.
+    MayBeRoot,
+    /// Nobody's. Where there is an access control list, the group's rights are those of everybody in that list.
+    Nobody,
 }
 
-/// Whether only root and the own user can change where this element leads; else why not, and a remedy.
-fn guarded(meta: &Metadata) -> Result<(), &'static str> {
-    let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    if meta.uid() != 0 && meta.uid() != own.0 {
-        return Err("which belongs to another user; give it to root (chown -h root)");
+fn is_ours(meta: &Metadata) -> bool {
+    meta.uid() == 0 || meta.uid() == rustix::process::geteuid().as_raw()
+}
+
+/// A directory (/tmp) that keeps others from moving what is not theirs.
+fn is_sticky(meta: &Metadata) -> bool {
+    meta.is_dir() && meta.mode() & 0o1000 != 0
+}
+
+/// Whether only root and the own user can change where this element leads; else its name, why not, and a remedy.
+fn guarded(element: &Path, meta: &Metadata, group: Group) -> Result<(), String> {
+    let name = element.display();
+    if !is_ours(meta) {
+        return Err(format!("{name}, which belongs to another user; give it to root (chown -h root {name})"));
     }
-    // A link's own mode means nothing, and a sticky directory (/tmp) keeps others from moving what is not theirs.
-    if meta.is_symlink() || meta.mode() & 0o1000 != 0 {
+    // A link's own mode means nothing.
+    if meta.is_symlink() || is_sticky(meta) {
         return Ok(());
     }
-    let foreign_group = meta.mode() & 0o020 != 0 && meta.gid() != 0 && meta.gid() != own.1;
-    if meta.mode() & 0o002 != 0 || foreign_group {
-        return Err("which others can write to; remove that right (chmod go-w)");
+    let by_group = meta.mode() & 0o020 != 0 && (group == Group::Nobody || meta.gid() != 0);
+    if meta.mode() & 0o002 != 0 || by_group {
+        return Err(format!("{name}, which others can write to; remove that right (chmod go-w {name})"));
     }
     Ok(())
 }
@@ -146,6 +210,40 @@ mod tests {
         symlink("loop.json", root.join("loop.json")).expect("a link");
         let error = resolve(&root.join("loop.json")).expect_err("it leads nowhere");
         assert!(error.contains("more than 16 symbolic links"), "{error}");
+        std::fs::remove_dir_all(root).expect("removed");
+    }
+
+    #[test]
+    fn what_another_user_put_where_all_may_write_is_refused() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let root = root("sticky");
+        let sticky = root.join("sticky");
+        std::fs::create_dir(&sticky).expect("a directory");
+        std::fs::set_permissions(&sticky, std::fs::Permissions::from_mode(0o1777)).expect("chmod");
+        symlink(sticky.join("license.json"), root.join("link.json")).expect("a link");
+        let link = root.join("link.json");
+        assert_eq!(resolve(&link), Ok(sticky.join("license.json")), "nothing is there");
+        std::fs::write(sticky.join("license.json"), "x").expect("written");
+        assert_eq!(resolve(&link), Ok(sticky.join("license.json")), "ours");
+        std::os::unix::fs::chown(sticky.join("license.json"), Some(4_241), Some(4_241)).expect("chown");
+        assert!(resolve(&link).is_err_and(|error| error.contains("belongs to another user")));
+        std::fs::remove_dir_all(root).expect("removed");
+    }
+
+    #[test]
+    fn a_group_bends_no_way_unless_it_is_root_s() {
+        let root = root("group");
+        let real = root.join("real");
+        std::fs::set_permissions(&real, std::fs::Permissions::from_mode(0o775)).expect("chmod");
+        symlink("real", root.join("link")).expect("a link");
+        // A plain path is for the owner of the directory to answer for: netifyd's group may well write there.
+        assert!(resolve(&real.join("license.json")).is_ok());
+        let group = std::fs::metadata(&real).expect("a directory").gid();
+        assert_eq!(resolve(&root.join("link/license.json")).is_ok(), group == 0);
+        let refusal = trusted(&real.join("vendor.pem")).expect_err("keys are stricter");
+        assert!(refusal.ends_with(&format!("remove that right (chmod go-w {})", real.display())), "{refusal}");
         std::fs::remove_dir_all(root).expect("removed");
     }
 

@@ -1,5 +1,7 @@
 //! HUP, and `reload-config` on the socket: the new configuration is applied whole, or refused whole.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
@@ -89,6 +91,37 @@ fn keys_change() {
     rig.wait_for_status("the second key", |status| status["state"] == "valid");
 }
 
+/// Members of the daemon's group may ask it to renew. They may not bring keys of their own.
+#[test]
+fn keys_that_a_group_may_write_are_refused() {
+    let (_hub, mut rig) = device();
+    let mode = |rig: &Rig, name: &str, mode: u32| {
+        std::fs::set_permissions(rig.path(name), Permissions::from_mode(mode)).expect("chmod");
+    };
+    let refused = |rig: &Rig, words: &str, named: &str| {
+        let check = rig.run(&["config", "check"]);
+        let remedy = format!("chmod go-w {}", rig.path(named).display());
+        assert!(check.expect(78).contains(words) && check.err.contains(&remedy), "{check:?}");
+    };
+    for bits in [0o664, 0o620, 0o646] {
+        mode(&rig, "keys.d/hub.pem", bits);
+        refused(&rig, &format!("hub.pem: others may write to it (mode {bits:04o})"), "keys.d/hub.pem");
+    }
+    mode(&rig, "keys.d/hub.pem", 0o644);
+    // Nor take the place of the directory, or of one above a file or behind a link.
+    mode(&rig, "keys.d", 0o775);
+    refused(&rig, "keys.d: others may write to it (mode 0775)", "keys.d");
+    rig.set("trust.keys", format!("[{:?}]", rig.path("keys.d/hub.pem").display().to_string()));
+    refused(&rig, "keys.d, which others can write to", "keys.d");
+    std::fs::create_dir(rig.path("links")).expect("a directory");
+    mode(&rig, "links", 0o755);
+    std::os::unix::fs::symlink("../keys.d/hub.pem", rig.path("links/hub.pem")).expect("a link");
+    rig.set("trust.keys", format!("[{:?}]", rig.path("links").display().to_string()));
+    refused(&rig, "keys.d, which others can write to", "keys.d");
+    mode(&rig, "keys.d", 0o755);
+    rig.run(&["config", "check"]).expect(0);
+}
+
 /// The same directory with other files in it: that is read again, too.
 #[test]
 fn a_key_is_added() {
@@ -161,10 +194,73 @@ fn a_mistake_refuses_all_of_it() {
     applied(&daemon);
 }
 
+/// A pipe that nobody writes to and a device without an end, in the place of every file that the configuration names.
+#[test]
+fn what_is_no_file_holds_up_nobody() {
+    let (_hub, mut rig) = device();
+    let daemon = rig.daemon();
+    let pipe = rig.path("pipe.pem");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a pipe");
+    let good = std::fs::read_to_string(rig.path("config.toml")).expect("a configuration");
+    let lone_key = good.replace(&rig.path("keys.d").display().to_string(), &pipe.display().to_string());
+    let named = |key: &str, path: &str| good.replace("[hub]", &format!("[hub]\n{key} = {path:?}"));
+    let pipe_name = pipe.display().to_string();
+    for (text, words) in [
+        (lone_key, "pipe.pem: cannot read this key: it is not a regular file"),
+        (named("ca-file", &pipe_name), "pipe.pem: it is not a regular file"),
+        (named("ca-file", "/dev/zero"), "/dev/zero: it is not a regular file"),
+        (named("client-key = \"/k\"\nclient-cert", &pipe_name), "pipe.pem: it is not a regular file"),
+    ] {
+        rig.write("config.toml", text);
+        refused(&daemon);
+        assert!(daemon.output().contains(words), "{words}: {}", daemon.output());
+    }
+    std::fs::remove_file(rig.path("config.toml")).expect("a file");
+    std::fs::rename(&pipe, rig.path("config.toml")).expect("renamed");
+    refused(&daemon);
+    assert!(daemon.output().contains("cannot read the configuration: it is not a regular file"), "{}", daemon.output());
+    // Beside a good key it is named, and no more than that.
+    std::fs::rename(rig.path("config.toml"), rig.path("keys.d/pipe.pem")).expect("renamed");
+    rig.write("config.toml", good);
+    applied(&daemon);
+    let check = rig.run(&["config", "check"]);
+    assert!(check.out.contains("pipe.pem: cannot read this key: it is not a regular file"), "{check:?}");
+    check.expect(0);
+    rig.unset("device.duid");
+    rig.set("device.duid-file", rig.path("keys.d/pipe.pem").display());
+    assert!(rig.run(&["duid"]).expect(1).contains("pipe.pem: it is not a regular file"));
+    assert_eq!(ask(&rig.path("run/control.sock"), STATUS).expect("it answers")["status"]["state"], "valid");
+}
+
 fn still_the_old_one(rig: &Rig, moved: &std::path::Path) {
     assert!(!moved.exists());
     let answer = ask(&rig.path("run/control.sock"), STATUS).expect("the old socket");
     assert_eq!(answer["status"]["state"], "valid");
+}
+
+/// Whoever clears the runtime directory cuts off nobody for good.
+#[test]
+fn a_deleted_socket_comes_back() {
+    let (_hub, mut rig) = device();
+    let path = rig.path("run/control.sock");
+    let daemon = rig.daemon();
+    std::fs::remove_file(&path).expect("removed");
+    applied(&daemon);
+    assert_eq!(ask(&path, STATUS).expect("it listens there")["status"]["state"], "valid");
+    // Somebody else's socket is in its place; the daemon neither takes that away nor loses its own for good.
+    std::fs::remove_file(&path).expect("removed");
+    let other = UnixListener::bind(&path).expect("listens");
+    hang_up(&daemon, "listens there already");
+    drop(other);
+    daemon.signal(Signal::HUP).expect("the daemon runs");
+    let answers = || ask(&path, STATUS).is_ok_and(|answer| answer["status"]["state"] == "valid");
+    wait_until(answers, PATIENCE, "it listens again").expect("it listens again");
+    drop(daemon);
+    // And without being told, at the next beat.
+    rig.env("WATCHDOG_USEC", 200_000);
+    let _daemon = rig.daemon();
+    std::fs::remove_file(&path).expect("removed");
+    wait_until(answers, PATIENCE, "it listens again").expect("it listens again");
 }
 
 /// What a killed predecessor left of its socket is no obstacle.

@@ -85,6 +85,14 @@ fn a_dry_run_changes_nothing() {
     outcome.expect(0);
     assert!(outcome.out.contains("dry run: "), "{outcome:?}");
     assert_eq!(rig.installed(), before);
+    // A script of the operator's may take the member's name from the command line; a misspelled one renews nothing.
+    let socket = rig.path("run/control.sock");
+    let answer = ask(&socket, r#"{"v":1,"command":"renew","dry-run":true}"#).expect("an answer");
+    assert!(answer["message"].as_str().is_some_and(|text| text.contains("dry run: ")), "{answer}");
+    let answer = ask(&socket, r#"{"v":1,"command":"renew","dryrun":true}"#).expect("an answer");
+    assert_eq!(answer["exit"], 2, "{answer}");
+    assert!(answer["message"].as_str().is_some_and(|text| text.contains("unknown member `dryrun`")), "{answer}");
+    assert_eq!(rig.installed(), before);
 }
 
 #[test]
@@ -99,6 +107,28 @@ fn a_second_daemon_is_refused_by_the_first_ones_name() {
     assert!(first.is_running());
     let status = ask(&rig.path("run/control.sock"), r#"{"v":1,"command":"status"}"#).expect("the first one answers");
     assert_eq!(status["status"]["pid"], pid);
+}
+
+/// A lock on a deleted file keeps nobody out.
+#[test]
+fn a_deleted_lock_lets_no_second_daemon_in() {
+    let (_hub, mut rig) = device();
+    let lock = rig.path("run/lock");
+    let first = rig.daemon();
+    let pid = first.pid().as_raw_pid();
+    std::fs::remove_file(&lock).expect("removed");
+    let second = rig.run(&["run"]);
+    let words = format!("another run (process {pid}) listens on {}", rig.path("run/control.sock").display());
+    assert!(second.expect(1).contains(&words), "{second:?}");
+    drop(first);
+    // At the next beat it is held again, even if the socket is gone as well.
+    rig.env("WATCHDOG_USEC", 200_000);
+    let first = rig.daemon();
+    let pid = first.pid().as_raw_pid();
+    std::fs::remove_file(&lock).expect("removed");
+    first.wait_for_line(|line| line.contains("it is held again"), PATIENCE).expect("it is taken again");
+    let second = rig.run(&["run"]);
+    assert!(second.expect(1).contains(&format!("another run (process {pid}) holds ")), "{second:?}");
 }
 
 #[test]

@@ -50,6 +50,9 @@ impl Device {
             fs::create_dir(device.path(directory)).expect("a directory");
         }
         fs::write(device.path("keys.d/hub.pem"), pem).expect("the key is written");
+        for (name, mode) in [("keys.d", 0o755), ("keys.d/hub.pem", 0o644)] {
+            fs::set_permissions(device.path(name), fs::Permissions::from_mode(mode)).expect("chmod");
+        }
         fs::write(device.path("api-key"), "emulator-key\n").expect("the API key is written");
         fs::set_permissions(device.path("api-key"), fs::Permissions::from_mode(0o600)).expect("chmod");
         device.configure(&device.license_path(), hub, "");

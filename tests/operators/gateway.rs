@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -51,7 +53,9 @@ impl Gateway {
         let mut gateway =
             Self { hub, netifyd: None, now: i64::try_from(now).unwrap_or(0), settings: BTreeMap::new(), dir };
         for directory in ["etc/netifyd", "etc/netify-licensed/keys.d", "var/run/netifyd"] {
-            fs::create_dir_all(gateway.path(directory)).expect("a directory");
+            // Nobody else may write to keys and above them, whatever the umask.
+            let mut builder = fs::DirBuilder::new();
+            builder.recursive(true).mode(0o755).create(gateway.path(directory)).expect("a directory");
         }
         gateway.write("etc/netify-licensed/keys.d/vendor.pem", &gateway.hub.public_key_pem());
         gateway.write("etc/netify-licensed/api-key", &gateway.hub.api_key());
@@ -120,7 +124,9 @@ impl Gateway {
     }
 
     pub(crate) fn write(&self, below: &str, text: &str) {
-        fs::write(self.path(below), text).expect("written");
+        let mut options = fs::File::options();
+        let file = options.write(true).create(true).truncate(true).mode(0o644).open(self.path(below));
+        file.and_then(|mut file| file.write_all(text.as_bytes())).expect("written");
     }
 
     pub(crate) fn mode(&self, below: &str, mode: u32) {

@@ -200,7 +200,7 @@ fn netifyd_refuses_the_reload() {
     let mut gateway = Gateway::new();
     gateway.start_netifyd("die-on-reload");
     gateway.install_due();
-    gateway.set("reload.timeout", "3s");
+    gateway.set("reload.timeout", "5s");
     let _daemon = gateway.daemon();
     gateway.wait_for("a reload failed", |status| status.reload.last_outcome.as_deref() == Some("failed"));
     keep("reload-failing", &gateway);

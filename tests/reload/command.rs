@@ -49,7 +49,7 @@ fn a_missing_program() {
 #[test]
 fn hanging_ends_the_whole_group() {
     let device = device("echo begun; sleep 600 & sleep 600 & echo $! >grandchild; wait");
-    device.installs(6, "not done after 2 s, so it was ended with all its children; its last words: begun");
+    device.installs(6, "not done after 5 s, so it was ended with all its children; its last words: begun");
     let pid = fs::read_to_string(device.rig.path("grandchild")).expect("it ran");
     let state = format!("/proc/{}/stat", pid.trim());
     let gone = || fs::read_to_string(&state).map_or(true, |stat| stat.contains(") Z "));

@@ -10,8 +10,8 @@ use crate::rig::{DUID, Outcome, PATIENCE, Rig, SERIAL};
 
 /// One day.
 const DAY: Duration = Duration::from_secs(86_400);
-/// `reload.timeout`; netifyd must survive a quarter of it.
-pub(crate) const TIMEOUT: &str = "2s";
+/// `reload.timeout`, the shortest there is; netifyd must survive three seconds of it.
+pub(crate) const TIMEOUT: &str = "5s";
 
 /// See the module.
 #[derive(Debug)]

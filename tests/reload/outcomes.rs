@@ -37,7 +37,7 @@ fn answers_that_are_none() {
     let cases = [
         ("garbage", "netifyd's reply is no JSON"),
         ("cut", "netifyd's reply is no JSON"),
-        ("hang", "netifyd gave no answer within reload.timeout (2 s)"),
+        ("hang", "netifyd gave no answer within reload.timeout (5 s)"),
     ];
     each(&cases, |(script, words)| {
         let device = Device::new("socket");

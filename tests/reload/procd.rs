@@ -75,7 +75,7 @@ fn refusal() {
 fn hanging() {
     let Some(device) = device("procd", "exit 0", "sleep 600") else { return };
     let _netifyd = device.netifyd("ok").start().expect("netifyd starts");
-    installs(&device, 6, "/etc/init.d/netifyd: not done after 2 s, so it was ended with all its children");
+    installs(&device, 6, "/etc/init.d/netifyd: not done after 5 s, so it was ended with all its children");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use test_support::{Proc, Signal};
 
-use crate::device::Device;
+use crate::device::{Device, each};
 use crate::rig::{PATIENCE, skipped, tool};
 
 /// A process that a SIGHUP would end.
@@ -22,12 +22,15 @@ fn is_unharmed(bystander: &Proc) {
 
 #[test]
 fn a_foreign_process() {
-    let device = Device::new("signal");
-    let bystander = bystander();
-    let pid = bystander.pid().as_raw_pid();
-    device.rig.write("netifyd/netifyd.pid", format!("{pid}\n"));
-    device.installs(0, &format!("process {pid} is sleep, not netifyd"));
-    is_unharmed(&bystander);
+    // Whether netifyd runs somewhere else is not known, so nobody may call this well.
+    each(&["signal", "auto"], |method| {
+        let device = Device::new(method);
+        let bystander = bystander();
+        let pid = bystander.pid().as_raw_pid();
+        device.rig.write("netifyd/netifyd.pid", format!("{pid}\n"));
+        device.installs(6, &format!("process {pid} is sleep, not netifyd); set reload.pid-file"));
+        is_unharmed(&bystander);
+    });
 }
 
 #[test]
@@ -49,10 +52,48 @@ fn a_stale_file() {
 fn no_file_and_no_number() {
     let device = Device::new("signal");
     device.installs(0, "netifyd.pid: no such file");
-    for text in ["", "0\n", "1\n", "-1\n", "12x\n", "99999999999\n", "\u{0}\n"] {
+    each(&["", "0\n", "1\n", "-1\n", "12x\n", "99999999999\n", "\u{0}\n"], |text| {
+        let device = Device::new("signal");
         device.rig.write("netifyd/netifyd.pid", text);
-        device.installs(0, "netifyd.pid: no process id in it");
-    }
+        device.installs(6, "netifyd.pid: no process id in it");
+    });
+}
+
+#[test]
+fn no_file_but_something_else() {
+    let methods = ["signal", "auto"];
+    let ways = ["mkdir", "mkfifo", "ln -s /dev/zero"];
+    let cases: Vec<_> = methods.iter().flat_map(|method| ways.iter().map(move |how| (*method, *how))).collect();
+    each(&cases, |(method, how)| {
+        let device = Device::new(method);
+        let mut words = how.split(' ');
+        let mut make = Command::new(words.next().expect("a program"));
+        let done = make.args(words).arg(device.rig.path("netifyd/netifyd.pid")).status();
+        assert!(done.is_ok_and(|status| status.success()), "{how}");
+        let why = if *how == "mkdir" { "is a directory" } else { "it is not a regular file" };
+        device.installs(6, &format!("netifyd.pid: {why}); set reload.pid-file"));
+    });
+}
+
+/// A netifyd that runs, and is not found: that is no netifyd that does not run.
+#[test]
+fn another_sign_of_life() {
+    let cases = [
+        ("signal", "reload.pid-file", "the PID file does not lead to it"),
+        ("socket", "reload.socket", "does not listen on "),
+    ];
+    each(&cases, |(method, key, words)| {
+        let mut device = Device::new(method);
+        let netifyd = device.netifyd("ok").start().expect("netifyd starts");
+        device.rig.set(key, device.rig.path("elsewhere").display());
+        device.installs(6, &format!("netifyd (process {}) runs, but {words}", netifyd.pid()));
+        let status = device.rig.run(&["status", "--json"]).json();
+        assert_eq!((&status["reload"]["last_outcome"], &status["healthy"]), (&"failed".into(), &false.into()));
+        // What fits is found as soon as it may be.
+        device.rig.set("reload.method", "auto");
+        device.installs(0, "netifyd reloaded (auto: ");
+        device.is_loaded_by(&netifyd);
+    });
 }
 
 /// The executable may have been replaced by an upgrade of the package while netifyd runs.

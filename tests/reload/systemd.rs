@@ -55,7 +55,7 @@ fn refusal() {
 fn hanging() {
     let Some((device, _systemd)) = device(Job::Never) else { return };
     let _netifyd = device.netifyd("ok").start().expect("netifyd starts");
-    device.installs(6, "systemd's reload job of netifyd.service did not end within reload.timeout (2 s)");
+    device.installs(6, "systemd's reload job of netifyd.service did not end within reload.timeout (5 s)");
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_manager_that_does_not_answer() {
     let silent = device.rig.path("silent");
     let _listener = std::os::unix::net::UnixListener::bind(&silent).expect("listens");
     device.rig.env("DBUS_SYSTEM_BUS_ADDRESS", format!("unix:path={}", silent.display()));
-    device.installs(6, "systemd did not answer within reload.timeout (2 s)");
+    device.installs(6, "systemd did not answer within reload.timeout (5 s)");
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -58,7 +58,8 @@ impl Rig {
     pub(crate) fn new() -> Self {
         let dir = temp_dir().expect("a temporary directory");
         for name in ["keys.d", "run", "state", "netifyd"] {
-            fs::create_dir(dir.path().join(name)).expect("a directory");
+            // Nobody else may write to keys, whatever the umask.
+            fs::DirBuilder::new().mode(0o755).create(dir.path().join(name)).expect("a directory");
         }
         let mut rig = Self { dir, settings: BTreeMap::new(), environment: Vec::new() };
         let (license, keys) = (rig.path("netifyd/license.json"), rig.path("keys.d"));
@@ -163,7 +164,9 @@ impl Rig {
     /// Writes a file.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
-        fs::write(&path, content).expect("a file in the temporary directory");
+        let mut options = fs::File::options();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o644).open(&path).expect("a file");
+        file.write_all(content.as_ref()).expect("a file in the temporary directory");
         path
     }
 

@@ -219,7 +219,13 @@ pub const KEYS: [Key; 47] = [
         "[\"/usr/sbin/service\", \"netifyd\", \"reload\"]",
         "Program for \"command\"; no shell. LICENSE_SERIAL and LICENSE_PATH are in its environment.",
     ),
-    key("reload", "timeout", "\"30s\"", "", "Longest time for a reload and its confirmation."),
+    key(
+        "reload",
+        "timeout",
+        "\"30s\"",
+        "",
+        "Longest time for a reload and its confirmation, at least \"5s\": netifyd is watched for three seconds.",
+    ),
     key(
         "clock",
         "trust",

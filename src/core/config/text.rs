@@ -7,6 +7,10 @@ use serde::Deserialize;
 use super::keys::document;
 use super::mistake::{explain, line_of, line_of_key, no_section};
 use super::{Config, HubKind, ReloadMethod, TrustMode};
+use crate::core::time::{Millis, SECOND};
+
+/// Shortest `reload.timeout`: netifyd is watched for three seconds, and has to be asked before.
+const SHORTEST_RELOAD: Millis = 5 * SECOND;
 
 /// One mistake: which file, which line, what it is, what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +117,12 @@ fn contradiction(config: &Config) -> Option<(&'static str, String)> {
             "reload.method is \"command\", and reload.command is not set; write the program and its arguments there",
         );
     }
+    if config.reload.timeout.millis() < SHORTEST_RELOAD {
+        return say(
+            "reload.timeout",
+            "reload.timeout is too short to see whether netifyd survives its reload; write at least \"5s\"",
+        );
+    }
     let service = &config.reload.service;
     let name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'@' | b':' | b'\\');
     if service.is_empty() || service.starts_with(['-', '.']) || !service.bytes().all(name) {
@@ -213,6 +223,8 @@ mod tests {
         );
         assert!(error("[device]\nsources = [\"dmi\", \"bios\"]\n").contains("`bios` is no source"));
         assert!(error("[reload]\nmethod = \"command\"\n").starts_with("c.toml:2: reload.method is"));
+        assert!(error("[reload]\ntimeout = \"4999ms\"\n").starts_with("c.toml:2: reload.timeout is too short"));
+        assert_eq!(error("[reload]\ntimeout = \"5s\"\n"), "");
         assert!(error("[reload]\ncommand = [\"thing\"]\n").contains("absolute path of a program"));
         assert!(error("[reload]\nservice = \"../x\"\n").contains("not the name of a service"));
         assert!(

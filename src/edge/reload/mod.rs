@@ -22,10 +22,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::core::config::{Config, Reload, ReloadMethod};
 use crate::core::engine::{ReloadOutcome, ReloadReport};
-use process::Netifyd;
+use process::{Netifyd, NotFound};
 
 /// How long netifyd must live on after a reload to count as well.
-const SURVIVES: Duration = Duration::from_secs(2);
+const SURVIVES: Duration = Duration::from_secs(3);
 /// How often to look for a netifyd that its supervisor brings back.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -60,11 +60,11 @@ pub async fn reload(config: &Config, serial: Option<&str>) -> ReloadReport {
     let attempt = Attempt { settings, deadline: Instant::now() + settings.timeout.duration() };
     let method = match settings.method {
         ReloadMethod::Auto => choose(attempt).await,
-        fixed => Some(fixed),
+        fixed => Ok(fixed),
     };
-    let Some(method) = method else {
-        let outcome = ReloadOutcome::NotRunning("no running netifyd was found".to_owned());
-        return ReloadReport { method: "auto".to_owned(), outcome };
+    let method = match method {
+        Ok(method) => method,
+        Err(outcome) => return ReloadReport { method: "auto".to_owned(), outcome },
     };
     let word = name(method, settings);
     if method == ReloadMethod::None {
@@ -77,7 +77,7 @@ pub async fn reload(config: &Config, serial: Option<&str>) -> ReloadReport {
         ReloadMethod::Systemd => systemd::reload(attempt).await,
         ReloadMethod::Procd => procd::reload(attempt).await,
         ReloadMethod::Socket => socket::reload(attempt).await,
-        ReloadMethod::Signal => signal::reload(settings),
+        ReloadMethod::Signal => signal::reload(attempt).await,
         _ => command::reload(attempt, config.license.path.as_path(), serial).await,
     };
     let outcome = match asked {
@@ -96,17 +96,21 @@ fn name(method: ReloadMethod, settings: &Reload) -> String {
 }
 
 /// What fits the running system: the service manager that runs netifyd, else its control socket, else a signal.
-async fn choose(attempt: Attempt<'_>) -> Option<ReloadMethod> {
+async fn choose(attempt: Attempt<'_>) -> Result<ReloadMethod, ReloadOutcome> {
     if Path::new("/run/systemd/system").is_dir() && systemd::runs(attempt).await {
-        return Some(ReloadMethod::Systemd);
+        return Ok(ReloadMethod::Systemd);
     }
     if Path::new("/sbin/procd").exists() && procd::script(attempt.settings).exists() {
-        return Some(ReloadMethod::Procd);
+        return Ok(ReloadMethod::Procd);
     }
-    if socket::answers(attempt.settings).await {
-        return Some(ReloadMethod::Socket);
+    if socket::listener(attempt.settings).await.is_some() {
+        return Ok(ReloadMethod::Socket);
     }
-    Netifyd::find(attempt.settings).ok().map(|_| ReloadMethod::Signal)
+    match Netifyd::find(attempt.settings) {
+        Ok(_) => Ok(ReloadMethod::Signal),
+        Err(NotFound::Misled(why)) => Err(ReloadOutcome::Failed(signal::misled(&why))),
+        Err(NotFound::Gone(_)) => Err(ReloadOutcome::NotRunning("no running netifyd was found".to_owned())),
+    }
 }
 
 /// The process that was asked lives on and is well, or another one has taken its place.
@@ -116,11 +120,9 @@ async fn confirm(attempt: Attempt<'_>, method: ReloadMethod, asked: Asked, befor
         Asked::Process(process) => Some(process),
         Asked::Unknown => before.or_else(|| Netifyd::find(attempt.settings).ok()),
     };
-    let total = attempt.settings.timeout.duration();
-    let survives = SURVIVES.min(total / 4);
     let Some(process) = process else {
         if method == ReloadMethod::Systemd {
-            tokio::time::sleep(survives).await;
+            tokio::time::sleep(SURVIVES).await;
             if !systemd::runs(attempt).await {
                 return ReloadOutcome::Failed("systemd no longer calls netifyd active".to_owned());
             }
@@ -128,7 +130,7 @@ async fn confirm(attempt: Attempt<'_>, method: ReloadMethod, asked: Asked, befor
         // The word of whoever reloaded it stands.
         return healthy(attempt).await;
     };
-    if !process.ends_within(survives).await {
+    if !process.ends_within(SURVIVES).await {
         return healthy(attempt).await;
     }
     // It died of the reload. Its supervisor, if it has one, brings it back.
@@ -136,11 +138,11 @@ async fn confirm(attempt: Attempt<'_>, method: ReloadMethod, asked: Asked, befor
         loop {
             tokio::time::sleep(LOOK).await;
             let next = match method {
-                ReloadMethod::Systemd => systemd::process(attempt).await,
-                _ => Netifyd::find(attempt.settings),
+                ReloadMethod::Systemd => systemd::process(attempt).await.ok(),
+                _ => Netifyd::find(attempt.settings).ok(),
             };
-            let Ok(next) = next else { continue };
-            if next.pid() != process.pid() && !next.ends_within(survives).await {
+            let Some(next) = next else { continue };
+            if next.pid() != process.pid() && !next.ends_within(SURVIVES).await {
                 return next.pid();
             }
         }

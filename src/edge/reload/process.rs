@@ -1,5 +1,6 @@
 //! netifyd's process: found anew each time, held by a pidfd so that a recycled PID is never hit.
 
+use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
@@ -9,7 +10,10 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::core::config::Reload;
-use crate::edge::reason;
+use crate::edge::{reason, regular};
+
+/// Longest PID file in bytes.
+const LONGEST: usize = 4_096;
 
 /// A running netifyd.
 #[derive(Debug)]
@@ -18,24 +22,39 @@ pub(super) struct Netifyd {
     handle: OwnedFd,
 }
 
+/// Why the PID file leads to no netifyd: one clause.
+#[derive(Debug)]
+pub(super) enum NotFound {
+    /// There is no such file, or nobody has its number any more: so it looks when netifyd does not run.
+    Gone(String),
+    /// It is not what netifyd leaves there: whether netifyd runs is not known.
+    Misled(String),
+}
+
 impl Netifyd {
     /// From the PID file; only a process whose executable is netifyd counts.
-    pub(super) fn find(settings: &Reload) -> Result<Self, String> {
+    pub(super) fn find(settings: &Reload) -> Result<Self, NotFound> {
         let path = settings.pid_file.as_path();
-        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {}", path.display(), reason(&error)))?;
-        let pid = text.trim().parse::<i32>().ok().filter(|pid| *pid > 1);
-        let pid = pid.ok_or_else(|| format!("{}: no process id in it", path.display()))?;
-        Self::open(pid, settings).map_err(|reason| format!("{}: {reason}", path.display()))
+        let about = |why: &str| format!("{}: {why}", path.display());
+        let bytes = regular::read(path, LONGEST).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => NotFound::Gone(about(&reason(&error))),
+            _ => NotFound::Misled(about(&reason(&error))),
+        })?;
+        let pid = String::from_utf8_lossy(&bytes).trim().parse::<i32>().ok().filter(|pid| *pid > 1);
+        let pid = pid.ok_or_else(|| NotFound::Misled(about("no process id in it")))?;
+        let found = Self::of_manager(pid).map_err(|why| NotFound::Gone(about(&why)))?;
+        match found.executable() {
+            // Our sandbox may hide other users' processes.
+            None => Err(NotFound::Gone(about(&format!("process {pid} does not run")))),
+            Some(name) if is_netifyd(&name, settings) => Ok(found),
+            Some(name) => Err(NotFound::Misled(about(&format!("process {pid} is {name}, not netifyd")))),
+        }
     }
 
-    /// A process by its id. The handle is taken before the check, so both mean the same process.
-    pub(super) fn open(pid: i32, settings: &Reload) -> Result<Self, String> {
-        let found = Self::of_manager(pid)?;
-        let executable = executable(pid).ok_or_else(|| format!("process {pid} does not run"))?;
-        if executable != "netifyd" && executable != settings.service {
-            return Err(format!("process {pid} is {executable}, not netifyd"));
-        }
-        Ok(found)
+    /// A process by its id, if it is netifyd. The handle is taken before the check, so both mean the same process.
+    pub(super) fn open(pid: i32, settings: &Reload) -> Option<Self> {
+        let found = Self::of_manager(pid).ok()?;
+        found.executable().is_some_and(|name| is_netifyd(&name, settings)).then_some(found)
     }
 
     /// A process that the service manager vouches for. Our sandbox may hide it from /proc.
@@ -47,6 +66,10 @@ impl Netifyd {
             Err(Errno::SRCH) => Err(gone()),
             Err(error) => Err(format!("process {pid}: {}", reason(&error.into()))),
         }
+    }
+
+    fn executable(&self) -> Option<String> {
+        executable(self.pid)
     }
 
     pub(super) const fn pid(&self) -> i32 {
@@ -73,6 +96,10 @@ impl Netifyd {
     }
 }
 
+fn is_netifyd(executable: &str, settings: &Reload) -> bool {
+    executable == "netifyd" || executable == settings.service
+}
+
 /// Basename of `/proc/PID/exe`; the kernel's short name where that link may not be read.
 fn executable(pid: i32) -> Option<String> {
     let link = std::fs::read_link(Path::new("/proc").join(pid.to_string()).join("exe"));
@@ -82,7 +109,7 @@ fn executable(pid: i32) -> Option<String> {
             // A package upgrade replaced the file under the running process.
             Some(name.trim_end_matches(" (deleted)").to_owned())
         }
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
             Some(comm.trim().to_owned())
         }

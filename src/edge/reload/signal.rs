@@ -1,12 +1,24 @@
 //! Reload by SIGHUP.
 
-use super::Asked;
-use super::process::Netifyd;
-use crate::core::config::Reload;
+use super::process::{Netifyd, NotFound};
+use super::{Asked, Attempt, socket};
 
-pub(super) fn reload(settings: &Reload) -> Result<Asked, String> {
-    match Netifyd::find(settings) {
-        Err(reason) => Ok(Asked::NotRunning(format!("netifyd does not run ({reason})"))),
+pub(super) async fn reload(attempt: Attempt<'_>) -> Result<Asked, String> {
+    match Netifyd::find(attempt.settings) {
         Ok(process) => process.hang_up().map(|()| Asked::Process(process)),
+        Err(NotFound::Misled(why)) => Err(misled(&why)),
+        Err(NotFound::Gone(why)) => match socket::listener(attempt.settings).await {
+            Some(who) => Err(format!(
+                "{who} runs, but the PID file does not lead to it ({why}); set reload.pid-file to netifyd's own, or reload.method = \"auto\""
+            )),
+            None => Ok(Asked::NotRunning(format!("netifyd does not run ({why})"))),
+        },
     }
+}
+
+/// A PID file that is not netifyd's may hide one that runs.
+pub(super) fn misled(why: &str) -> String {
+    format!(
+        "netifyd cannot be found by its PID file ({why}); set reload.pid-file to netifyd's own, or remove that file"
+    )
 }

@@ -24,25 +24,39 @@ pub(super) async fn reload(attempt: Attempt<'_>) -> Result<Asked, String> {
     let stream = match UnixStream::connect(path).await {
         Ok(stream) => stream,
         Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused) => {
-            return Ok(Asked::NotRunning(format!("netifyd does not listen on {}", path.display())));
+            return silent(attempt.settings);
         }
         Err(error) => return Err(format!("{}: {}", path.display(), reason(&error))),
     };
     let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
-    let process = peer.and_then(|pid| Netifyd::open(pid, attempt.settings).ok());
+    let process = peer.and_then(|pid| Netifyd::open(pid, attempt.settings));
     let reply = timeout(attempt.left(), ask(stream, "reload")).await;
     let limit = attempt.settings.timeout.duration().as_secs_f32();
-    let silent = |_| Err(format!("netifyd gave no answer within reload.timeout ({limit} s)"));
-    match reply.unwrap_or_else(silent) {
+    let late = |_| Err(format!("netifyd gave no answer within reload.timeout ({limit} s)"));
+    match reply.unwrap_or_else(late) {
         Ok(OK) => Ok(process.map_or(Asked::Unknown, Asked::Process)),
         Ok(code) => Err(format!("{}: netifyd refused the reload with code {code}", path.display())),
         Err(error) => Err(format!("{}: {error}", path.display())),
     }
 }
 
-/// Whether somebody answers there.
-pub(super) async fn answers(settings: &Reload) -> bool {
-    UnixStream::connect(settings.socket.as_path()).await.is_ok()
+/// Nobody listens: there is no netifyd, unless its PID file says otherwise.
+fn silent(settings: &Reload) -> Result<Asked, String> {
+    let path = settings.socket.as_path().display();
+    match Netifyd::find(settings) {
+        Ok(process) => Err(format!(
+            "netifyd (process {}) runs, but does not listen on {path}; enable its control socket, set reload.socket to where it listens, or reload.method = \"auto\"",
+            process.pid()
+        )),
+        Err(_) => Ok(Asked::NotRunning(format!("netifyd does not listen on {path}"))),
+    }
+}
+
+/// Who listens there, in words; [`None`] when nobody does.
+pub(super) async fn listener(settings: &Reload) -> Option<String> {
+    let stream = UnixStream::connect(settings.socket.as_path()).await.ok()?;
+    let pid = stream.peer_cred().ok().and_then(|peer| peer.pid()).filter(|pid| *pid > 0);
+    Some(pid.map_or_else(|| "netifyd".to_owned(), |pid| format!("netifyd (process {pid})")))
 }
 
 /// Where there is a control socket, a netifyd that is well answers `status`.

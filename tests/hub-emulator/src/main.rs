@@ -5,7 +5,7 @@ mod values;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -44,20 +44,21 @@ fn run(cli: &cli::Cli) -> Result<(), String> {
 /// What clients need, ready to be named in a configuration.
 fn write_files(dir: &Path, hub: &HubEmulator) -> io::Result<()> {
     let keys = dir.join("keys.d");
-    fs::create_dir_all(&keys)?;
-    fs::write(keys.join("hub-emulator.pem"), hub.public_key_pem())?;
+    // Clients refuse keys that others can write to, whatever the umask.
+    fs::DirBuilder::new().recursive(true).mode(0o755).create(&keys)?;
+    write(&keys.join("hub-emulator.pem"), &hub.public_key_pem(), 0o644)?;
     fs::write(dir.join("url"), hub.url() + "\n")?;
-    secret(&dir.join("api-key"), &(hub.api_key() + "\n"))?;
+    write(&dir.join("api-key"), &(hub.api_key() + "\n"), 0o600)?;
     if let Some(tls) = hub.tls() {
         fs::write(dir.join("ca.pem"), &tls.ca_pem)?;
         fs::write(dir.join("client.pem"), &tls.client_cert_pem)?;
-        secret(&dir.join("client-key.pem"), &tls.client_key_pem)?;
+        write(&dir.join("client-key.pem"), &tls.client_key_pem, 0o600)?;
     }
     Ok(())
 }
 
-/// Clients refuse secrets that others can read.
-fn secret(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+/// Clients refuse secrets that others can read, too.
+fn write(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
     file.write_all(text.as_bytes())
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -134,9 +134,11 @@ fn furnish(places: &Places, hub: &HubEmulator, program: &Path) -> io::Result<()>
     let keys = etc.join("keys.d");
     let netifyd = places.root.join("run/netifyd");
     for dir in [&keys, &places.root.join("etc/netifyd"), &places.runtime, &places.state, &places.bin, &netifyd] {
-        fs::create_dir_all(dir)?;
+        // Nobody else may write to keys and above them, whatever the umask.
+        fs::DirBuilder::new().recursive(true).mode(0o755).create(dir)?;
     }
-    fs::write(keys.join("hub.pem"), hub.public_key_pem())?;
+    let mut trusted = OpenOptions::new().write(true).create_new(true).mode(0o644).open(keys.join("hub.pem"))?;
+    trusted.write_all(hub.public_key_pem().as_bytes())?;
     let mut key = OpenOptions::new().write(true).create_new(true).mode(0o600).open(etc.join("api-key"))?;
     key.write_all(hub.api_key().as_bytes())?;
     fs::write(&places.config, config(places, &etc, &netifyd, &hub.url()))?;

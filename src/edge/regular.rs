@@ -1,0 +1,90 @@
+//! Regular files: opened without waiting for anybody, and read no further than agreed.
+
+use std::fs::{File, Metadata};
+use std::io::{Error, ErrorKind, Read, Result};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+/// Opens a file to read it. A FIFO without a writer, a device and a directory are errors at once: one thread serves all
+/// of the daemon. Files of procfs and sysfs are regular ones.
+pub(super) fn open(path: &Path) -> Result<(File, Metadata)> {
+    #[allow(clippy::cast_possible_wrap)]
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC).bits() as i32;
+    let opened = File::options().read(true).custom_flags(flags).open(path);
+    // open(2) of a socket.
+    let file = opened
+        .map_err(|error| if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) { other() } else { error })?;
+    let meta = file.metadata()?;
+    if meta.is_dir() {
+        return Err(ErrorKind::IsADirectory.into());
+    }
+    if meta.is_file() { Ok((file, meta)) } else { Err(other()) }
+}
+
+/// All of a file that has at most `longest` bytes.
+pub(super) fn read(path: &Path, longest: usize) -> Result<Vec<u8>> {
+    rest(open(path)?.0, longest)
+}
+
+/// All of an opened file that has at most `longest` bytes.
+pub(super) fn rest(file: File, longest: usize) -> Result<Vec<u8>> {
+    let bytes = bounded(file, longest + 1)?;
+    if bytes.len() > longest {
+        return Err(Error::other(format!("it is longer than {longest} bytes; is this the right file?")));
+    }
+    Ok(bytes)
+}
+
+/// The first bytes of a file, at most so many.
+pub(super) fn start(path: &Path, most: usize) -> Result<Vec<u8>> {
+    bounded(open(path)?.0, most)
+}
+
+fn bounded(file: File, most: usize) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(most as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn other() -> Error {
+    Error::other("it is not a regular file")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use rustix::fs::{CWD, FileType, mknodat};
+
+    use super::*;
+
+    #[test]
+    fn nothing_but_a_regular_file_is_waited_for_or_read() {
+        let directory = test_support::temp_dir().expect("a directory");
+        let path = |name: &str| directory.path().join(name);
+        mknodat(CWD, path("fifo"), FileType::Fifo, 0o600.into(), 0).expect("a FIFO");
+        let _listener = UnixListener::bind(path("socket")).expect("a socket");
+        std::os::unix::fs::symlink("/dev/zero", path("endless")).expect("a link");
+        for name in ["fifo", "socket", "endless"] {
+            let error = read(&path(name), 10).expect_err("refused");
+            assert_eq!(super::super::reason(&error), "it is not a regular file", "{name}");
+        }
+        assert_eq!(read(directory.path(), 10).map_err(|error| error.kind()), Err(ErrorKind::IsADirectory));
+        assert_eq!(read(&path("none"), 10).map_err(|error| error.kind()), Err(ErrorKind::NotFound));
+    }
+
+    #[test]
+    fn no_further_than_agreed() {
+        let directory = test_support::temp_dir().expect("a directory");
+        let path = directory.path().join("file");
+        std::fs::write(&path, "0123456789").expect("written");
+        assert_eq!(read(&path, 10).expect("it fits"), b"0123456789");
+        assert!(read(&path, 9).is_err_and(|error| error.to_string().contains("longer than 9 bytes")));
+        assert_eq!(start(&path, 4).expect("its start"), b"0123");
+        // The kernel's own files say that they are empty.
+        assert!(!read(Path::new("/proc/self/stat"), 4_096).expect("it is read").is_empty());
+    }
+}
