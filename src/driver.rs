@@ -1,6 +1,6 @@
 //! Carries out what the engine decides and tells it what came of it. The daemon and the commands share it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -43,12 +43,12 @@ pub struct Driver {
     role: Role,
     queue: VecDeque<Event>,
     sender: mpsc::UnboundedSender<Event>,
-    replies: BTreeMap<RequestId, oneshot::Sender<Reply>>,
+    replies: Vec<(RequestId, oneshot::Sender<Reply>)>,
     last_id: RequestId,
     device_known: bool,
     hook_turn: Rc<Mutex<()>>,
     /// Reports that could not be written, each with the reason: said once, not at every change of the status.
-    unpublished: BTreeMap<&'static str, String>,
+    unpublished: Vec<(&'static str, String)>,
 }
 
 impl Driver {
@@ -83,11 +83,11 @@ impl Driver {
             role,
             queue: VecDeque::new(),
             sender,
-            replies: BTreeMap::new(),
+            replies: Vec::new(),
             last_id: 0,
             device_known: false,
             hook_turn: Rc::default(),
-            unpublished: BTreeMap::new(),
+            unpublished: Vec::new(),
         };
         for trouble in [durable_trouble, volatile_trouble].into_iter().flatten() {
             driver.note(Level::Warn, &trouble);
@@ -144,7 +144,7 @@ impl Driver {
     pub fn request(&mut self, request: Request) -> oneshot::Receiver<Reply> {
         let (sender, receiver) = oneshot::channel();
         self.last_id += 1;
-        self.replies.insert(self.last_id, sender);
+        self.replies.push((self.last_id, sender));
         self.handle(Event::Request(self.last_id, request));
         receiver
     }
@@ -186,7 +186,7 @@ impl Driver {
             }
             Action::Ask(request) => {
                 let (config, places, sender) = (self.engine.config().clone(), self.places.clone(), self.sender.clone());
-                tracing::debug!(?request, "asking the hub");
+                tracing::debug!("asking the hub");
                 tokio::task::spawn_local(async move {
                     let answer = hub::send(&config, &places, Call::of(&request, &config)).await;
                     let _ = sender.send(Event::Answer(answer));
@@ -229,7 +229,8 @@ impl Driver {
             Action::Publish(status) if self.role == Role::Daemon => self.publish(*status),
             Action::Hook if self.role == Role::Daemon => self.run_hook(),
             Action::Reply(id, reply) => {
-                if let Some(sender) = self.replies.remove(&id) {
+                if let Some(at) = self.replies.iter().position(|(waiting, _)| *waiting == id) {
+                    let (_, sender) = self.replies.swap_remove(at);
                     // Whoever asked may have left.
                     let _ = sender.send(reply);
                 }
@@ -266,16 +267,16 @@ impl Driver {
     }
 
     fn published(&mut self, what: &'static str, result: Result<(), String>) {
-        match result {
-            Ok(()) => {
-                if self.unpublished.remove(what).is_some() {
-                    tracing::info!("{what} can be published again");
+        let before = self.unpublished.iter().position(|(known, _)| *known == what);
+        let before = before.map(|at| self.unpublished.swap_remove(at).1);
+        match (result, before) {
+            (Ok(()), None) => {}
+            (Ok(()), Some(_)) => tracing::info!("{what} can be published again"),
+            (Err(error), before) => {
+                if before.as_ref() != Some(&error) {
+                    tracing::warn!("{what} cannot be published: {error}");
                 }
-            }
-            Err(error) if self.unpublished.get(what) == Some(&error) => {}
-            Err(error) => {
-                tracing::warn!("{what} cannot be published: {error}");
-                self.unpublished.insert(what, error);
+                self.unpublished.push((what, error));
             }
         }
     }

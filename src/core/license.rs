@@ -137,18 +137,14 @@ fn entitlements(members: &Map<String, Value>) -> Vec<Entitlement> {
         _ => Vec::new(),
     };
     let top_level = members.iter().filter(|(_, value)| value.get("not_valid_after").is_some());
-    let mut all: Vec<Entitlement> = listed
-        .into_iter()
-        .chain(top_level.map(|(name, value)| (name.as_str(), until(value))))
-        .map(|(name, not_valid_after)| Entitlement { name: name.to_owned(), not_valid_after })
-        .collect();
-    // Named twice: the entry with the earlier date stands, one without a date yields to one with.
-    all.sort_by(|a, b| {
-        a.name.cmp(&b.name).then_with(|| {
-            (a.not_valid_after.is_none(), a.not_valid_after).cmp(&(b.not_valid_after.is_none(), b.not_valid_after))
-        })
-    });
-    all.dedup_by(|later, first| later.name == first.name);
+    let mut all: Vec<Entitlement> = Vec::new();
+    for (name, date) in listed.into_iter().chain(top_level.map(|(name, value)| (name.as_str(), until(value)))) {
+        // Named twice: the entry with the earlier date stands, one without a date yields to one with.
+        match all.binary_search_by(|known| known.name.as_str().cmp(name)) {
+            Ok(at) => all[at].not_valid_after = [all[at].not_valid_after, date].into_iter().flatten().min(),
+            Err(at) => all.insert(at, Entitlement { name: name.to_owned(), not_valid_after: date }),
+        }
+    }
     all
 }
 

@@ -39,13 +39,21 @@ pub struct Listing {
     pub remarks: Vec<String>,
 }
 
+impl Listing {
+    fn insert(&mut self, license: License, item: Vec<u8>) {
+        let key = (license.expires_at, &license.serial);
+        let at = self.found.partition_point(|(other, _)| (other.expires_at, &other.serial) <= key);
+        self.found.insert(at, (license, item));
+    }
+}
+
 /// Picks and sorts the entries of a list.
 #[must_use]
 pub fn select(items: Vec<Vec<u8>>, filter: &Filter, now: WallTime) -> Listing {
     let mut listing = Listing::default();
     for item in items {
         match license::parse(&item) {
-            Ok(document) if filter.lets_through(&document.license, now) => listing.found.push((document.license, item)),
+            Ok(document) if filter.lets_through(&document.license, now) => listing.insert(document.license, item),
             Ok(_) => {}
             Err(error) => {
                 listing.remarks.push(format!("{} cannot be read as a license: {error}", name(&item)));
@@ -53,7 +61,6 @@ pub fn select(items: Vec<Vec<u8>>, filter: &Filter, now: WallTime) -> Listing {
             }
         }
     }
-    listing.found.sort_by(|(a, _), (b, _)| (a.expires_at, &a.serial).cmp(&(b.expires_at, &b.serial)));
     if *filter != Filter::default() {
         listing.others.clear();
     }

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::engine::{Reply, Request};
 use super::foreign_text::one_line;
@@ -109,18 +109,13 @@ impl Command {
 
 /// Reads a request line.
 pub fn parse(line: &[u8]) -> Result<Command, String> {
-    #[derive(Deserialize)]
-    struct Version {
-        v: u32,
+    let not_one =
+        || format!("not a request; write one line of JSON such as {{\"v\":{VERSION},\"command\":\"status\"}}");
+    let Ok(Value::Object(mut members)) = serde_json::from_slice(line) else { return Err(not_one()) };
+    let version = members.remove("v").as_ref().and_then(Value::as_u64).ok_or_else(not_one)?;
+    if version != u64::from(VERSION) {
+        return Err(format!("version {version} of the protocol is not spoken here, only {VERSION}"));
     }
-    let version: Version = serde_json::from_slice(line).map_err(|_| {
-        format!("not a request; write one line of JSON such as {{\"v\":{VERSION},\"command\":\"status\"}}")
-    })?;
-    if version.v != VERSION {
-        return Err(format!("version {} of the protocol is not spoken here, only {VERSION}", version.v));
-    }
-    let mut members: Map<String, Value> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
-    members.remove("v");
     let given: Vec<String> = members.keys().cloned().collect();
     let command: Command = serde_json::from_value(Value::Object(members))
         .map_err(|error| format!("not a request: {}", one_line(&error.to_string())))?;

@@ -28,9 +28,9 @@ impl Redaction {
         if let Ok(text) = str::from_utf8(secret)
             && text.len() >= SHORTEST
         {
-            self.0.push(Zeroizing::new(text.to_owned()));
             // The longest first: what is part of another one is hidden with it.
-            self.0.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+            let at = self.0.partition_point(|secret| secret.len() > text.len());
+            self.0.insert(at, Zeroizing::new(text.to_owned()));
         }
     }
 

@@ -50,12 +50,11 @@ fn files_of(place: &Path) -> Vec<KeyFile> {
         Ok(entries) => entries,
         Err(error) => return bad(format!("cannot list this directory: {}", reason(&error))),
     };
-    let mut paths: Vec<PathBuf> = entries
-        .into_iter()
-        .map(|name| place.join(name))
-        .filter(|path| path.extension().is_some_and(|end| end == "pem"))
-        .collect();
-    paths.sort();
+    let mut paths: Vec<PathBuf> = Vec::new();
+    let keys = entries.into_iter().map(|name| place.join(name));
+    for path in keys.filter(|path| path.extension().is_some_and(|end| end == "pem")) {
+        paths.insert(paths.partition_point(|other| *other < path), path);
+    }
     paths.iter().map(|path| one(path)).collect()
 }
 

@@ -139,7 +139,7 @@ fn a_not_found_that_is_not_the_hubs_removes_nothing() {
         assert!(rig.run(&["retire"]).expect(1).contains("nothing was removed: "));
         assert_eq!(rig.installed(), installed);
     }
-    hub.remove_license(SERIAL);
+    assert!(hub.remove_license(SERIAL));
     let done = rig.run(&["retire"]);
     done.expect(0);
     assert!(done.out.contains("the hub did not know the license any more"), "{done:?}");

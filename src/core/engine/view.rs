@@ -1,7 +1,5 @@
 //! What the outside sees of the engine: the status document and the log, both only when something changed.
 
-use std::collections::BTreeMap;
-
 use super::advice::Findings;
 use super::file::FileView;
 use super::{Action, Engine, Level};
@@ -18,8 +16,8 @@ use crate::core::verify::State;
 /// What was logged already: a failure is logged once, then counted, then again when its reason changes and daily.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    failures: BTreeMap<&'static str, Failure>,
-    said: std::collections::BTreeSet<String>,
+    failures: Vec<Failure>,
+    said: Vec<String>,
     state: Option<State>,
     trusted: Option<bool>,
     /// The next attempt as it was published: kept while it does not really move.
@@ -30,6 +28,7 @@ pub(super) struct Notes {
 
 #[derive(Debug)]
 struct Failure {
+    kind: &'static str,
     text: String,
     logged_at: WallTime,
     silent: u32,
@@ -38,7 +37,11 @@ struct Failure {
 impl Notes {
     /// Whether this was not said since the last success.
     pub(super) fn first_time(&mut self, what: &str) -> bool {
-        self.said.len() < 64 && self.said.insert(what.to_owned())
+        let is_news = self.said.len() < 64 && !self.said.iter().any(|said| said == what);
+        if is_news {
+            self.said.push(what.to_owned());
+        }
+        is_news
     }
 
     pub(super) fn forget(&mut self) {
@@ -48,12 +51,12 @@ impl Notes {
 
     /// An attempt that fails in another way is news, and so is the way back.
     pub(super) fn forget_attempts_but(&mut self, kind: &str) {
-        self.failures.retain(|known, _| *known == kind || !ATTEMPTS.contains(known));
+        self.failures.retain(|known| known.kind == kind || !ATTEMPTS.contains(&known.kind));
     }
 
     /// What is over is news when it happens again.
     pub(super) fn forget_failure(&mut self, kind: &str) {
-        self.failures.remove(kind);
+        self.failures.retain(|known| known.kind != kind);
     }
 }
 
@@ -79,15 +82,16 @@ impl Engine {
 
     pub(super) fn note_failure_at(&mut self, level: Level, kind: &'static str, text: String) {
         let now = self.moment.now.wall;
-        let known = self.notes.failures.get_mut(kind);
+        let known = self.notes.failures.iter_mut().find(|known| known.kind == kind);
         if let Some(failure) = known.filter(|failure| {
             reason_of(&failure.text) == reason_of(&text) && (0..DAY).contains(&now.since(failure.logged_at))
         }) {
             failure.silent += 1;
             return self.note(Level::Debug, text);
         }
-        let silent = self.notes.failures.get(kind).map_or(0, |failure| failure.silent);
-        self.notes.failures.insert(kind, Failure { text: text.clone(), logged_at: now, silent: 0 });
+        let silent = self.notes.failures.iter().find(|known| known.kind == kind).map_or(0, |failure| failure.silent);
+        self.notes.forget_failure(kind);
+        self.notes.failures.push(Failure { kind, text: text.clone(), logged_at: now, silent: 0 });
         self.note(level, if silent > 0 { format!("{text} ({silent} more like the last one before)") } else { text });
     }
 
