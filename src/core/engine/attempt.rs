@@ -4,7 +4,8 @@
 //! and never asked for twice.
 
 use super::attempt_end::End;
-use super::file::{FileView, Looking, Origin};
+use super::file::FileView;
+use super::install::{Looking, Origin};
 use super::provision::{is_gone, is_past_renewing};
 use super::{Action, Engine, HubRequest, RequestId};
 use crate::core::accept::{self, Acceptance, Refusal, Standing};

@@ -1,18 +1,16 @@
 //! The license file as it is seen: adopting what is better, healing what is broken, installing what was accepted.
 
-use super::{Action, Engine, FileContent, Level, Memory, RequestId};
-use crate::core::accept::{self, Acceptance, Standing};
-use crate::core::clock_trust::build_date;
+use super::install::{Looking, Origin};
+use super::{Action, Engine, FileContent, Level, Memory};
+use crate::core::accept;
 use crate::core::memory::{ISSUES, Issue};
 use crate::core::time::{BootTime, DAY, HOUR, Millis, SECOND, WallTime, relative};
-use crate::core::verify::{Authentic, CLOCK_TOLERANCE, Rejection, State};
+use crate::core::verify::{Authentic, Rejection, State};
 
 /// A changed file is read once it has been left alone this long.
 const SETTLE: Millis = SECOND;
 /// A file that changes all the time is read after this long anyway.
 const SETTLE_AT_MOST: Millis = 5 * SECOND;
-/// A heal that failed (full disk, read-only file system) is tried again after this.
-const HEAL_AGAIN: Millis = 30 * SECOND;
 /// The shortest life that hubs are known to give: what is assumed when neither license nor clock tells.
 const SHORTEST_LIFE: Millis = 7 * DAY;
 /// More heals than this within an hour mean that somebody else writes the file: then it is only reported.
@@ -50,46 +48,6 @@ impl FileView {
             Self::Good(license) => license.state(now),
         }
     }
-}
-
-/// Where a license that is being installed comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// The hub had it already.
-    Pulled,
-    /// The hub extended it for us.
-    Renewed,
-    /// The hub made it for us.
-    Created,
-    /// The kept copy puts the file right.
-    Healed,
-    /// `install FILE`.
-    Given,
-}
-
-impl Origin {
-    /// Whether the attempt under way ends with the install.
-    pub(super) const fn is_of_attempt(self) -> bool {
-        matches!(self, Self::Pulled | Self::Renewed | Self::Created)
-    }
-}
-
-/// What is judged once the file has been read anew: between the last look and now somebody may have changed it.
-#[derive(Debug)]
-pub(super) enum Looking {
-    /// The hub's license, for the attempt under way.
-    Candidate(Vec<u8>),
-    /// `install FILE`.
-    Given { id: RequestId, bytes: Vec<u8>, force: bool },
-}
-
-/// An install under way.
-#[derive(Debug)]
-pub(super) struct Installing {
-    pub(super) license: Authentic,
-    pub(super) origin: Origin,
-    pub(super) waiters: Vec<RequestId>,
-    pub(super) lost: Vec<String>,
 }
 
 impl Engine {
@@ -153,14 +111,6 @@ impl Engine {
         if self.installing.is_none() && !matches!(self.file, FileView::Good(_)) {
             // It was read without waiting for whoever may be writing it.
             self.file_changed();
-        }
-    }
-
-    /// Has the file read before this is judged; not while somebody writes it.
-    pub(super) fn look_first(&mut self, looking: Looking) {
-        self.looking.push(looking);
-        if self.settle.is_none() && self.installing.is_none() {
-            self.actions.push(Action::ReadLicense);
         }
     }
 
@@ -297,137 +247,9 @@ impl Engine {
         }
     }
 
-    /// `install FILE`.
-    pub(super) fn install_given(&mut self, id: RequestId, bytes: &[u8], force: bool) {
-        let candidate = match self.verifier().check(bytes) {
-            Ok(candidate) => candidate,
-            Err(rejection) => {
-                return self.reply(
-                    vec![id],
-                    3,
-                    &format!("not installed, the license is {}: {}", rejection.state, rejection.reason),
-                );
-            }
-        };
-        // What cannot be read may still be good: then the kept copy of it is the measure.
-        let installed = match &self.file {
-            FileView::Unreadable(reason) if self.kept.is_none() && !force => {
-                let text = format!("not installed: {reason}; --force replaces it unread");
-                return self.reply(vec![id], 3, &text);
-            }
-            _ => self.reference(),
-        };
-        let standing = Standing {
-            installed,
-            serial: self.config.license.serial.as_ref().map(crate::core::license::Serial::as_str),
-            now: self.trusted_now(),
-            force,
-        };
-        match accept::judge(&candidate, &standing) {
-            Ok(Acceptance::Install { lost }) => {
-                self.durable.retired = false;
-                self.install(candidate, Origin::Given, vec![id], lost);
-            }
-            Ok(Acceptance::Same) if self.file.good().is_none_or(|file| file.sha256() != candidate.sha256()) => {
-                self.install(candidate, Origin::Given, vec![id], Vec::new());
-            }
-            Ok(Acceptance::Same) => {
-                let text = "already installed, byte for byte; nothing was written";
-                self.reply_after_reload(vec![id], 0, text);
-            }
-            Err(refusal) => {
-                let exit = if candidate.state(self.trusted_now()) == State::Expired { 4 } else { 3 };
-                let hint = match refusal {
-                    accept::Refusal::Expired { .. } | accept::Refusal::NotYetValid { .. } => "",
-                    _ => "; --force installs it all the same",
-                };
-                self.reply(vec![id], exit, &format!("not installed: {refusal}{hint}"));
-            }
-        }
-    }
-
-    /// Replaces the file. What is owed to netifyd is on disk before the file changes.
-    pub(super) fn install(&mut self, license: Authentic, origin: Origin, waiters: Vec<RequestId>, lost: Vec<String>) {
-        if self.durable.loaded.as_deref() == Some(license.sha256()) {
-            // netifyd may have read the broken file in the meantime.
-            self.durable.loaded = None;
-        }
-        self.remember(&license, origin);
-        self.save_durable();
-        let modified = self.honest_date(&license);
-        self.actions.push(Action::Install { license: Box::new(license.clone()), modified });
-        self.installing = Some(Installing { license, origin, waiters, lost });
-    }
-
-    /// A date for the file that does not lie in the future, while the clock is in doubt or ahead of the hub's.
-    fn honest_date(&self, license: &Authentic) -> Option<WallTime> {
-        let now = self.moment.now.wall;
-        let hub = self.hub_clock.map(|(wall, boot)| wall.plus(self.moment.now.boot.since(boot)));
-        match (self.trust.trusted, hub) {
-            (_, Some(hub)) if now.since(hub) > CLOCK_TOLERANCE => Some(hub),
-            (true, _) => None,
-            (false, _) => Some(license.license().created_at.unwrap_or_else(build_date).min(now)),
-        }
-    }
-
-    pub(super) fn installed(&mut self, result: Result<(), String>) {
-        let Some(Installing { license, origin, waiters, lost }) = self.installing.take() else { return };
-        if !self.looking.is_empty() {
-            self.actions.push(Action::ReadLicense);
-        }
-        if let Err(reason) = result {
-            self.note_failure(
-                "install",
-                format!("license {} could not be installed: {reason}", license.license().serial),
-            );
-            match origin {
-                Origin::Pulled | Origin::Renewed | Origin::Created => self.end_attempt_install_failed(&reason, waiters),
-                Origin::Given => self.reply(waiters, 1, &format!("not installed: {reason}")),
-                Origin::Healed => {
-                    self.volatile.heals.pop();
-                    self.wait_at_least(HEAL_AGAIN);
-                    let again = self.moment.now.boot.plus(HEAL_AGAIN);
-                    self.settle = Some((again, again));
-                    return;
-                }
-            }
-            self.actions.push(Action::ReadLicense);
-            return;
-        }
-        let fields = license.license();
-        let (serial, expires) = (&fields.serial, fields.expires_at);
-        let verb = match origin {
-            Origin::Pulled => "fetched and installed",
-            Origin::Renewed => "renewed and installed",
-            Origin::Created => "created and installed",
-            Origin::Healed => "put back",
-            Origin::Given => "installed",
-        };
-        let mut message =
-            format!("license {serial} {verb}, ends {expires} ({})", relative(expires, self.moment.now.wall));
-        if !lost.is_empty() {
-            message.push_str(&format!("; it no longer entitles to {}", lost.join(", ")));
-        }
-        self.note(if lost.is_empty() { Level::Info } else { Level::Warn }, message.clone());
-        let previous = std::mem::replace(&mut self.file, FileView::Good(license.clone()));
-        drop(previous);
-        self.reload.left_alone = None;
-        self.volatile.unload = false;
-        self.remember_serial(&license);
-        if self.verifier().check(license.bytes()).is_ok() {
-            self.keep(&license);
-        }
-        if origin.is_of_attempt() {
-            self.end_attempt_installed();
-        }
-        // Keys, device id or configuration may have changed while it was written.
-        self.judge_again();
-        self.reload.expect(waiters, &message, self.moment.now.boot);
-    }
-
     /// Remembers what its own `created_at` does not tell: when this version of the license began to live. Before an
     /// install this happens before the file changes: afterwards the date of the version before is no longer at hand.
-    fn remember(&mut self, license: &Authentic, origin: Origin) -> bool {
+    pub(super) fn remember(&mut self, license: &Authentic, origin: Origin) -> bool {
         if let Some(known) = self.durable.issues.iter().position(|issue| issue.sha256 == license.sha256()) {
             self.durable.issues[..=known].rotate_right(1);
             return false;
@@ -447,7 +269,7 @@ impl Engine {
         true
     }
 
-    fn remember_serial(&mut self, license: &Authentic) {
+    pub(super) fn remember_serial(&mut self, license: &Authentic) {
         if let Ok(serial) = license.license().serial.parse() {
             self.durable.serial = Some(serial);
             self.durable.duid = self.duid().map(str::to_owned);
@@ -455,7 +277,7 @@ impl Engine {
     }
 
     /// Keeps a copy of the best license that is known.
-    fn keep(&mut self, license: &Authentic) {
+    pub(super) fn keep(&mut self, license: &Authentic) {
         if self.kept_bytes.as_deref() == Some(license.bytes()) {
             return;
         }

@@ -1,7 +1,7 @@
 //! What people and programs ask for.
 
 use super::attempt::Goal;
-use super::file::Looking;
+use super::install::Looking;
 use super::{Action, Engine, Request, RequestId};
 use crate::core::time::relative;
 

@@ -1,0 +1,189 @@
+//! Installing: what was accepted replaces the file, once it is known what the file is at that moment.
+
+use super::file::FileView;
+use super::{Action, Engine, Level, RequestId};
+use crate::core::accept::{self, Acceptance, Standing};
+use crate::core::clock_trust::build_date;
+use crate::core::time::{Millis, SECOND, WallTime, relative};
+use crate::core::verify::{Authentic, CLOCK_TOLERANCE, State};
+
+/// A heal that failed (full disk, read-only file system) is tried again after this.
+const HEAL_AGAIN: Millis = 30 * SECOND;
+
+/// Where a license that is being installed comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The hub had it already.
+    Pulled,
+    /// The hub extended it for us.
+    Renewed,
+    /// The hub made it for us.
+    Created,
+    /// The kept copy puts the file right.
+    Healed,
+    /// `install FILE`.
+    Given,
+}
+
+impl Origin {
+    /// Whether the attempt under way ends with the install.
+    pub(super) const fn is_of_attempt(self) -> bool {
+        matches!(self, Self::Pulled | Self::Renewed | Self::Created)
+    }
+}
+
+/// What is judged once the file has been read anew: between the last look and now somebody may have changed it.
+#[derive(Debug)]
+pub(super) enum Looking {
+    /// The hub's license, for the attempt under way.
+    Candidate(Vec<u8>),
+    /// `install FILE`.
+    Given { id: RequestId, bytes: Vec<u8>, force: bool },
+}
+
+/// An install under way.
+#[derive(Debug)]
+pub(super) struct Installing {
+    pub(super) license: Authentic,
+    pub(super) origin: Origin,
+    pub(super) waiters: Vec<RequestId>,
+    pub(super) lost: Vec<String>,
+}
+
+impl Engine {
+    /// Has the file read before this is judged; not while somebody writes it.
+    pub(super) fn look_first(&mut self, looking: Looking) {
+        self.looking.push(looking);
+        if self.settle.is_none() && self.installing.is_none() {
+            self.actions.push(Action::ReadLicense);
+        }
+    }
+
+    /// `install FILE`.
+    pub(super) fn install_given(&mut self, id: RequestId, bytes: &[u8], force: bool) {
+        let candidate = match self.verifier().check(bytes) {
+            Ok(candidate) => candidate,
+            Err(rejection) => {
+                return self.reply(
+                    vec![id],
+                    3,
+                    &format!("not installed, the license is {}: {}", rejection.state, rejection.reason),
+                );
+            }
+        };
+        // What cannot be read may still be good: then the kept copy of it is the measure.
+        let installed = match &self.file {
+            FileView::Unreadable(reason) if self.kept.is_none() && !force => {
+                let text = format!("not installed: {reason}; --force replaces it unread");
+                return self.reply(vec![id], 3, &text);
+            }
+            _ => self.reference(),
+        };
+        let standing = Standing {
+            installed,
+            serial: self.config.license.serial.as_ref().map(crate::core::license::Serial::as_str),
+            now: self.trusted_now(),
+            force,
+        };
+        match accept::judge(&candidate, &standing) {
+            Ok(Acceptance::Install { lost }) => {
+                self.durable.retired = false;
+                self.install(candidate, Origin::Given, vec![id], lost);
+            }
+            Ok(Acceptance::Same) if self.file.good().is_none_or(|file| file.sha256() != candidate.sha256()) => {
+                self.install(candidate, Origin::Given, vec![id], Vec::new());
+            }
+            Ok(Acceptance::Same) => {
+                let text = "already installed, byte for byte; nothing was written";
+                self.reply_after_reload(vec![id], 0, text);
+            }
+            Err(refusal) => {
+                let exit = if candidate.state(self.trusted_now()) == State::Expired { 4 } else { 3 };
+                let hint = match refusal {
+                    accept::Refusal::Expired { .. } | accept::Refusal::NotYetValid { .. } => "",
+                    _ => "; --force installs it all the same",
+                };
+                self.reply(vec![id], exit, &format!("not installed: {refusal}{hint}"));
+            }
+        }
+    }
+
+    /// Replaces the file. What is owed to netifyd is on disk before the file changes.
+    pub(super) fn install(&mut self, license: Authentic, origin: Origin, waiters: Vec<RequestId>, lost: Vec<String>) {
+        if self.durable.loaded.as_deref() == Some(license.sha256()) {
+            // netifyd may have read the broken file in the meantime.
+            self.durable.loaded = None;
+        }
+        self.remember(&license, origin);
+        self.save_durable();
+        let modified = self.honest_date(&license);
+        self.actions.push(Action::Install { license: Box::new(license.clone()), modified });
+        self.installing = Some(Installing { license, origin, waiters, lost });
+    }
+
+    /// A date for the file that does not lie in the future, while the clock is in doubt or ahead of the hub's.
+    fn honest_date(&self, license: &Authentic) -> Option<WallTime> {
+        let now = self.moment.now.wall;
+        let hub = self.hub_clock.map(|(wall, boot)| wall.plus(self.moment.now.boot.since(boot)));
+        match (self.trust.trusted, hub) {
+            (_, Some(hub)) if now.since(hub) > CLOCK_TOLERANCE => Some(hub),
+            (true, _) => None,
+            (false, _) => Some(license.license().created_at.unwrap_or_else(build_date).min(now)),
+        }
+    }
+
+    pub(super) fn installed(&mut self, result: Result<(), String>) {
+        let Some(Installing { license, origin, waiters, lost }) = self.installing.take() else { return };
+        if !self.looking.is_empty() {
+            self.actions.push(Action::ReadLicense);
+        }
+        if let Err(reason) = result {
+            self.note_failure(
+                "install",
+                format!("license {} could not be installed: {reason}", license.license().serial),
+            );
+            match origin {
+                Origin::Pulled | Origin::Renewed | Origin::Created => self.end_attempt_install_failed(&reason, waiters),
+                Origin::Given => self.reply(waiters, 1, &format!("not installed: {reason}")),
+                Origin::Healed => {
+                    self.volatile.heals.pop();
+                    self.wait_at_least(HEAL_AGAIN);
+                    let again = self.moment.now.boot.plus(HEAL_AGAIN);
+                    self.settle = Some((again, again));
+                    return;
+                }
+            }
+            self.actions.push(Action::ReadLicense);
+            return;
+        }
+        let fields = license.license();
+        let (serial, expires) = (&fields.serial, fields.expires_at);
+        let verb = match origin {
+            Origin::Pulled => "fetched and installed",
+            Origin::Renewed => "renewed and installed",
+            Origin::Created => "created and installed",
+            Origin::Healed => "put back",
+            Origin::Given => "installed",
+        };
+        let mut message =
+            format!("license {serial} {verb}, ends {expires} ({})", relative(expires, self.moment.now.wall));
+        if !lost.is_empty() {
+            message.push_str(&format!("; it no longer entitles to {}", lost.join(", ")));
+        }
+        self.note(if lost.is_empty() { Level::Info } else { Level::Warn }, message.clone());
+        let previous = std::mem::replace(&mut self.file, FileView::Good(license.clone()));
+        drop(previous);
+        self.reload.left_alone = None;
+        self.volatile.unload = false;
+        self.remember_serial(&license);
+        if self.verifier().check(license.bytes()).is_ok() {
+            self.keep(&license);
+        }
+        if origin.is_of_attempt() {
+            self.end_attempt_installed();
+        }
+        // Keys, device id or configuration may have changed while it was written.
+        self.judge_again();
+        self.reload.expect(waiters, &message, self.moment.now.boot);
+    }
+}
