@@ -18,7 +18,7 @@ use netify_licensed::core::time::{Millis, WallTime};
 use test_support::{Proc, Signal};
 
 /// How long a license lives. It is renewed between the half and three quarters of that.
-const LIFE: Duration = Duration::from_secs(8);
+const LIFE: Duration = Duration::from_secs(12);
 /// Memory that a daemon may have gained between a quarter of the way and the end, in KiB.
 const GROWTH: u64 = 256;
 
@@ -141,7 +141,7 @@ fn now() -> WallTime {
 #[test]
 fn renewals_without_end() {
     let wanted: u64 = std::env::var("SOAK_RENEWALS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
-    // A license of eight seconds is renewed every five or so.
+    // A license of twelve seconds is renewed every eight or so.
     let stations: Vec<Station> = (0..(wanted / 6).clamp(4, 40)).map(|_| Station::new()).collect();
     let (began, stop) = (Instant::now(), AtomicBool::new(false));
     let mut noise = Noise(began.elapsed().as_nanos().try_into().unwrap_or(7));

@@ -152,7 +152,8 @@ pub async fn run(
         let finished = Finished { success: false, status: String::new(), stdout, stderr };
         let words = finished.last_words();
         let words = if words.is_empty() { words } else { format!("; its last words: {words}") };
-        let limit = (timeout.as_secs_f32() * 10.0).round() / 10.0;
+        // Whole seconds, so that the same reason reads the same each time.
+        let limit = timeout.as_secs_f32().ceil();
         return Err(format!("{program}: not done after {limit} s, so it was ended with all its children{words}"));
     };
     let status = status.map_err(|error| format!("{program}: cannot be waited for: {}", reason(&error)))?;

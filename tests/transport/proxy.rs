@@ -41,10 +41,14 @@ impl Proxy {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// How often it was asked to connect to this port.
-    pub(crate) fn tunnels_to(&self, port: u16) -> usize {
+    /// How often it was asked to connect to this port. What it was asked may be done before it is in its log, so at least
+    /// `expected` are waited for.
+    pub(crate) fn tunnels_to(&self, port: u16, expected: usize) -> usize {
         let wanted = format!("CONNECT 127.0.0.1:{port}");
-        self.process.lines().iter().filter(|line| line.text.contains(&wanted)).count()
+        let count = || self.process.lines().iter().filter(|line| line.text.contains(&wanted)).count();
+        // The caller compares, and shows the log.
+        let _ = wait_until(|| count() >= expected, PATIENCE, "the proxy's log");
+        count()
     }
 
     pub(crate) fn log(&self) -> String {
@@ -74,10 +78,10 @@ fn from_the_configuration_and_from_the_environment() {
     let Some(proxy) = Proxy::start(&rig, port, None) else { return };
     rig.set("hub.proxy", proxy.url());
     rig.run(&VIEW).expect(0);
-    assert_eq!(proxy.tunnels_to(port), 1, "{}", proxy.log());
+    assert_eq!(proxy.tunnels_to(port, 1), 1, "{}", proxy.log());
     rig.unset("hub.proxy");
     rig.run(&VIEW).expect(0);
-    assert_eq!(proxy.tunnels_to(port), 1, "nobody asked for a proxy: {}", proxy.log());
+    assert_eq!(proxy.tunnels_to(port, 1), 1, "nobody asked for a proxy: {}", proxy.log());
     for (number, variable) in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].into_iter().enumerate() {
         let run = |more: &[(&str, &str)]| {
             let mut command = rig.command(&VIEW);
@@ -85,10 +89,10 @@ fn from_the_configuration_and_from_the_environment() {
             command.output().expect("the binary starts").status.code()
         };
         assert_eq!(run(&[]), Some(0));
-        assert_eq!(proxy.tunnels_to(port), 2 + number, "{variable}: {}", proxy.log());
+        assert_eq!(proxy.tunnels_to(port, 2 + number), 2 + number, "{variable}: {}", proxy.log());
         for (name, value) in [("NO_PROXY", "127.0.0.1"), ("no_proxy", "example.org,127.0.0.0/8"), ("NO_PROXY", "*")] {
             assert_eq!(run(&[(name, value)]), Some(0));
-            assert_eq!(proxy.tunnels_to(port), 2 + number, "{name}={value}: {}", proxy.log());
+            assert_eq!(proxy.tunnels_to(port, 2 + number), 2 + number, "{name}={value}: {}", proxy.log());
         }
     }
     assert!(!proxy.log().contains("emulator-key"), "the tunnel is opaque");
@@ -105,7 +109,7 @@ fn the_configuration_goes_before_the_environment() {
     rig.env("HTTPS_PROXY", format!("http://127.0.0.1:{}", free_port()));
     rig.env("NO_PROXY", "127.0.0.1");
     rig.run(&VIEW).expect(0);
-    assert_eq!(proxy.tunnels_to(port), 1, "{}", proxy.log());
+    assert_eq!(proxy.tunnels_to(port, 1), 1, "{}", proxy.log());
 }
 
 #[test]
