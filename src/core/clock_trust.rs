@@ -134,8 +134,9 @@ mod tests {
             Known { last_good: Some(today.plus(DAY + 1)), created_at: None },
             Known { last_good: None, created_at: Some(today.plus(DAY + 1)) },
         ] {
-            assert!(!believed(at(today, 60), UNSYNCHRONIZED, known));
-            assert!(believed(at(today.plus(2), 60), UNSYNCHRONIZED, known));
+            let doubted = judge(at(today, 60), &UNSYNCHRONIZED, &known, false);
+            assert_eq!((doubted.trusted, doubted.review_in), (false, Some(1)));
+            assert!(believed(at(today.plus(1), 60), UNSYNCHRONIZED, known), "a day behind is no evidence");
             assert!(believed(at(today, 60), Evidence { kernel_synchronized: Some(true), ..UNSYNCHRONIZED }, known));
             assert!(believed(at(today, 60), Evidence { timesync_marker: true, ..UNSYNCHRONIZED }, known));
         }

@@ -8,6 +8,8 @@ mod file;
 mod provision;
 mod reload;
 mod request;
+#[cfg(test)]
+mod stories;
 mod view;
 
 use super::clock_trust::{self, Known, Trust};
