@@ -23,7 +23,7 @@ fn the_file_goes_and_netifyd_is_told() {
     let look = story.request(Request::Reread);
     story.replied(look, 0, "is read again");
     story.step(Event::Removed(Ok(())));
-    assert!(story.replies.get(&id).is_none(), "netifyd is told first");
+    assert!(!story.replies.contains_key(&id), "netifyd is told first");
     story.reloaded(ReloadOutcome::Confirmed);
     story.replied(id, 0, "the license was deleted at the hub, and its file removed; netifyd reloaded (signal)");
     let status = story.status();
