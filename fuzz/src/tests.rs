@@ -76,6 +76,24 @@ fn mappings() {
     }
 }
 
+/// The target expected to read back what is not shown.
+#[test]
+fn a_relay_with_a_token_in_its_query() {
+    configuration::run(b"[hub]\nkind = \"relay\"\nurl = \"https://relay.example/license?token=x\"\n");
+}
+
+/// An assertion of a crate that we depend on failed; as it is shipped, it has none.
+#[test]
+fn a_host_that_is_neither_ascii_nor_lower_case() {
+    configuration::run("[hub]\nurl = \"https://Hüb.example/\"\n".as_bytes());
+}
+
+/// `config show` left the last slash of a relay's path out.
+#[test]
+fn a_relay_whose_path_ends_in_a_slash() {
+    configuration::run(b"[hub]\nkind = \"relay\"\nurl = \"https://relay.example/license/\"\n");
+}
+
 /// Licenses of S-1 for this device: one that ends in two days and is due, and two that end later.
 const DUE: usize = 0;
 const WEEK: usize = 12;

@@ -349,6 +349,11 @@ mod tests {
         let relay = parse(relay, "c").expect("valid");
         assert_eq!(relay.hub.url.as_url().query(), Some("token=geheim"));
         assert!(!render(&relay).contains("geheim") && !format!("{relay:?}").contains("geheim"), "{relay:?}");
+        for path in ["", "/", "/license", "/license/"] {
+            let relay = format!("[hub]\nkind = \"relay\"\nurl = \"https://relay.example{path}\"\n");
+            let relay = parse(&relay, "c").expect("valid");
+            assert_eq!(parse(&render(&relay), "shown"), Ok(relay), "{path}");
+        }
         let defaults = render(&Config::default());
         assert_eq!(parse(&defaults, "shown"), Ok(Config::default()), "{defaults}");
     }
