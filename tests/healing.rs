@@ -312,10 +312,26 @@ fn a_license_whose_time_has_not_come_is_left_alone() {
     assert_eq!(watched.state(), "not-yet-valid");
     let kept = fs::read(watched.device.path("state/previous-license.json")).expect("kept");
     assert_eq!(kept, watched.license);
-    // What is valid may take its place.
-    let valid = watched.device.genuine(5 * DAY);
-    watched.device.install(&valid);
-    watched.is_loaded(&valid);
+    // By a clock that nobody else confirms it is not given up: it ends later than anything else.
+    let valid = watched.device.document("valid.json", &watched.device.genuine(5 * DAY));
+    assert_eq!(watched.device.run(&["install", &valid.to_string_lossy()]).0, 3);
+}
+
+/// The hub's clock says so, too: then it stands in no valid license's way.
+#[test]
+fn a_license_whose_time_has_not_come_is_no_reason_to_go_without() {
+    let hub = HubEmulator::start(Options::new());
+    let device = Device::new(&hub.signing_key(), Some(&hub.url()));
+    device.install(&device.genuine(DAY / 4));
+    let created = spec(DAY).expire_at + 300 * 86_400;
+    let early = spec(900 * DAY).created_at(created);
+    fs::write(device.license_path(), sign(device.key(), &early)).expect("written");
+    let offered = spec(5 * DAY);
+    hub.add_license(offered.clone());
+    let (code, output) = device.run(&["renew"]);
+    assert_eq!(code, 0, "{output}");
+    let installed = device.check(&device.license().expect("a license")).expect("genuine");
+    assert_eq!(installed.license().expires_at.unix(), offered.expire_at);
 }
 
 /// Nothing is put in a place before it is known what lies there.

@@ -8,9 +8,11 @@ pub mod control_line;
 pub mod engine;
 pub mod hub_answer;
 pub mod license;
+pub mod uci;
 
 mod cursor;
 mod forge;
+mod uci_shell;
 mod world;
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use netify_licensed::core::config::sample;
 use netify_licensed::core::engine::{Event, FileContent, ReloadOutcome, ReloadReport, Request};
 
 use crate::forge::POOL;
+use crate::uci::{Entry, Section};
 use crate::world::World;
-use crate::{configuration, control_line, engine, hub_answer, license};
+use crate::{configuration, control_line, engine, hub_answer, license, uci};
 
 /// Reproducible random bytes (splitmix64).
 struct Noise(u64);
@@ -64,6 +65,33 @@ fn texts() {
         configuration::run(&noise.disturb(sample.as_bytes()));
         control_line::run(&noise.disturb(br#"{"v":1,"command":"renew","if_due":true,"dry_run":false}"#));
     }
+}
+
+#[test]
+fn mappings() {
+    let mut noise = Noise(4);
+    for length in (0..2_000).map(|round| 10 + round % 200) {
+        let configuration = noise.bytes(length);
+        uci::run(&configuration);
+    }
+}
+
+/// The target expected to read back what is not shown.
+#[test]
+fn a_relay_with_a_token_in_its_query() {
+    configuration::run(b"[hub]\nkind = \"relay\"\nurl = \"https://relay.example/license?token=x\"\n");
+}
+
+/// An assertion of a crate that we depend on failed; as it is shipped, it has none.
+#[test]
+fn a_host_that_is_neither_ascii_nor_lower_case() {
+    configuration::run("[hub]\nurl = \"https://Hüb.example/\"\n".as_bytes());
+}
+
+/// `config show` left the last slash of a relay's path out.
+#[test]
+fn a_relay_whose_path_ends_in_a_slash() {
+    configuration::run(b"[hub]\nkind = \"relay\"\nurl = \"https://relay.example/license/\"\n");
 }
 
 /// Licenses of S-1 for this device: one that ends in two days and is due, and two that end later.
@@ -166,4 +194,32 @@ fn a_retire_during_a_retire() {
     world.request(install(LATER));
     assert!(world.install.is_none(), "it would be removed at once");
     engine::settle(&mut world);
+}
+
+/// A configuration of one option, mapped by every shell.
+fn map(kind: &str, name: &str, value: &str) {
+    for shell in 0..2 {
+        let entries = vec![(name.into(), Entry::Option(value.into()))];
+        uci::check(&[Section { kind: kind.into(), entries }], shell);
+    }
+}
+
+/// It was a type that the mapping knew.
+#[test]
+fn two_types_in_one() {
+    map("license device", "path", "/x");
+}
+
+/// A value that was refused could write lines of its own into the log, and end its complaint.
+#[test]
+fn a_complaint_is_one_line() {
+    map("renewal", "term_days", "3\ndaemon.info netify-licensed: all is well\u{1b}[2J");
+    map("renewal", "term_days", "3\\c4");
+    map("provision", "enabled", "\r\n");
+}
+
+/// The time grew with the third power of the length: forty minutes for this one.
+#[test]
+fn a_long_value_with_a_quote() {
+    map("provision", "notes", &["x".repeat(16_000), "\"".to_owned()].concat());
 }

@@ -43,31 +43,33 @@ nl_tables='license device trust hub renewal provision reload clock hooks status 
 nl_newline='
 '
 
+# One line for each mistake, whatever it quotes: it goes to the log and to a terminal.
 nl_refuse() {
-	echo "/etc/config/netify-licensed: $1" >&2
+	local rest="$1" shown='' plain
+	while plain="${rest%%[[:cntrl:]]*}" && [ "$plain" != "$rest" ]; do
+		shown="$shown$plain?"
+		rest="${rest#"$plain"}"
+		rest="${rest#?}"
+	done
+	printf '%s\n' "/etc/config/netify-licensed: $shown$rest" >&2
 	nl_refused=1
 }
 
-# Sets nl_quoted to $1 as a TOML basic string.
+# Sets nl_quoted to $1 as a TOML basic string. From one special character to the next: character by character, a value of
+# some kilobytes would keep a shell busy for minutes.
 nl_quote() {
-	local rest="$1" out='' char
-	case "$rest" in
-	*[\"\\]* | *[[:cntrl:]]*) ;;
-	*)
-		nl_quoted="\"$rest\""
-		return
-		;;
-	esac
-	while [ -n "$rest" ]; do
-		char="${rest%"${rest#?}"}"
-		rest="${rest#?}"
-		case "$char" in
-		\" | \\) out="$out\\$char" ;;
-		[[:cntrl:]]) out="$out$(printf '\\u%04X' "'$char")" ;;
-		*) out="$out$char" ;;
+	local rest="$1" out='' plain
+	while plain="${rest%%[\"\\[:cntrl:]]*}" && [ "$plain" != "$rest" ]; do
+		out="$out$plain"
+		rest="${rest#"$plain"}"
+		case "$rest" in
+		\"*) out="$out\\\"" ;;
+		\\*) out="$out\\\\" ;;
+		*) out="$out$(printf '\\u%04X' "'$rest")" ;;
 		esac
+		rest="${rest#?}"
 	done
-	nl_quoted="\"$out\""
+	nl_quoted="\"$out$rest\""
 }
 
 # Adds "key = value" to the current table. $1: option, $2: value as TOML has it.
@@ -87,16 +89,17 @@ nl_list_end() {
 }
 
 nl_section() {
+	local known
 	nl_list_end
 	nl_table=''
 	[ -n "$1" ] || return 0
-	case " service $nl_tables " in
-	*" $1 "*) ;;
-	*)
+	for known in service $nl_tables ''; do
+		[ "$known" != "$1" ] || break
+	done
+	if [ -z "$known" ]; then
 		nl_refuse "there is no section of type '$1'; known are service $nl_tables"
 		return
-		;;
-	esac
+	fi
 	case " $nl_seen " in
 	*" $1 "*)
 		nl_refuse "section '$1' is there twice"

@@ -88,12 +88,7 @@ pub fn judge(candidate: &Authentic, standing: &Standing<'_>) -> Result<Acceptanc
             _ => {}
         }
     }
-    // What is of no use yet is in nobody's way.
-    let serves_yet =
-        |installed: &&Authentic| standing.now.is_none_or(|now| installed.state(Some(now)) != State::NotYetValid);
-    let Some(old) = standing.installed.filter(serves_yet).map(Authentic::license) else {
-        return Ok(Acceptance::Install { lost: Vec::new() });
-    };
+    let Some(old) = old else { return Ok(Acceptance::Install { lost: Vec::new() }) };
     if standing.force {
         return Ok(Acceptance::Install { lost: missing(&old.entitlements, &new.entitlements) });
     }

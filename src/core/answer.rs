@@ -87,7 +87,8 @@ pub fn api_data(answer: &RawAnswer, now: WallTime) -> Result<Vec<u8>, Trouble> {
     match (envelope.data, envelope.code()) {
         // Some hubs put an empty list beside a failure.
         _ if envelope.has_failed() => Err(failed_code(answer, &envelope)),
-        (Some(data), _) if data.get() != "null" => Ok(data.get().as_bytes().to_vec()),
+        // A null is none.
+        (Some(data), _) => Ok(data.get().as_bytes().to_vec()),
         (_, Some(code)) if is_success(code) => Ok(b"null".to_vec()),
         _ => Err(not_an_answer(answer, "the hub", "its envelope with `data`")),
     }
@@ -411,10 +412,44 @@ mod tests {
         assert!(named("[1]").contains("other JSON"));
         let gzip = RawAnswer { content_encoding: Some("gzip".to_owned()), ..answer(200, "\u{1f}") };
         assert!(trouble(&gzip).message.contains("gzip encoding"));
+        let identity = RawAnswer { content_encoding: Some("Identity".to_owned()), ..answer(200, "[1]") };
+        assert!(trouble(&identity).message.contains("other JSON"));
+        let page = RawAnswer { content_type: Some("Text/HTML; charset=utf-8".to_owned()), ..answer(200, "Welcome") };
+        assert!(trouble(&page).message.contains("HTML page"));
         let redirect = RawAnswer { location_host: Some("evil.example".to_owned()), ..answer(302, "") };
         assert!(trouble(&redirect).message.contains("redirect to evil.example; redirects are not followed"));
         let twice = trouble(&answer(200, r#"{"status_code":0,"data":{},"data":{"serial":"x"}}"#));
         assert_eq!(twice.kind, TroubleKind::Outage, "two `data` are no answer");
+    }
+
+    #[test]
+    fn a_status_is_told_with_its_meaning() {
+        for (status, meaning) in [
+            (301, "Moved Permanently"),
+            (302, "Found"),
+            (307, "Temporary Redirect"),
+            (308, "Permanent Redirect"),
+            (400, "Bad Request"),
+            (401, "Unauthorized"),
+            (403, "Forbidden"),
+            (404, "Not Found"),
+            (405, "Method Not Allowed"),
+            (407, "Proxy Authentication Required"),
+            (408, "Request Timeout"),
+            (409, "Conflict"),
+            (422, "Validation Error"),
+            (429, "Too Many Requests"),
+            (500, "Internal Server Error"),
+            (502, "Bad Gateway"),
+            (503, "Service Unavailable"),
+            (504, "Gateway Timeout"),
+            (599, "no standard meaning"),
+        ] {
+            let told = format!("the hub answered HTTP {status} ({meaning})");
+            assert_eq!(trouble(&answer(status, r#"{"message":""}"#)).message, told);
+        }
+        let located = RawAnswer { location_host: Some("a.example".to_owned()), ..answer(403, "") };
+        assert_eq!(trouble(&located).message, "the hub answered HTTP 403 (Forbidden)");
     }
 
     #[test]

@@ -103,6 +103,16 @@ mod tests {
     }
 
     #[test]
+    fn the_wait_is_drawn_from_its_whole_range() {
+        assert_eq!(LIMITS.delay(&situation(3, Some(7 * DAY), 0.5)), 4 * MINUTE + 30 * SECOND);
+        let slow = |remaining, random| LIMITS.delay(&Situation { refusal: true, ..situation(1, remaining, random) });
+        for (random, minutes) in [(0.0, 30), (0.5, 45), (1.0, 60)] {
+            assert_eq!(slow(Some(8 * HOUR), random), minutes * MINUTE, "an eighth of what is left, half of it drawn");
+            assert_eq!(slow(Some(0), random), minutes * MINUTE, "a license that ends now has ended");
+        }
+    }
+
+    #[test]
     fn without_a_license_it_is_asked_for_every_hour_at_least() {
         assert!(LIMITS.delay(&situation(40, None, 1.0)) <= HOUR);
         assert!(LIMITS.delay(&situation(40, Some(-5), 1.0)) <= HOUR);
@@ -116,8 +126,9 @@ mod tests {
         };
         assert_eq!(asked(300, Some(7 * DAY), 0.0), 300 * SECOND);
         assert!(asked(300, Some(7 * DAY), 0.9) > 300 * SECOND, "a fleet is spread");
-        assert!(asked(300, Some(7 * DAY), 1.0) <= 375 * SECOND);
-        assert!(asked(99_999_999, Some(4 * HOUR), 1.0) < 2 * HOUR, "attempts remain before the expiry");
+        assert_eq!(asked(300, Some(7 * DAY), 1.0), 375 * SECOND);
+        assert_eq!(asked(99_999_999, Some(4 * HOUR), 0.0), HOUR, "attempts remain before the expiry");
+        assert_eq!(asked(99_999_999, Some(4 * HOUR), 1.0), HOUR + 15 * MINUTE);
         assert!(asked(0, Some(7 * DAY), 0.0) >= 10 * SECOND);
         assert!(asked(99_999_999, None, 1.0) <= 8 * HOUR);
     }

@@ -198,6 +198,31 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_else_is_wrong_is_told() {
+        let mut bare = status(State::Missing);
+        bare.license = LicenseStatus::none("/l");
+        bare.renewal.consecutive_failures = 9;
+        let verdict = judge(&bare, USUAL, at(5), None);
+        assert_eq!(verdict.line, "LICENSE CRITICAL - missing; missing | consecutive_failures=9;;;0;");
+        let mut odd = status(State::Valid);
+        odd.renewal.last_success_at = Some(at(6).rfc3339());
+        assert!(judge(&odd, USUAL, at(5), None).line.ends_with(" since_last_success=86400s;;;0;"));
+        odd.problems = vec!["provision.entitlements asks for more".to_owned()];
+        odd.clock.skew = Some("an hour ahead".to_owned());
+        let verdict = judge(&odd, USUAL, at(5), None);
+        assert_eq!(verdict.exit, 1);
+        assert!(verdict.line.contains("; provision.entitlements asks for more; an hour ahead |"), "{}", verdict.line);
+        odd.healthy = false;
+        assert_eq!(judge(&odd, USUAL, at(5), None).exit, 2);
+        let mut unknown = status(State::ClockUntrusted);
+        unknown.clock.trusted = false;
+        unknown.clock.why = "it is 1970".to_owned();
+        let verdict = judge(&unknown, USUAL, at(5), None);
+        assert_eq!(verdict.line, "LICENSE WARNING - clock-untrusted, S-1; it is 1970 | consecutive_failures=0;;;0;");
+        assert_eq!(super::unknown("a|b\nc").line, "LICENSE UNKNOWN - a/b c");
+    }
+
+    #[test]
     fn a_license_that_netifyd_does_not_use_is_critical() {
         let mut unused = status(State::Valid);
         unused.healthy = false;

@@ -133,11 +133,12 @@ mod tests {
     fn behind_a_known_time_by_more_than_a_day_while_unsynchronized() {
         let today = build_date().plus(30 * DAY);
         for known in [
-            Known { last_good: Some(today.plus(DAY + 1)), created_at: None },
-            Known { last_good: None, created_at: Some(today.plus(DAY + 1)) },
+            Known { last_good: Some(today.plus(DAY + 5)), created_at: None },
+            Known { last_good: None, created_at: Some(today.plus(DAY + 5)) },
         ] {
-            assert!(!believed(at(today, 60), UNSYNCHRONIZED, known));
-            assert!(believed(at(today.plus(2), 60), UNSYNCHRONIZED, known));
+            let doubted = judge(at(today, 60), &UNSYNCHRONIZED, &known, false);
+            assert_eq!((doubted.trusted, doubted.review_in), (false, Some(5)));
+            assert!(believed(at(today.plus(5), 60), UNSYNCHRONIZED, known), "a day behind is no evidence");
             assert!(believed(at(today, 60), Evidence { kernel_synchronized: Some(true), ..UNSYNCHRONIZED }, known));
             assert!(believed(at(today, 60), Evidence { timesync_marker: true, ..UNSYNCHRONIZED }, known));
         }

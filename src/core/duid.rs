@@ -131,9 +131,7 @@ fn usable(source: &Source, content: &[u8]) -> Result<String, String> {
         Source::Dmi | Source::DeviceTree if is_junk(text) => {
             Err(format!("{text} is a placeholder shared by many boards"))
         }
-        Source::Mac(_) if is_junk(text) || text.bytes().all(|b| matches!(b, b'0' | b':')) => {
-            Err("no hardware address".to_owned())
-        }
+        Source::Mac(_) if is_junk(text) => Err("no hardware address".to_owned()),
         Source::MachineId => application_id(text),
         _ => Ok(text.to_owned()),
     }
@@ -220,6 +218,11 @@ mod tests {
         ] {
             assert!(one(Source::Dmi, junk).is_err(), "{junk}");
         }
+        for short in ["n/a", "-", "...."] {
+            assert!(one(Source::DeviceTree, short).is_err(), "{short}");
+        }
+        assert_eq!(one(Source::NetifydSerial, "AI-7B-3C-44\n").as_deref(), Ok("AI-7B-3C-44"));
+        assert_eq!(one(Source::NetifydAgent, "7B-3C-44-1D").as_deref(), Ok("7B-3C-44-1D"));
         assert!(one(Source::Dmi, "4c4c4544-0042-3510-8052-b4c04f4d3733\n").is_ok());
         assert!(one(Source::Mac("eth0".to_owned()), "00:00:00:00:00:00").is_err());
         assert_eq!(one(Source::Mac("eth0".to_owned()), "52:54:00:12:34:56\n").as_deref(), Ok("52:54:00:12:34:56"));
@@ -238,7 +241,8 @@ mod tests {
         assert!(!derived.replace('-', "").contains(&raw[..8]));
         assert_eq!(derived, one(Source::MachineId, &raw.to_uppercase()).expect("derived"), "stable");
         assert_ne!(derived, one(Source::MachineId, "b642b4217b34b1e8d3bd915fc65c4453").expect("derived"));
-        for bad in ["uninitialized", "", "b642", "00000000000000000000000000000000"] {
+        let no_hex = "b642b4217b34b1e8d3bd915fc65c445z";
+        for bad in ["uninitialized", "", "b642", "00000000000000000000000000000000", no_hex] {
             assert!(one(Source::MachineId, bad).is_err());
         }
     }
@@ -248,7 +252,7 @@ mod tests {
         for name in ["netifyd-serial", "netifyd-agent", "dmi", "device-tree", "machine-id", "mac:eth0"] {
             assert_eq!(name.parse::<Source>().map(|s| s.to_string()).as_deref(), Ok(name));
         }
-        for bad in ["", "mac:", "mac:../x", "DMI", "mac:a/b", "mac:abcdefghijklmnop"] {
+        for bad in ["", "mac:", "mac:../x", "DMI", "mac:a/b", "mac:.x", "mac:a b", "mac:abcdefghijklmnop"] {
             assert!(bad.parse::<Source>().is_err(), "{bad}");
         }
     }

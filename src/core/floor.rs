@@ -140,10 +140,28 @@ mod tests {
         let mut later: Bucket = serde_json::from_str(&text).expect("deserializes");
         later.resume(WallTime::from_unix(1_000_000 - 500_000));
         assert!(later.take(MANUAL).is_err(), "no credit for a step backwards");
+        assert!(!later.is_full());
         let mut far: Bucket = serde_json::from_str(&text).expect("deserializes");
         far.resume(WallTime::from_unix(1_000_000 + 10 * 365 * 86_400));
         assert!(far.is_full(), "at most one full bucket");
         assert_eq!((0..20).filter(|_| far.take(MANUAL).is_ok()).count(), 10);
+    }
+
+    #[test]
+    fn a_token_that_was_taken_shows() {
+        let start = WallTime::from_unix(1_000_000);
+        let mut before = Bucket::default();
+        before.resume(start);
+        assert_eq!(before.take(MANUAL), Ok(()));
+        let mut later = before;
+        later.resume(start.plus(MINUTE));
+        assert!(before.covers(&before) && before.covers(&later), "time explains it");
+        // The clocks of two moments differ by up to a second.
+        let second = Rate { capacity: 1_000, interval: SECOND };
+        assert_eq!(later.take(second), Ok(()));
+        assert!(before.covers(&later));
+        assert_eq!(later.take(Rate { capacity: 1_000_000, interval: 1 }), Ok(()));
+        assert!(!before.covers(&later));
     }
 
     #[test]

@@ -160,6 +160,15 @@ mod tests {
     }
 
     #[test]
+    fn without_a_license_none_is_named() {
+        let mut none = status(State::Missing);
+        none.license = crate::core::report::LicenseStatus::none("/l");
+        let text = prometheus(&none);
+        assert!(text.contains("netify_licensed_license_state{state=\"missing\"} 1\n"));
+        assert!(!text.contains("license_info") && !text.contains("license_expiry"), "{text}");
+    }
+
+    #[test]
     fn labels_are_escaped() {
         let mut odd = status(State::Valid);
         odd.license.serial = Some("a\"b\\c\nd".to_owned());

@@ -224,6 +224,7 @@ mod tests {
         for (line, expected) in [
             (&b""[..], "one line of JSON"),
             (b"[]", "one line of JSON"),
+            (b"[1]", "not a request"),
             (br#"{"v":2,"command":"status"}"#, "version 2"),
             (br#"{"v":1}"#, "not a request"),
             (br#"{"v":1,"command":"rm"}"#, "not a request"),

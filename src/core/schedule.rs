@@ -139,6 +139,11 @@ mod tests {
         assert_eq!(plan(&asked).expires.since(plan(&asked).emergency_from), HOUR / 2, "a spread remains");
         let too_long = Life { renew_before: Some(30 * DAY), own_renewal: true, ..life(1_000_000, 7) };
         assert!(plan(&too_long).due > too_long.issued.plus(2 * DAY));
+        assert_eq!(
+            plan(&too_long).window_from,
+            too_long.expires.plus(-(7 * DAY / 3 * 2)),
+            "a third of its life is quiet"
+        );
         let found = Life { own_renewal: false, ..too_long };
         assert!(plan(&found).due < found.issued, "a license that was found is renewed as configured");
     }

@@ -220,3 +220,165 @@ impl Status {
         format!("license{serial} {}{expires}{next}", self.state)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::check::tests::status as bare;
+    use crate::core::report::{AttemptStatus, DeviceStatus};
+    use crate::core::time::DAY;
+
+    const PLAIN: Paint = Paint(false);
+
+    /// Five days before the license of the tests ends.
+    fn now() -> WallTime {
+        WallTime::from_unix(1_780_012_800).plus(-5 * DAY)
+    }
+
+    fn attempt(days_ago: i64, error: Option<&str>) -> AttemptStatus {
+        let outcome = if error.is_some() { "outage" } else { "installed" }.to_owned();
+        AttemptStatus {
+            at: now().plus(-days_ago * DAY).rfc3339(),
+            outcome,
+            error: error.map(str::to_owned),
+            http_status: None,
+        }
+    }
+
+    /// Rows of a screen by their name; rows without one go on with the row above.
+    fn row<'a>(screen: &'a str, name: &str) -> Vec<&'a str> {
+        let mut rows = screen.lines().skip_while(|line| !line.starts_with(name));
+        let first = rows.next().map(|line| line.trim_start_matches(name).trim());
+        first.into_iter().chain(rows.take_while(|line| line.starts_with(' ')).map(str::trim)).collect()
+    }
+
+    #[test]
+    fn a_bare_status_says_what_is_not_there() {
+        let mut nothing = bare(State::Missing);
+        nothing.license = LicenseStatus::none("/l");
+        let screen = status(&nothing, now(), PLAIN, None);
+        assert_eq!(row(&screen, "license"), ["missing, needs attention"]);
+        assert_eq!(row(&screen, "this device"), ["no device id"]);
+        assert_eq!(row(&screen, "daemon"), ["not running (this is version 1.2.3)"]);
+        for absent in ["serial", "bound to", "due", "next attempt", "last", "Problems", "What to do"] {
+            assert_eq!(row(&screen, absent), Vec::<&str>::new(), "{absent}");
+        }
+    }
+
+    #[test]
+    fn a_full_status_is_one_screen() {
+        let mut full = bare(State::Valid);
+        full.pid = Some(812);
+        full.license.renewable = Some(false);
+        full.license.issued_at = Some("2026-05-22T00:00:00Z".to_owned());
+        full.license.entitlements = [("a", Some("2026-05-30T00:00:00Z")), ("b\u{7}", None), ("c", Some("soon"))]
+            .map(|(name, date)| EntitlementStatus { name: name.to_owned(), not_valid_after: date.map(str::to_owned) })
+            .to_vec();
+        full.device = DeviceStatus { duid: Some("D-1\u{1b}[2J".to_owned()), source: Some("dmi".to_owned()) };
+        full.renewal.due_at = Some(now().plus(DAY).rfc3339());
+        full.renewal.next_attempt_at = Some(now().plus(2 * DAY).rfc3339());
+        full.renewal.reason = Some("it is due".to_owned());
+        full.renewal.last_success_at = Some(now().plus(-2 * DAY).rfc3339());
+        full.renewal.history = vec![attempt(3, None), attempt(2, Some("gone")), attempt(1, Some("gone"))];
+        full.reload.method = "signal".to_owned();
+        full.reload.pending = true;
+        full.reload.last_outcome = Some("failed".to_owned());
+        full.reload.last_at = Some(now().rfc3339());
+        full.clock.why = "it is".to_owned();
+        full.clock.skew = Some("an hour".to_owned());
+        full.problems = vec!["one".to_owned()];
+        full.advice = vec!["do this".to_owned(), "or that".to_owned()];
+        let screen = status(&full, now(), PLAIN, None);
+        assert_eq!(row(&screen, "license"), ["valid"]);
+        assert_eq!(row(&screen, "issued"), ["2026-05-22 00:00:00 UTC (2 days ago)"]);
+        assert_eq!(row(&screen, "expires"), ["2026-05-29 00:00:00 UTC (in 5 days)"]);
+        assert_eq!(row(&screen, "renewable"), ["no"]);
+        assert_eq!(row(&screen, "bound to"), ["no device"]);
+        assert_eq!(row(&screen, "entitlements"), ["a until 2026-05-30", "b", "c until soon"]);
+        assert_eq!(row(&screen, "this device"), ["D-1[2J (from dmi)"]);
+        assert_eq!(row(&screen, "due"), ["2026-05-25 00:00:00 UTC (in 1 day)"]);
+        assert_eq!(row(&screen, "next attempt"), ["2026-05-26 00:00:00 UTC (in 2 days): it is due"]);
+        assert_eq!(row(&screen, "last success"), ["2026-05-22 00:00:00 UTC (2 days ago)"]);
+        // Newest first; what the line above says is not said again.
+        let attempts = [
+            "2026-05-23 00:00:00 UTC (1 day ago) outage: gone",
+            "2026-05-22 00:00:00 UTC (2 days ago) outage: the same",
+            "2026-05-21 00:00:00 UTC (3 days ago) installed",
+        ];
+        assert_eq!(row(&screen, "last attempts"), attempts);
+        assert_eq!(row(&screen, "reload"), ["signal, last failed 2026-05-24 00:00:00 UTC (now), pending"]);
+        assert_eq!(row(&screen, "clock  "), ["trusted: it is"]);
+        assert_eq!(row(&screen, "clock skew"), ["an hour"]);
+        assert_eq!(row(&screen, "daemon"), ["running, process 812, version 1.2.3"]);
+        assert!(screen.ends_with("\nProblems\n  - one\n\nWhat to do\n  - do this\n  - or that\n"), "{screen}");
+    }
+
+    #[test]
+    fn a_clock_that_is_not_believed_measures_no_distance() {
+        let mut doubtful = bare(State::ClockUntrusted);
+        doubtful.clock.trusted = false;
+        doubtful.license.issued_at = Some("no date\u{7}".to_owned());
+        doubtful.renewal.reason = Some("somebody asks".to_owned());
+        let screen = status(&doubtful, now().plus(90 * DAY), PLAIN, Some("from status.json"));
+        assert_eq!(row(&screen, "expires"), ["2026-05-29 00:00:00 UTC"]);
+        assert_eq!(row(&screen, "issued"), ["no date"]);
+        assert_eq!(row(&screen, "next attempt"), ["somebody asks"]);
+        assert_eq!(row(&screen, "clock"), ["not trusted:"]);
+        assert_eq!(row(&screen, "daemon"), ["from status.json"]);
+        doubtful.clock.trusted = true;
+        let screen = status(&doubtful, now().plus(6 * DAY), PLAIN, None);
+        assert_eq!(row(&screen, "expired"), ["2026-05-29 00:00:00 UTC (1 day ago)"]);
+        assert_eq!(row(&screen, "issued"), ["no date"]);
+    }
+
+    #[test]
+    fn colors_go_with_the_state() {
+        let painted = |state| status(&bare(state), now(), Paint(true), None);
+        assert!(painted(State::Valid).contains("\u{1b}[32mvalid\u{1b}[0m"));
+        assert!(painted(State::Unchecked).contains("\u{1b}[33munchecked\u{1b}[0m"));
+        assert!(painted(State::Expired).contains("\u{1b}[31mexpired\u{1b}[0m\u{1b}[31m, needs attention\u{1b}[0m"));
+    }
+
+    #[test]
+    fn a_verification_says_what_does_not_hold() {
+        let mut judged = Verification {
+            state: State::ClockUntrusted,
+            license: bare(State::Valid).license,
+            device: DeviceStatus { duid: Some("D-1".to_owned()), source: None },
+            problems: vec!["the clock".to_owned()],
+        };
+        judged.license.duid = Some("D-1".to_owned());
+        judged.license.renewable = Some(true);
+        let screen = verification(&judged, now(), PLAIN);
+        assert_eq!(row(&screen, "expires"), ["2026-05-29 00:00:00 UTC"]);
+        assert_eq!(row(&screen, "bound to"), ["D-1"]);
+        assert_eq!(row(&screen, "renewable"), ["yes"]);
+        assert_eq!(row(&screen, "this device"), ["D-1"]);
+        assert!(screen.ends_with("\nWhat does not hold\n  - the clock\n"), "{screen}");
+        (judged.state, judged.device, judged.problems) = (State::Expired, DeviceStatus::default(), Vec::new());
+        let screen = verification(&judged, now().plus(5 * DAY), PLAIN);
+        assert_eq!(row(&screen, "expired"), ["2026-05-29 00:00:00 UTC (now)"]);
+        assert!(!screen.contains("this device") && !screen.contains("What does not hold"), "{screen}");
+    }
+
+    #[test]
+    fn licenses_are_a_table() {
+        let mut one = bare(State::Valid).license;
+        one.issued_to = Some("Toronto\n Office".to_owned());
+        one.duid = Some("D-1".to_owned());
+        one.entitlements =
+            ["a", "b"].map(|name| EntitlementStatus { name: name.to_owned(), not_valid_after: None }).to_vec();
+        let expected = "SERIAL  ISSUED TO       DEVICE  EXPIRES                              ENTITLEMENTS\n\
+                        S-1     Toronto Office  D-1     2026-05-29 00:00:00 UTC (in 5 days)  a,b\n                        -\n";
+        assert_eq!(licenses(&[one, LicenseStatus::none("/l")], now()), expected);
+    }
+
+    #[test]
+    fn one_line_for_the_service_manager() {
+        let mut status = bare(State::Valid);
+        assert_eq!(status.line(), "license S-1 valid, ends 2026-05-29T00:00:00Z");
+        status.renewal.next_attempt_at = Some("2026-05-25T00:00:00Z".to_owned());
+        status.license = LicenseStatus::none("/l");
+        assert_eq!(status.line(), "license valid, next attempt 2026-05-25T00:00:00Z");
+    }
+}

@@ -123,3 +123,31 @@ pub(super) fn field_errors(value: &Value, redaction: &Redaction) -> Vec<String> 
     walk("", value, redaction, &mut found);
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_never_left_this_machine_is_no_outage() {
+        let error = |local| TransportError { message: "no key".to_owned(), local };
+        for (local, kind, word, may_pass) in
+            [(true, TroubleKind::Local, "not-ready", false), (false, TroubleKind::Outage, "outage", true)]
+        {
+            let trouble = Trouble::from(error(local));
+            assert_eq!((trouble.kind, trouble.kind.word(), trouble.may_pass()), (kind, word, may_pass));
+            assert_eq!((trouble.exit_code(), trouble.sentence().as_str()), (1, "no key"));
+        }
+    }
+
+    #[test]
+    fn field_errors_of_any_shape_are_told_and_not_without_end() {
+        let value =
+            json!({ "a": { "b": ["x", 7, true, null], "c": { "d": "y" } }, "e": { "field": "f", "error": "z" } });
+        assert_eq!(field_errors(&value, &Redaction::default()), ["a.b: x", "a.b: 7", "a.b: true", "a.c.d: y", "f: z"]);
+        let many: Vec<Value> = (0..100).map(|n| json!(format!("{n}"))).collect();
+        let told = field_errors(&Value::Array(many), &Redaction::default());
+        assert_eq!((told.len(), told[15].as_str()), (16, "15"));
+    }
+}

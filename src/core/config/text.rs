@@ -243,6 +243,11 @@ mod tests {
                 .starts_with("c.toml:2: hub.username cannot hold a colon")
         );
         assert!(error("a = [\n").starts_with("c.toml:"));
+        assert!(error("x = 1\n").starts_with("c.toml:1: unknown key `x`"));
+        assert_eq!(
+            error("[hub]\nkind = \"api\"\nurll = \"x\"\n"),
+            "c.toml:3: unknown key `urll` in [hub]; did you mean `url`?"
+        );
         assert!(
             error("[hub]\nproxy = \"secret\"\n").contains("not a URL")
                 && !error("[hub]\nproxy = \"secret\"\n").contains("secret")
@@ -290,6 +295,38 @@ mod tests {
     }
 
     #[test]
+    fn values_that_make_no_sense_together_are_told_with_their_line() {
+        let long = "x".repeat(129);
+        for duid in ["", "a b", "\u{fc}", &long] {
+            let sentence = error(&format!("[device]\nduid = \"{duid}\"\n"));
+            assert!(sentence.starts_with("c.toml:2: device.duid wants 1 to 128 printable"), "{sentence}");
+        }
+        assert_eq!(error(&format!("[device]\nduid = \"{}\"\n", &long[1..])), "");
+        for section in ["renewal", "provision"] {
+            let sentence = error(&format!("[{section}]\nterm-days = 0\n"));
+            assert!(sentence.contains(&format!("{section}.term-days wants a number of days from 1")), "{sentence}");
+        }
+        for service in ["", "-x", ".x", "a b", "a/b"] {
+            assert!(error(&format!("[reload]\nservice = \"{service}\"\n")).contains("not the name of a service"));
+        }
+        assert_eq!(error("[reload]\nservice = \"my_netifyd-2@eth0.1:x\"\n"), "");
+        assert_eq!(error("[reload]\nmethod = \"command\"\ncommand = [\"/bin/true\"]\n"), "");
+        let basic = "[hub]\nusername = \"x\"\npassword-file = \"/p\"\n";
+        assert_eq!(error(basic), "");
+        assert!(
+            error(&format!("{basic}bearer-token-file = \"/t\"\n")).starts_with("c.toml:4: hub.username and hub.bearer")
+        );
+        assert!(error("[hub]\nclient-cert = \"/c\"\n").contains("client-cert and hub.client-key belong together"));
+        assert!(error("[hub]\nurl = \"https://hub.example/?a=b\"\n").contains("cannot have a query"));
+        assert!(error("[hub]\nurl = \"https://hub.example/#a\"\n").contains("a URL with a fragment"));
+        assert!(error("[hub]\nurl = \"https://:geheim@hub.example/\"\n").contains("credentials do not belong"));
+        assert!(error("[license]\npath = \"/a\\u0000b\"\n").contains("not an absolute path"));
+        let enabled = "[provision]\nenabled = true\nissued-to = \"x\"\n";
+        assert!(error(enabled).contains("needs provision.issued-to and provision.entitlements"));
+        assert_eq!(error(&format!("{enabled}entitlements = [\"a\"]\n")), "");
+    }
+
+    #[test]
     fn an_empty_file_is_the_defaults() {
         assert_eq!(parse("", "c.toml"), Ok(Config::default()));
     }
@@ -317,6 +354,11 @@ mod tests {
         let relay = parse(relay, "c").expect("valid");
         assert_eq!(relay.hub.url.as_url().query(), Some("token=geheim"));
         assert!(!render(&relay).contains("geheim") && !format!("{relay:?}").contains("geheim"), "{relay:?}");
+        for path in ["", "/", "/license", "/license/"] {
+            let relay = format!("[hub]\nkind = \"relay\"\nurl = \"https://relay.example{path}\"\n");
+            let relay = parse(&relay, "c").expect("valid");
+            assert_eq!(parse(&render(&relay), "shown"), Ok(relay), "{path}");
+        }
         let defaults = render(&Config::default());
         assert_eq!(parse(&defaults, "shown"), Ok(Config::default()), "{defaults}");
     }

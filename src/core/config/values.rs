@@ -142,7 +142,8 @@ checked_text!(
         if url.query().is_some() {
             shown.set_query(Some("REDACTED"));
         }
-        shown.as_str().trim_end_matches('/').to_owned()
+        // The last slash of a path is part of what a relay is asked for.
+        if shown.path() == "/" { shown.as_str().trim_end_matches('/') } else { shown.as_str() }.to_owned()
     }
 );
 
@@ -159,7 +160,7 @@ impl HubUrl {
         &self.0
     }
 
-    /// As text, without a trailing slash; it holds no secret.
+    /// As text, a bare host without its slash; it holds no secret.
     #[must_use]
     pub fn text(&self) -> String {
         String::from(self.clone())

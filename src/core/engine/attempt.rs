@@ -17,7 +17,7 @@ use crate::core::time::{BootTime, DAY, HOUR, MINUTE, Millis, WallTime};
 use crate::core::verify::Authentic;
 
 /// A failure that is over sooner is no outage that a fleet would have to recover from.
-const BLIP: Millis = 10 * MINUTE;
+const BLIP: Millis = 2 * MINUTE;
 /// After an outage a renewal waits its turn, this close to the expiry no more.
 const URGENT: Millis = 12 * HOUR;
 
@@ -161,7 +161,8 @@ impl Engine {
     /// An older license was put in place of a better one that is still kept: when it falls due, ours comes back.
     fn use_kept(&mut self) -> bool {
         let Some(kept) = self.kept.clone().filter(|_| self.file.good().is_some()) else { return false };
-        let standing = Standing { installed: self.file.good(), serial: None, now: self.trusted_now(), force: false };
+        let installed = self.file.good().filter(|file| !self.is_surely_premature(file));
+        let standing = Standing { installed, serial: None, now: self.trusted_now(), force: false };
         match accept::judge(&kept, &standing) {
             Ok(Acceptance::Install { lost }) if self.may_heal() => {
                 self.volatile.heals.push(self.moment.now.wall);
@@ -249,7 +250,7 @@ impl Engine {
         };
         let standing = Standing {
             // What was given back at the hub stands in nobody's way.
-            installed: self.reference().filter(|_| !(self.durable.retired && attempt.goal == Goal::Provision)),
+            installed: self.measure().filter(|_| !(self.durable.retired && attempt.goal == Goal::Provision)),
             serial: if self.follows_relay() {
                 Some(candidate.license().serial.as_str())
             } else {

@@ -195,6 +195,12 @@ impl Engine {
         license.state(self.trusted_now()) == State::NotYetValid
     }
 
+    /// The same by the hub's clock as well.
+    pub(super) fn is_surely_premature(&self, license: &Authentic) -> bool {
+        let hub = self.hub_clock.map(|(wall, boot)| wall.plus(self.moment.now.boot.since(boot)));
+        self.is_premature(license) && hub.is_some_and(|hub| license.state(Some(hub)) == State::NotYetValid)
+    }
+
     /// A license that was left alone because its time had not come is a license like any other once it has.
     pub(super) fn adopt_what_has_ripened(&mut self) {
         let Some(license) =

@@ -77,7 +77,7 @@ impl Engine {
                 let text = format!("not installed: {reason}; --force replaces it unread");
                 return self.reply(vec![id], 3, &text);
             }
-            _ => self.reference(),
+            _ => self.measure(),
         };
         let standing = Standing {
             installed,

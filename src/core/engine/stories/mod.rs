@@ -1,0 +1,238 @@
+//! Stories told to the engine on a fake clock: what people ask for, what hubs answer, and what becomes of it. Signatures
+//! are not checked here; whole lives of devices are in the simulation.
+
+mod files;
+mod provisioning;
+mod reloads;
+mod requests;
+mod retiring;
+
+use std::collections::BTreeMap;
+
+use super::{
+    Action, Engine, Event, FileContent, HubRequest, Level, Moment, ReloadOutcome, ReloadReport, Reply, Request,
+    RequestId, Start,
+};
+use crate::core::answer::{RawAnswer, TransportError};
+use crate::core::clock_trust::Evidence;
+use crate::core::config::{Config, parse};
+use crate::core::duid::{Judged, Source};
+use crate::core::keyring::KeyRing;
+use crate::core::memory::{Durable, Volatile};
+use crate::core::report::Status;
+use crate::core::time::{BootTime, DAY, Millis, Now, WallTime};
+use crate::core::verify::Authentic;
+
+/// When all stories begin: 2027-01-15.
+const START: WallTime = WallTime::from_unix(1_800_000_000);
+/// What most of them are configured with.
+const TRANSPORT: &str = "[trust]\nmode = \"transport\"\n";
+const RELAY: &str = "[trust]\nmode = \"transport\"\n[hub]\nkind = \"relay\"\nurl = \"https://relay.example/license\"\n";
+const PROVISION: &str =
+    "[trust]\nmode = \"transport\"\n[provision]\nenabled = true\nissued-to = \"Toronto\"\nentitlements = [\"a\"]\n";
+
+/// A license of device D-1 that lives between these days of the story.
+fn license(serial: &str, from: i64, to: i64) -> Vec<u8> {
+    license_with(serial, from, to, r#""duid":"D-1","entitlements":["a","b"]"#)
+}
+
+fn license_with(serial: &str, from: i64, to: i64, members: &str) -> Vec<u8> {
+    let [from, to] = [from, to].map(|day| START.plus(day * DAY).unix());
+    format!(r#"{{"serial":"{serial}","created_at":{{"unix":{from}}},"expire_at":{{"unix":{to}}},{members}}}"#)
+        .into_bytes()
+}
+
+fn config(text: &str) -> Config {
+    parse(text, "story").expect("a configuration")
+}
+
+/// The engine, and what it asked the world to do.
+struct Story {
+    engine: Engine,
+    moment: Moment,
+    /// What lies in the license's place, as the engine was told last.
+    file: FileContent,
+    asked: Option<HubRequest>,
+    install: Option<Authentic>,
+    kept: Option<Authentic>,
+    remove: Option<bool>,
+    reload: bool,
+    reads: u32,
+    replies: BTreeMap<RequestId, Reply>,
+    notes: Vec<(Level, String)>,
+    next_id: RequestId,
+}
+
+impl Story {
+    /// A program that has just started: the daemon, or a command.
+    fn begin(text: &str, daemon: bool, kept: Option<Vec<u8>>, durable: Durable) -> Self {
+        let evidence = Evidence { kernel_synchronized: Some(true), timesync_marker: false, has_rtc: true };
+        let moment = Moment { now: Now { wall: START, boot: BootTime(60_000) }, evidence, random: 0.5 };
+        let keys = KeyRing::from_files([]);
+        let boot_id = "boot".to_owned();
+        let volatile = Volatile::default();
+        let start = Start { config: config(text), keys, durable, memory_lost: false, volatile, kept, boot_id, daemon };
+        let (engine, actions) = Engine::new(start, moment);
+        let mut story = Self {
+            engine,
+            moment,
+            file: FileContent::Missing,
+            asked: None,
+            install: None,
+            kept: None,
+            remove: None,
+            reload: false,
+            reads: 0,
+            replies: BTreeMap::new(),
+            notes: Vec::new(),
+            next_id: 1,
+        };
+        story.absorb(actions);
+        story
+    }
+
+    /// The daemon on device D-1, with what its license file holds.
+    fn daemon(text: &str, file: FileContent) -> Self {
+        Self::begin(text, true, None, Durable::default()).on_device(file)
+    }
+
+    /// A command there: it does only what it is asked for.
+    fn command(text: &str, file: FileContent) -> Self {
+        Self::begin(text, false, None, Durable::default()).on_device(file)
+    }
+
+    fn on_device(mut self, file: FileContent) -> Self {
+        self.device(Ok("D-1"));
+        self.step(Event::File(file));
+        self
+    }
+
+    fn device(&mut self, duid: Result<&str, &str>) {
+        let duid = duid.map(str::to_owned).map_err(str::to_owned);
+        self.step(Event::Device(vec![Judged { source: Source::Dmi, duid }]));
+    }
+
+    fn step(&mut self, event: Event) {
+        if let Event::File(file) = &event {
+            self.file = file.clone();
+        }
+        let actions = self.engine.step(self.moment, event);
+        self.absorb(actions);
+        // It looks before it judges what may replace the file.
+        if !self.engine.looking.is_empty() && self.install.is_none() {
+            self.step(Event::File(self.file.clone()));
+        }
+    }
+
+    fn pass(&mut self, span: Millis) {
+        self.moment.now = Now { wall: self.moment.now.wall.plus(span), boot: self.moment.now.boot.plus(span) };
+        self.step(Event::Tick);
+    }
+
+    fn absorb(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::ReadLicense | Action::ReadDevice => self.reads += 1,
+                Action::Ask(request) => assert_eq!(self.asked.replace(request), None, "one request at a time"),
+                Action::Install { license, .. } => assert_eq!(self.install.replace(*license), None),
+                Action::Keep(license) => self.kept = Some(*license),
+                Action::Remove { keep_file } => self.remove = Some(keep_file),
+                Action::Reload { .. } => self.reload = true,
+                Action::Reply(id, reply) => assert_eq!(self.replies.insert(id, reply), None, "one reply"),
+                Action::Note(level, text) => self.notes.push((level, text)),
+                Action::SaveDurable(_) | Action::SaveVolatile(_) | Action::Publish(_) | Action::Hook => {}
+            }
+        }
+    }
+
+    fn request(&mut self, request: Request) -> RequestId {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.step(Event::Request(id, request));
+        id
+    }
+
+    fn renew(&mut self) -> RequestId {
+        self.request(Request::Renew { if_due: false, dry_run: false })
+    }
+
+    fn give(&mut self, bytes: Vec<u8>, force: bool) -> RequestId {
+        self.request(Request::Install { bytes, force })
+    }
+
+    /// Exit code and words of a reply; it must have come.
+    fn reply(&self, id: RequestId) -> (u8, &str) {
+        let reply = self.replies.get(&id).expect("a reply");
+        (reply.exit, &reply.message)
+    }
+
+    #[track_caller]
+    fn replied(&self, id: RequestId, exit: u8, words: &str) {
+        let (code, message) = self.reply(id);
+        assert!(code == exit && message.contains(words), "{code} {message}");
+    }
+
+    /// The hub answers what it was asked, which must be this.
+    #[track_caller]
+    fn answer(&mut self, to: &HubRequest, status: u16, body: Vec<u8>) {
+        assert_eq!(self.asked.take().as_ref(), Some(to));
+        self.step(Event::Answer(Ok(RawAnswer { status, body, ..RawAnswer::default() })));
+    }
+
+    #[track_caller]
+    fn data(&mut self, to: &HubRequest, data: &[u8]) {
+        let body = [&br#"{"status_code":0,"data":"#[..], data, b"}"].concat();
+        self.answer(to, 200, body);
+    }
+
+    fn listed(&mut self, licenses: &[Vec<u8>]) {
+        self.data(&HubRequest::List, &[&b"["[..], &licenses.join(&b","[..]), b"]"].concat());
+    }
+
+    fn away(&mut self) {
+        assert!(self.asked.take().is_some(), "the hub was asked");
+        let error = TransportError { message: "connection refused".to_owned(), local: false };
+        self.step(Event::Answer(Err(error)));
+    }
+
+    /// The license is written; it must be this one.
+    #[track_caller]
+    fn written(&mut self, bytes: &[u8]) {
+        let license = self.install.take().expect("something to install");
+        assert_eq!(license.bytes(), bytes);
+        self.file = FileContent::Bytes(bytes.to_vec());
+        self.step(Event::Installed(Ok(())));
+    }
+
+    fn reloaded(&mut self, outcome: ReloadOutcome) {
+        assert!(std::mem::take(&mut self.reload), "netifyd is asked");
+        self.step(Event::Reloaded(ReloadReport { method: "signal".to_owned(), outcome }));
+    }
+
+    fn reloaded_if_asked(&mut self) {
+        if self.reload {
+            self.reloaded(ReloadOutcome::Confirmed);
+        }
+    }
+
+    fn status(&self) -> &Status {
+        self.engine.status().expect("a status")
+    }
+
+    #[track_caller]
+    fn noted(&self, level: Level, words: &str) {
+        assert!(self.notes.iter().any(|(l, text)| *l == level && text.contains(words)), "{:?}", self.notes);
+    }
+}
+
+fn view(serial: &str) -> HubRequest {
+    HubRequest::View(serial.parse().expect("a serial"))
+}
+
+fn renewal(serial: &str) -> HubRequest {
+    HubRequest::Renew { serial: serial.parse().expect("a serial"), term_days: None }
+}
+
+fn creation() -> HubRequest {
+    HubRequest::Create { duid: "D-1".to_owned() }
+}

@@ -1,0 +1,173 @@
+//! What is asked at the wrong moment, or cannot be had, is answered in words; who asks for the same, joins.
+
+use super::*;
+
+#[test]
+fn a_relay_neither_creates_nor_deletes() {
+    let mut story = Story::command(RELAY, FileContent::Missing);
+    let id = story.request(Request::Provision);
+    story.replied(id, 2, "a relay cannot create licenses");
+    let id = story.request(Request::Retire { keep_file: false });
+    story.replied(id, 2, "a relay cannot delete licenses");
+    assert_eq!(story.asked, None);
+}
+
+#[test]
+fn provision_needs_to_know_for_whom_and_what() {
+    for (text, words) in [
+        ("[license]\nserial = \"S-1\"\n", "license.serial names the license of this device"),
+        ("", "needs provision.issued-to and provision.entitlements"),
+        ("[provision]\nissued-to = \"x\"\n", "needs provision.issued-to and provision.entitlements"),
+    ] {
+        let mut story = Story::command(text, FileContent::Missing);
+        let id = story.request(Request::Provision);
+        story.replied(id, 78, words);
+        assert_eq!(story.asked, None);
+    }
+}
+
+#[test]
+fn without_serial_and_device_there_is_nothing_to_ask_for() {
+    let mut story = Story::begin(TRANSPORT, true, None, Durable::default());
+    // What is asked before the file was read is answered after it.
+    let early = story.renew();
+    assert!(story.replies.is_empty());
+    story.device(Err("no such file"));
+    story.step(Event::File(FileContent::Missing));
+    story.replied(early, 1, "no such file");
+    let advice = story.status().advice.join(" ");
+    assert!(advice.contains("set device.duid or license.serial"), "{advice}");
+    assert!(story.status().problems.iter().any(|problem| problem.contains("no such file")));
+    assert_eq!(story.status().renewal.reason.as_deref(), Some("there is neither a serial nor a device id to ask for"));
+    // Every minute the device is looked at again; the same sentence is not logged again.
+    let (reads, notes) = (story.reads, story.notes.len());
+    story.step(Event::Poll);
+    assert_eq!(story.reads, reads + 1);
+    for _ in 0..2 {
+        story.device(Err("no such file"));
+    }
+    let said = story.notes.iter().filter(|(_, text)| text.contains("no such file")).count();
+    assert!(said <= 2 && story.notes.len() <= notes + 1, "{:?}", story.notes);
+    story.device(Ok("D-1"));
+    assert_eq!(story.asked, Some(HubRequest::List), "now it can be found");
+    let reads = story.reads;
+    story.step(Event::Poll);
+    assert_eq!(story.reads, reads);
+}
+
+#[test]
+fn a_serial_is_enough() {
+    let text = format!("{TRANSPORT}[license]\nserial = \"S-1\"\n");
+    let mut story = Story::begin(&text, false, None, Durable::default());
+    story.device(Err("none"));
+    story.step(Event::File(FileContent::Missing));
+    let id = story.renew();
+    // Without a device id, a list would not help.
+    story.answer(&view("S-1"), 404, b"{}".to_vec());
+    story.replied(id, 5, "HTTP 404");
+}
+
+#[test]
+fn a_renewal_is_joined_by_who_wants_the_same() {
+    let (old, new) = (license("S-1", -5, 2), license("S-1", 0, 7));
+    let mut story = Story::command(TRANSPORT, FileContent::Bytes(old));
+    let first = story.renew();
+    let other = story.request(Request::Renew { if_due: false, dry_run: true });
+    story.replied(other, 1, "another attempt is under way");
+    let second = story.renew();
+    story.data(&view("S-1"), &new);
+    let third = story.renew();
+    let given = story.give(license("S-1", 0, 9), false);
+    story.replied(given, 1, "another license is being installed right now");
+    story.written(&new);
+    story.reloaded(ReloadOutcome::Confirmed);
+    for id in [first, second, third] {
+        story.replied(id, 0, "license S-1 fetched and installed");
+    }
+}
+
+#[test]
+fn nothing_begins_while_a_given_license_is_written() {
+    let mut story = Story::command(TRANSPORT, FileContent::Missing);
+    let new = license("S-1", 0, 7);
+    let given = story.give(new.clone(), false);
+    let late = story.renew();
+    story.replied(late, 1, "a license is being installed right now");
+    story.written(&new);
+    story.reloaded(ReloadOutcome::Disabled);
+    story.replied(given, 0, "so netifyd was not told");
+}
+
+#[test]
+fn if_due_does_nothing_before() {
+    let mut story = Story::command(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
+    story.reloaded_if_asked();
+    let id = story.request(Request::Renew { if_due: true, dry_run: false });
+    story.reloaded_if_asked();
+    story.replied(id, 0, "nothing to do: the license is due in ");
+    assert_eq!(story.asked, None);
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let old = license("S-1", -5, 2);
+    let mut story = Story::command(TRANSPORT, FileContent::Bytes(old.clone()));
+    let dry = |story: &mut Story, theirs: &[u8]| {
+        let id = story.request(Request::Renew { if_due: false, dry_run: true });
+        story.data(&view("S-1"), theirs);
+        assert!(story.install.is_none() && story.asked.is_none());
+        story.reply(id).1.to_owned()
+    };
+    assert!(dry(&mut story, &license("S-1", 0, 7)).contains("it would be installed"));
+    assert!(dry(&mut story, &old).contains("it would be asked to renew"));
+    let fixed = license_with("S-1", -5, 2, r#""duid":"D-1","renewable":false,"entitlements":["a","b"]"#);
+    assert!(dry(&mut story, &fixed).contains("is not renewable"));
+}
+
+#[test]
+fn an_answer_that_nobody_waits_for_is_dropped() {
+    let mut story = Story::command(TRANSPORT, FileContent::Missing);
+    story.step(Event::Answer(Ok(RawAnswer { status: 200, ..RawAnswer::default() })));
+    story.step(Event::Installed(Ok(())));
+    story.step(Event::Removed(Ok(())));
+    assert!(story.asked.is_none() && story.replies.is_empty() && story.status().license.serial.is_none());
+}
+
+#[test]
+fn a_serial_that_fits_no_url_is_not_asked_for() {
+    let odd = license("S 1/../2", -5, 2);
+    let mut story = Story::command(TRANSPORT, FileContent::Bytes(odd.clone()));
+    let id = story.renew();
+    story.listed(&[odd]);
+    story.replied(id, 1, "the hub lists no license for device D-1");
+    assert_eq!(story.engine.durable.serial, None);
+    let text = format!("{TRANSPORT}[license]\nserial = \"S-1\"\n");
+    let mut story = Story::command(&text, FileContent::Missing);
+    let id = story.renew();
+    story.data(&view("S-1"), &license("S 1", -9, -2));
+    story.replied(id, 3, "it has serial S 1, and S-1 was asked for");
+}
+
+#[test]
+fn a_renewal_by_hand_is_not_asked_for_without_end() {
+    let old = license("S-1", -5, 2);
+    let mut story = Story::command(TRANSPORT, FileContent::Bytes(old.clone()));
+    while story.engine.volatile.manual.take(crate::core::floor::MANUAL).is_ok() {}
+    let id = story.renew();
+    story.data(&view("S-1"), &old);
+    story.reloaded_if_asked();
+    story.replied(id, 1, "too many renewals in a row");
+    assert_eq!(story.asked, None);
+}
+
+#[test]
+fn an_early_renewal_may_reach_no_further() {
+    let mut story = Story::command(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
+    let id = story.renew();
+    story.data(&view("S-1"), &license("S-1", 0, 7));
+    story.data(&renewal("S-1"), b"{}");
+    story.data(&view("S-1"), &license("S-1", 0, 7));
+    story.reloaded_if_asked();
+    story.replied(id, 0, "the hub renewed, but its license still ends");
+    assert_eq!(story.status().renewal.consecutive_failures, 0);
+}

@@ -1,0 +1,103 @@
+//! A license is given back: first at the hub, then here; and a device can have one again.
+
+use super::*;
+
+fn deletion() -> HubRequest {
+    HubRequest::Delete("S-1".parse().expect("a serial"))
+}
+
+/// The hub has deleted the license; the file is being removed.
+fn retiring(keep_file: bool) -> (Story, RequestId) {
+    let mut story = Story::command(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
+    let id = story.request(Request::Retire { keep_file });
+    story.data(&deletion(), b"null");
+    assert_eq!(story.remove.take(), Some(keep_file));
+    (story, id)
+}
+
+#[test]
+fn the_file_goes_and_netifyd_is_told() {
+    let (mut story, id) = retiring(false);
+    let other = story.renew();
+    story.replied(other, 1, "the license is being given back right now");
+    let look = story.request(Request::Reread);
+    story.replied(look, 0, "is read again");
+    story.step(Event::Removed(Ok(())));
+    assert!(!story.replies.contains_key(&id), "netifyd is told first");
+    story.reloaded(ReloadOutcome::Confirmed);
+    story.replied(id, 0, "the license was deleted at the hub; its file was removed; netifyd reloaded (signal)");
+    let status = story.status();
+    assert_eq!(status.renewal.reason.as_deref(), Some("the license was given back"));
+    assert!(status.advice.iter().any(|advice| advice.contains("was given back with `retire`")), "{:?}", status.advice);
+}
+
+#[test]
+fn the_file_may_stay() {
+    let (mut story, id) = retiring(true);
+    story.step(Event::Removed(Ok(())));
+    story.replied(id, 0, "its file was left in place");
+}
+
+#[test]
+fn a_file_that_cannot_be_removed_is_told() {
+    let (mut story, id) = retiring(false);
+    story.step(Event::Removed(Err("read-only file system".to_owned())));
+    story.replied(id, 1, "its file could not be removed: read-only file system");
+    story.noted(Level::Error, "read-only file system");
+}
+
+#[test]
+fn what_the_hub_does_not_know_needs_no_deletion() {
+    let mut story = Story::command(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
+    let id = story.request(Request::Retire { keep_file: false });
+    story.answer(&deletion(), 404, b"{}".to_vec());
+    assert_eq!(story.remove, None, "a wrong address answers the same");
+    // Its list has the license all the same.
+    story.listed(&[license("S-1", 0, 7)]);
+    story.reloaded_if_asked();
+    story.replied(id, 5, "nothing was removed: the hub answered HTTP 404");
+    assert_eq!(story.remove, None);
+
+    story.request(Request::Retire { keep_file: false });
+    story.answer(&deletion(), 404, b"{}".to_vec());
+    story.listed(&[license("S-2", 0, 7)]);
+    assert_eq!(story.remove, Some(false));
+}
+
+#[test]
+fn a_refusal_removes_nothing() {
+    let mut story = Story::command(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
+    let id = story.request(Request::Retire { keep_file: false });
+    story.answer(&deletion(), 403, b"{}".to_vec());
+    story.reloaded_if_asked();
+    story.replied(id, 5, "nothing was removed: the hub answered HTTP 403");
+    assert_eq!(story.remove, None);
+}
+
+#[test]
+fn without_a_file_it_is_found_by_the_device() {
+    let mut story = Story::command(TRANSPORT, FileContent::Missing);
+    story.request(Request::Retire { keep_file: false });
+    story.listed(&[license("S-1", 0, 7)]);
+    story.data(&deletion(), b"null");
+    assert_eq!(story.remove, Some(false));
+}
+
+#[test]
+fn what_was_given_back_stays_away_until_it_is_asked_for() {
+    let ours = license("S-1", 0, 7);
+    let durable = Durable { retired: true, boot_id: "boot".to_owned(), ..Durable::default() };
+    let mut story = Story::begin(PROVISION, true, Some(ours.clone()), durable).on_device(FileContent::Missing);
+    assert!(story.asked.is_none() && story.install.is_none(), "neither the hub nor the kept copy");
+    assert_eq!(story.status().renewal.next_attempt_at, None);
+    // What was deleted at the hub stands in nobody's way, even if the new one ends sooner.
+    let id = story.request(Request::Provision);
+    story.listed(&[]);
+    let new = license("S-2", 0, 5);
+    story.data(&creation(), br#"{"serial":"S-2"}"#);
+    story.data(&view("S-2"), &new);
+    story.written(&new);
+    story.reloaded(ReloadOutcome::Confirmed);
+    story.replied(id, 0, "license S-2 created and installed");
+    assert!(!story.engine.durable.retired);
+}
