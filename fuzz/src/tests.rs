@@ -132,6 +132,7 @@ fn a_request_that_comes_before_the_file_was_read() {
 fn a_renewal_that_joins_an_attempt_during_another_install() {
     let mut world = attempting();
     world.request(install(WEEK));
+    world.tell_file();
     world.request(Request::Renew { if_due: false, dry_run: false });
     world.ask = None;
     world.step(Event::Answer(Err(TransportError { message: "connection refused".to_owned(), local: false })));
@@ -143,9 +144,11 @@ fn a_renewal_that_joins_an_attempt_during_another_install() {
 fn an_attempt_that_brings_a_license_during_another_install() {
     let mut world = attempting();
     world.request(install(WEEK));
+    world.tell_file();
     world.ask = None;
     let body = [&br#"{"status_code":0,"data":"#[..], &bytes(LATER), b"}"].concat();
     world.step(Event::Answer(Ok(RawAnswer { status: 200, body, ..RawAnswer::default() })));
+    world.tell_file();
     engine::settle(&mut world);
 }
 
@@ -156,6 +159,7 @@ fn a_key_that_is_removed_during_an_install() {
     world.ask = None;
     let body = [&br#"{"status_code":0,"data":"#[..], &bytes(WEEK), b"}"].concat();
     world.step(Event::Answer(Ok(RawAnswer { status: 200, body, ..RawAnswer::default() })));
+    world.tell_file();
     assert!(world.install.is_some());
     world.trusted = vec![2];
     world.configure();
@@ -172,6 +176,7 @@ fn a_license_that_goes_while_its_reload_is_awaited() {
     world.reload = false;
     world.step(reloaded(ReloadOutcome::Failed("no answer".to_owned())));
     world.request(install(WEEK));
+    world.tell_file();
     world.end_install(true, true);
     world.duid = Some("D-2");
     world.tell_device();
