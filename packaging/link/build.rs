@@ -8,6 +8,7 @@ use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=packaging/link");
+    println!("cargo::rerun-if-env-changed=CARGO_MANIFEST_DIR"); // A checkout may move, with all that was built.
     let is = |name: &str, value: &str| var(name).is_ok_and(|found| found == value);
     if !is("PROFILE", "release") || !is("CARGO_CFG_TARGET_OS", "linux") {
         return;

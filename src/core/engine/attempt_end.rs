@@ -44,6 +44,10 @@ pub(super) enum End {
 impl Engine {
     pub(super) fn end_attempt(&mut self, attempt: Attempt, end: End) {
         let now = self.moment.now;
+        if attempt.goal == Goal::DryRun {
+            // The hub is not asked again in the same breath.
+            self.wait_at_least(self.shortest_wait());
+        }
         if let End::DryRun(text) = end {
             return self.reply(attempt.waiters, 0, &format!("dry run: {text}"));
         }
