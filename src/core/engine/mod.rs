@@ -207,12 +207,14 @@ impl Engine {
     /// Starts whatever is due and says what changed.
     fn advance(&mut self) {
         self.judge_clock();
-        if self.settle.is_some_and(|(at, _)| at <= self.moment.now.boot) {
+        let looks = self.settle.is_some_and(|(at, _)| at <= self.moment.now.boot);
+        if looks {
             self.settle = None;
             self.actions.push(Action::ReadLicense);
         }
         self.adopt_what_has_ripened();
-        if self.daemon {
+        // What the file is will be known in a moment; nothing is begun by what it was.
+        if self.daemon && !looks {
             self.start_if_due();
         }
         self.reload_if_owed();
@@ -242,6 +244,7 @@ impl Engine {
         }
         if self.attempt.is_none()
             && self.installing.is_none()
+            && self.looking.is_empty()
             && self.daemon
             && let Some((at, _)) = self.next_attempt()
         {
