@@ -145,7 +145,7 @@ impl Engine {
     }
 
     pub(super) fn start_if_due(&mut self) {
-        if self.attempt.is_some() || self.installing.is_some() || !self.looking.is_empty() {
+        if self.attempt.is_some() || self.installing.is_some() {
             return;
         }
         let Some((at, _)) = self.next_attempt().filter(|(at, _)| *at <= self.moment.now.boot) else { return };
@@ -160,28 +160,16 @@ impl Engine {
 
     /// An older license was put in place of a better one that is still kept: when it falls due, ours comes back.
     fn use_kept(&mut self) -> bool {
-        let wanted = self.better_kept().is_some() && self.may_heal();
-        if wanted {
-            self.look_first(Looking::Kept);
-        }
-        wanted
-    }
-
-    /// The kept license and what is lost by it, if it may replace the installed one.
-    fn better_kept(&self) -> Option<(Authentic, Vec<String>)> {
-        let kept = self.kept.clone().filter(|_| self.file.good().is_some())?;
+        let Some(kept) = self.kept.clone().filter(|_| self.file.good().is_some()) else { return false };
         let installed = self.file.good().filter(|file| !self.is_surely_premature(file));
         let standing = Standing { installed, serial: None, now: self.trusted_now(), force: false };
         match accept::judge(&kept, &standing) {
-            Ok(Acceptance::Install { lost }) => Some((kept, lost)),
-            _ => None,
-        }
-    }
-
-    pub(super) fn put_kept_back(&mut self) {
-        if let Some((kept, lost)) = self.better_kept().filter(|_| self.may_heal()) {
-            self.volatile.heals.push(self.moment.now.wall);
-            self.install(kept, Origin::Healed, Vec::new(), lost);
+            Ok(Acceptance::Install { lost }) if self.may_heal() => {
+                self.volatile.heals.push(self.moment.now.wall);
+                self.install(kept, Origin::Healed, Vec::new(), lost);
+                true
+            }
+            _ => false,
         }
     }
 

@@ -101,7 +101,6 @@ impl Engine {
             }
             match looking {
                 Looking::Given { id, bytes, force } => self.install_given(id, &bytes, force),
-                Looking::Kept => self.put_kept_back(),
                 Looking::Candidate(data) => {
                     if let Some(attempt) = self.attempt.take() {
                         self.candidate(attempt, &data);
@@ -158,8 +157,6 @@ impl Engine {
             other.is_some_and(|best| self.is_premature(&license) && best.state(self.trusted_now()).is_usable());
         let lost = other.map(|best| accept::lost(best.license(), license.license())).unwrap_or_default();
         if older || premature {
-            // netifyd may read it before it goes again, and a crash must not hide that it was there.
-            self.durable.loaded = None;
             self.reload.left_alone = Some(license.sha256().to_owned());
             self.remember(&license, Origin::Given);
             let what = if older { "an older license" } else { "a license that is not valid yet" };

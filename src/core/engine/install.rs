@@ -37,8 +37,6 @@ impl Origin {
 pub(super) enum Looking {
     /// The hub's license, for the attempt under way.
     Candidate(Vec<u8>),
-    /// The kept license, in the place of a worse one that falls due.
-    Kept,
     /// `install FILE`.
     Given { id: RequestId, bytes: Vec<u8>, force: bool },
 }

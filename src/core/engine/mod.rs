@@ -207,14 +207,12 @@ impl Engine {
     /// Starts whatever is due and says what changed.
     fn advance(&mut self) {
         self.judge_clock();
-        let looks = self.settle.is_some_and(|(at, _)| at <= self.moment.now.boot);
-        if looks {
+        if self.settle.is_some_and(|(at, _)| at <= self.moment.now.boot) {
             self.settle = None;
             self.actions.push(Action::ReadLicense);
         }
         self.adopt_what_has_ripened();
-        // What the file is will be known in a moment; nothing is begun by what it was.
-        if self.daemon && !looks {
+        if self.daemon {
             self.start_if_due();
         }
         self.reload_if_owed();
@@ -244,7 +242,6 @@ impl Engine {
         }
         if self.attempt.is_none()
             && self.installing.is_none()
-            && self.looking.is_empty()
             && self.daemon
             && let Some((at, _)) = self.next_attempt()
         {
