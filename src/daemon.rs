@@ -18,7 +18,7 @@ use crate::edge::control::{self, Incoming, Server};
 use crate::edge::lock::{self, Holder, Lock, LockError};
 use crate::edge::places::Places;
 use crate::edge::watch::{POLL, Watch};
-use crate::edge::{clock, config_file, log, process, service};
+use crate::edge::{clock, config_file, log, service};
 use crate::exit::Exit;
 
 /// Longest wait for a command that holds the lock.
@@ -36,7 +36,6 @@ pub async fn run(path: Option<PathBuf>) -> Exit {
         Err(error) => return Exit::config(&error),
     };
     log::start(&config.log);
-    process::harden();
     let places = Places::from_environment();
     let lock = match lock::take_waiting(&places.lock(), "run", LOCK_PATIENCE).await {
         Ok(lock) => lock,

@@ -7,17 +7,18 @@ use crate::core::config::Config;
 use crate::core::engine::{Event, Request};
 use crate::core::keyring::KeyRing;
 use crate::core::protocol::Command;
+use crate::core::time::{MINUTE, Millis};
 use crate::driver::{Driver, Role};
-use crate::edge::config_file;
 use crate::edge::control::{self, AskError};
 use crate::edge::lock::{self, Lock, LockError};
 use crate::edge::places::Places;
+use crate::edge::{clock, config_file};
 use crate::exit::Exit;
 
 /// Longest wait for the outcome.
 const LONGEST: Duration = Duration::from_secs(600);
 /// Longest wait for another command, or for a daemon that is starting.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Millis = MINUTE;
 
 pub(super) async fn ask(path: Option<&Path>, name: &str, request: Request, as_json: bool) -> Exit {
     let (config, keys) = match config_file::load(path).and_then(|loaded| Ok((loaded.check_files()?, loaded))) {
@@ -26,20 +27,21 @@ pub(super) async fn ask(path: Option<&Path>, name: &str, request: Request, as_js
     };
     let places = Places::from_environment();
     let socket = config.control_socket(&places.runtime);
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let deadline = clock::now().boot.plus(PATIENCE);
+    let is_over = || clock::now().boot >= deadline;
     loop {
         match control::ask(&socket, Command::of(&request), LONGEST).await {
             Ok(answer) => return Exit::outcome(answer.exit, answer.message, as_json),
             Err(AskError::Denied(sentence)) => return Exit::outcome(1, sentence, as_json),
-            Err(AskError::Broken(sentence)) if tokio::time::Instant::now() >= deadline => {
+            Err(AskError::Broken(sentence)) if is_over() => {
                 return Exit::outcome(1, sentence, as_json);
             }
             Err(AskError::Broken(_) | AskError::NoDaemon) => {}
         }
-        match lock::take_waiting(&places.lock(), name, PATIENCE).await {
+        match lock::take_waiting(&places.lock(), name, Duration::from_millis(PATIENCE.unsigned_abs())).await {
             Ok(lock) => return alone(lock, config, keys, places, request, as_json).await,
             // The daemon holds the lock but does not listen yet, or not any more.
-            Err(LockError::Held(_)) if tokio::time::Instant::now() < deadline => {
+            Err(LockError::Held(_)) if !is_over() => {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
             Err(LockError::Held(holder)) => {

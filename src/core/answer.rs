@@ -2,14 +2,13 @@
 //!
 //! A 200 is not yet a license: maintenance pages and captive portals answer 200 too, and are outages by their name.
 
-use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::envelope::{Envelope, http_status_of, is_success};
 use super::hub_list::List;
 use super::redaction::Redaction;
 use super::time::{Millis, SECOND, WallTime};
-use super::trouble::field_errors;
 pub use super::trouble::{TransportError, Trouble, TroubleKind};
 
 /// An HTTP answer as it arrived.
@@ -33,52 +32,6 @@ pub struct RawAnswer {
     pub body: Vec<u8>,
     /// What was sent and must not be repeated in a message.
     pub redaction: Redaction,
-}
-
-/// The hub's envelope, and that of the older generation of the same API family. A hub may send both spellings at once;
-/// what only one can be right of, `data`, may appear once only.
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(default)]
-    status_code: Option<Value>,
-    #[serde(default)]
-    resp_code: Option<Value>,
-    #[serde(default)]
-    status_message: Option<Value>,
-    #[serde(default)]
-    resp_message: Option<Value>,
-    #[serde(default)]
-    message: Option<Value>,
-    #[serde(default)]
-    status_fields: Option<Value>,
-    #[serde(default, borrow)]
-    data: Option<&'a RawValue>,
-}
-
-impl<'a> Envelope<'a> {
-    /// An envelope is an object; the derived reader would take an array for one too.
-    fn read(body: &'a [u8]) -> Option<Self> {
-        if body.trim_ascii_start().starts_with(b"{") { serde_json::from_slice(body).ok() } else { None }
-    }
-
-    fn code(&self) -> Option<&Value> {
-        self.status_code.as_ref().or(self.resp_code.as_ref())
-    }
-
-    /// The hub's words; one that is no text yields to one that is.
-    fn words(&self, redaction: &Redaction) -> Option<String> {
-        let mut words = [&self.status_message, &self.resp_message, &self.message].into_iter().flatten();
-        words.find_map(Value::as_str).map(|words| redaction.one_line(words)).filter(|words| !words.is_empty())
-    }
-
-    /// A code that is none of success. No code at all is no failure.
-    fn has_failed(&self) -> bool {
-        self.code().is_some_and(|code| !code.is_null() && !is_success(code))
-    }
-
-    fn fields(&self, redaction: &Redaction) -> Vec<String> {
-        self.status_fields.as_ref().map(|fields| field_errors(fields, redaction)).unwrap_or_default()
-    }
 }
 
 /// The bytes of `data` of a successful API answer, exactly as received; `null` where success comes without data.
@@ -151,25 +104,6 @@ pub fn relay_data(answer: &RawAnswer, now: WallTime) -> Result<Vec<u8>, Trouble>
     match serde_json::from_slice::<Value>(&answer.body) {
         Ok(Value::Object(_)) => Ok(answer.body.clone()),
         _ => Err(not_an_answer(answer, "the relay", "a license")),
-    }
-}
-
-/// A 2xx answer whose envelope carries a failure: `"403.000"`, `403`, `422`.
-fn http_status_of(code: &Value) -> Option<u16> {
-    let number = number_of(code)?;
-    (400..600).find(|status| (f64::from(*status)..f64::from(*status) + 1.0).contains(&number))
-}
-
-/// `0` and its HTTP equivalents, as number or text.
-fn is_success(code: &Value) -> bool {
-    number_of(code).is_some_and(|number| number == 0.0 || (200.0..300.0).contains(&number))
-}
-
-fn number_of(code: &Value) -> Option<f64> {
-    match code {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
     }
 }
 

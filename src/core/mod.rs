@@ -8,6 +8,7 @@ pub mod clock_trust;
 pub mod config;
 pub mod duid;
 pub mod engine;
+mod envelope;
 pub mod floor;
 pub mod foreign_text;
 pub mod hub_list;

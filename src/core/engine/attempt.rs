@@ -7,7 +7,7 @@ use super::attempt_end::End;
 use super::file::FileView;
 use super::install::{Looking, Origin};
 use super::provision::{is_gone, is_past_renewing};
-use super::{Action, Engine, HubRequest, RequestId};
+use super::{Action, Engine, HubRequest, Look, RequestId};
 use crate::core::accept::{self, Acceptance, Refusal, Standing};
 use crate::core::answer::{self, RawAnswer, TransportError, Trouble};
 use crate::core::floor;
@@ -145,9 +145,6 @@ impl Engine {
     }
 
     pub(super) fn start_if_due(&mut self) {
-        if self.attempt.is_some() || self.installing.is_some() {
-            return;
-        }
         let Some((at, _)) = self.next_attempt().filter(|(at, _)| *at <= self.moment.now.boot) else { return };
         debug_assert!(at <= self.moment.now.boot);
         if self.use_kept() {
@@ -164,6 +161,11 @@ impl Engine {
         let installed = self.file.good().filter(|file| !self.is_surely_premature(file));
         let standing = Standing { installed, serial: None, now: self.trusted_now(), force: false };
         match accept::judge(&kept, &standing) {
+            Ok(Acceptance::Install { .. }) if self.look != Look::Fresh && self.may_heal() => {
+                // Somebody may have put a better one there since the last look.
+                self.read_license();
+                true
+            }
             Ok(Acceptance::Install { lost }) if self.may_heal() => {
                 self.volatile.heals.push(self.moment.now.wall);
                 self.install(kept, Origin::Healed, Vec::new(), lost);
@@ -337,8 +339,8 @@ impl Engine {
                 .end_attempt(attempt, if early { End::NothingNewer(text) } else { End::CandidateRefused(text) });
         }
         if self.is_relay() {
-            let end = if attempt.goal == Goal::DryRun { End::DryRun } else { End::NothingNewer };
-            return self.end_attempt(attempt, end("the relay has no later license yet".to_owned()));
+            let end = End::NothingNewer("the relay has no later license yet".to_owned());
+            return self.end_attempt(attempt, end);
         }
         let due = self.due().0 <= self.moment.now.boot;
         let fixed = theirs.license().renewable == Some(false);
@@ -352,8 +354,7 @@ impl Engine {
         }
         if fixed {
             let text = "the license is not renewable, and the hub has no later one";
-            let end = if attempt.goal == Goal::DryRun { End::DryRun } else { End::NotRenewable };
-            return self.end_attempt(attempt, end(text.to_owned()));
+            return self.end_attempt(attempt, End::NotRenewable(text.to_owned()));
         }
         if attempt.goal == Goal::DryRun {
             let text = format!("the hub has nothing later than {ends}; it would be asked to renew");

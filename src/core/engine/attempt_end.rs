@@ -1,7 +1,7 @@
 //! How an attempt ends: what is remembered of it, when the next one may begin, what those who wait are told.
 
 use super::attempt::{Attempt, Goal, Made};
-use super::{Action, Engine, Level, RequestId, Retiring};
+use super::{Engine, Level, RequestId, Retiring};
 use crate::core::answer::{Trouble, TroubleKind};
 use crate::core::backoff::{Limits, Situation};
 use crate::core::memory::{AttemptRecord, HISTORY, NotBefore};
@@ -44,20 +44,18 @@ pub(super) enum End {
 impl Engine {
     pub(super) fn end_attempt(&mut self, attempt: Attempt, end: End) {
         let now = self.moment.now;
-        if attempt.goal == Goal::DryRun {
-            // The hub is not asked again in the same breath.
-            self.wait_at_least(self.shortest_wait());
-        }
-        if let End::DryRun(text) = end {
-            return self.reply(attempt.waiters, 0, &format!("dry run: {text}"));
-        }
         let (word, sentence, status, failed, exit) = self.outcome(&end);
         if attempt.goal == Goal::DryRun {
-            // It changes nothing, and what it found is nobody's failure. The hub's wish to be left alone holds all the same.
-            if let End::Trouble(Trouble { retry_after: Some(wait), .. }) = &end {
-                self.wait_at_least(*wait);
-            }
-            return self.reply(attempt.waiters, exit, &sentence.unwrap_or_else(|| UP_TO_DATE.to_owned()));
+            // It changes nothing, and what it found is nobody's failure. But the hub is not asked again in the same breath,
+            // nor before it wants to be.
+            let wait = if let End::Trouble(trouble) = &end { trouble.retry_after } else { None };
+            self.wait_at_least(wait.unwrap_or(0).max(self.shortest_wait()));
+            return match end {
+                End::DryRun(text) | End::NothingNewer(text) | End::NotRenewable(text) => {
+                    self.reply(attempt.waiters, 0, &format!("dry run: {text}"));
+                }
+                _ => self.reply(attempt.waiters, exit, &sentence.unwrap_or_else(|| UP_TO_DATE.to_owned())),
+            };
         }
         if attempt.made == Some(Made::License) {
             self.volatile.create_trouble = sentence.clone().filter(|_| failed);
@@ -278,7 +276,7 @@ impl Engine {
                 let text = format!("{how}, but its file could not be removed: {reason}");
                 self.note(Level::Error, text.clone());
                 self.reply(waiters, 1, &text);
-                self.actions.push(Action::ReadLicense);
+                self.read_license();
             }
         }
     }

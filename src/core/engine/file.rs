@@ -1,4 +1,4 @@
-//! The license file as it is seen: adopting what is better, healing what is broken, installing what was accepted.
+//! The license file as it is seen: adopting what is better, healing what is broken.
 
 use super::install::{Looking, Origin};
 use super::{Action, Engine, FileContent, Level, Memory};
@@ -139,6 +139,10 @@ impl Engine {
 
     fn observe(&mut self, seen: FileView) {
         let before = std::mem::replace(&mut self.file, seen);
+        if self.file.good().map(Authentic::sha256) != self.durable.loaded.as_deref() {
+            // netifyd may read it before it goes again, and a crash must not hide that it was there.
+            self.durable.loaded = None;
+        }
         let Some(license) = self.file.good().cloned() else {
             // A change of the state is told where all of them are; this one would go unseen.
             let (was, is) = (before.state(self.trusted_now()), self.state());
@@ -164,10 +168,6 @@ impl Engine {
         } else {
             self.reload.left_alone = None;
             self.durable.retired &= before.is_unknown();
-            if !before.is_unknown() && self.durable.loaded.as_deref() == Some(license.sha256()) {
-                // netifyd may have read what lay there in the meantime.
-                self.durable.loaded = None;
-            }
             self.remember_serial(&license);
             if self.remember(&license, Origin::Given) {
                 // Before the kept copy changes: with it goes the date of the version before.
@@ -197,8 +197,7 @@ impl Engine {
 
     /// The same by the hub's clock as well.
     pub(super) fn is_surely_premature(&self, license: &Authentic) -> bool {
-        let hub = self.hub_clock.map(|(wall, boot)| wall.plus(self.moment.now.boot.since(boot)));
-        self.is_premature(license) && hub.is_some_and(|hub| license.state(Some(hub)) == State::NotYetValid)
+        self.is_premature(license) && self.hub_now().is_some_and(|hub| license.state(Some(hub)) == State::NotYetValid)
     }
 
     /// A license that was left alone because its time had not come is a license like any other once it has.

@@ -55,7 +55,7 @@ impl Engine {
     pub(super) fn look_first(&mut self, looking: Looking) {
         self.looking.push(looking);
         if self.settle.is_none() && self.installing.is_none() {
-            self.actions.push(Action::ReadLicense);
+            self.read_license();
         }
     }
 
@@ -124,8 +124,7 @@ impl Engine {
     /// A date for the file that does not lie in the future, while the clock is in doubt or ahead of the hub's.
     fn honest_date(&self, license: &Authentic) -> Option<WallTime> {
         let now = self.moment.now.wall;
-        let hub = self.hub_clock.map(|(wall, boot)| wall.plus(self.moment.now.boot.since(boot)));
-        match (self.trust.trusted, hub) {
+        match (self.trust.trusted, self.hub_now()) {
             (_, Some(hub)) if now.since(hub) > CLOCK_TOLERANCE => Some(hub),
             (true, _) => None,
             (false, _) => Some(license.license().created_at.unwrap_or_else(build_date).min(now)),
@@ -135,7 +134,7 @@ impl Engine {
     pub(super) fn installed(&mut self, result: Result<(), String>) {
         let Some(Installing { license, origin, waiters, lost }) = self.installing.take() else { return };
         if !self.looking.is_empty() {
-            self.actions.push(Action::ReadLicense);
+            self.read_license();
         }
         if let Err(reason) = result {
             self.note_failure(
@@ -153,7 +152,7 @@ impl Engine {
                     return;
                 }
             }
-            self.actions.push(Action::ReadLicense);
+            self.read_license();
             return;
         }
         let fields = license.license();

@@ -3,6 +3,7 @@
 mod advice;
 mod attempt;
 mod attempt_end;
+mod deadline;
 mod event;
 mod file;
 mod install;
@@ -21,7 +22,7 @@ use super::keyring::KeyRing;
 use super::memory::{Durable, Volatile};
 use super::report::Status;
 use super::schedule::{self, Life, Plan};
-use super::time::{BootTime, DAY, Millis, WallTime};
+use super::time::{BootTime, DAY, WallTime};
 use super::verify::{Authentic, State, Verifier};
 use attempt::Attempt;
 use file::FileView;
@@ -80,6 +81,7 @@ pub struct Engine {
     installing: Option<install::Installing>,
     /// What waits for the file to be read.
     looking: Vec<install::Looking>,
+    look: Look,
     retiring: Option<Retiring>,
     reload: Reload,
     durable: Durable,
@@ -90,6 +92,17 @@ pub struct Engine {
     published: Option<Status>,
     notes: view::Notes,
     actions: Vec<Action>,
+}
+
+/// How old the view of the license file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// It is of a step before this one.
+    Past,
+    /// The file is being read.
+    Asked,
+    /// It is of this moment: what is decided now is not decided by what the file was.
+    Fresh,
 }
 
 /// How far the durable memory tells what netifyd has loaded.
@@ -140,6 +153,7 @@ impl Engine {
             attempt: None,
             installing: None,
             looking: Vec::new(),
+            look: Look::Past,
             retiring: None,
             reload: Reload::default(),
             saved_durable: (start.durable != Durable::default()).then(|| start.durable.clone()),
@@ -180,6 +194,11 @@ impl Engine {
         self.durable.automatic.pass(elapsed, moment.now.wall);
         self.volatile.manual.pass(elapsed, moment.now.wall);
         self.judge_clock();
+        self.look = match (&event, self.look) {
+            (Event::File(_), _) => Look::Fresh,
+            (_, Look::Fresh) => Look::Past,
+            (_, look) => look,
+        };
         match event {
             Event::FileChanged => self.file_changed(),
             Event::File(content) => self.file_read(content),
@@ -209,10 +228,10 @@ impl Engine {
         self.judge_clock();
         if self.settle.is_some_and(|(at, _)| at <= self.moment.now.boot) {
             self.settle = None;
-            self.actions.push(Action::ReadLicense);
+            self.read_license();
         }
         self.adopt_what_has_ripened();
-        if self.daemon {
+        if self.may_begin() {
             self.start_if_due();
         }
         self.reload_if_owed();
@@ -220,43 +239,18 @@ impl Engine {
         self.publish();
     }
 
-    /// When to step again although nothing happens. Always in the future.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<Deadline> {
-        let now = self.moment.now;
-        let mut next: Option<Deadline> = None;
-        let mut consider = |after: Millis, why: &'static str| {
-            let after = after.max(1);
-            if next.as_ref().is_none_or(|deadline| after < deadline.after) {
-                next = Some(Deadline { after, why });
-            }
-        };
-        if let Some((at, _)) = self.settle {
-            consider(at.since(now.boot), "the license file settles");
+    /// Has the file read, once however many ask for it.
+    fn read_license(&mut self) {
+        if self.look != Look::Asked {
+            self.look = Look::Asked;
+            self.actions.push(Action::ReadLicense);
         }
-        if let Some(after) = self.trust.review_in {
-            consider(after, "the clock is judged again");
-        }
-        if let (Some(at), true) = (self.reload.next_at, self.reload_may_start()) {
-            consider(at.since(now.boot), "netifyd's reload is tried again");
-        }
-        if self.attempt.is_none()
-            && self.installing.is_none()
-            && self.daemon
-            && let Some((at, _)) = self.next_attempt()
-        {
-            consider(at.since(now.boot), "the next attempt to renew");
-        }
-        if let (FileView::Good(license), true) = (&self.file, self.trust.trusted) {
-            let created = license.license().created_at.map(|at| at.plus(-super::verify::CLOCK_TOLERANCE));
-            let plan = self.plan(license);
-            for at in [Some(license.license().expires_at), created, Some(plan.emergency_from)].into_iter().flatten() {
-                if at > now.wall {
-                    consider(at.since(now.wall), "the license changes its state");
-                }
-            }
-        }
-        next
+    }
+
+    /// Whether the daemon may begin something by itself: nothing is under way, and nobody is writing the file.
+    fn may_begin(&self) -> bool {
+        let busy = self.attempt.is_some() || self.installing.is_some();
+        self.daemon && !busy && self.look != Look::Asked && self.settle.is_none()
     }
 
     /// The status as last published.
@@ -303,8 +297,12 @@ impl Engine {
 
     /// The best knowledge of the time: the trusted clock, else the hub's.
     fn best_now(&self) -> Option<WallTime> {
-        let hub = || self.hub_clock.map(|(wall, boot)| wall.plus(self.moment.now.boot.since(boot)));
-        self.trusted_now().or_else(hub)
+        self.trusted_now().or_else(|| self.hub_now())
+    }
+
+    /// What the hub's clock says by now, if it ever told.
+    fn hub_now(&self) -> Option<WallTime> {
+        self.hub_clock.map(|(wall, boot)| wall.plus(self.moment.now.boot.since(boot)))
     }
 
     fn duid(&self) -> Option<&str> {
@@ -365,7 +363,7 @@ impl Engine {
         self.device = judged;
         self.device_known = true;
         if self.file.is_unknown() {
-            self.actions.push(Action::ReadLicense);
+            self.read_license();
         }
         if self.duid().map(str::to_owned) != before {
             match duid::winner(&self.device) {
@@ -395,7 +393,8 @@ impl Engine {
         }
         self.judge_again();
         self.try_again_soon();
-        self.actions.extend([Action::ReadDevice, Action::ReadLicense]);
+        self.actions.push(Action::ReadDevice);
+        self.read_license();
     }
 
     /// A device id or a file that could not be read may have become readable.
@@ -404,7 +403,7 @@ impl Engine {
             self.actions.push(Action::ReadDevice);
         }
         if matches!(self.file, FileView::Unreadable(_)) {
-            self.actions.push(Action::ReadLicense);
+            self.read_license();
         }
     }
 

@@ -143,8 +143,8 @@ impl Engine {
         let Goal::Retire { keep_file } = attempt.goal else { return };
         self.durable.retired = true;
         self.durable.serial = None;
-        self.save_durable();
         self.durable.duid = None;
+        self.save_durable();
         self.retiring = Some(Retiring { waiters: attempt.waiters, keep_file, how });
         self.actions.push(Action::Remove { keep_file });
     }

@@ -12,7 +12,7 @@ impl Engine {
         }
         match request {
             Request::Reread => {
-                self.actions.push(Action::ReadLicense);
+                self.read_license();
                 self.actions.push(Action::ReadDevice);
                 self.reply(vec![id], 0, "the license file is read again");
             }

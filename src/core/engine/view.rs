@@ -177,24 +177,14 @@ impl Engine {
         let winner = duid::winner(&self.device);
         let history: Vec<AttemptStatus> = self.volatile.history.iter().map(AttemptStatus::from).collect();
         let reload = self.volatile.reload.as_ref();
-        let skew = self.hub_clock.and_then(|(wall, boot)| {
-            let hub = wall.plus(self.moment.now.boot.since(boot));
-            let (skew, text) = clock_trust::skew(self.moment.now.wall, hub)?;
-            // Clocks that drift are no news at every step; one that goes elsewhere is.
-            Some(
-                match self
-                    .notes
-                    .skew
-                    .take()
-                    .filter(|(before, _)| (skew - before).abs() <= (before / 10).abs().max(MINUTE))
-                {
-                    Some(before) => before,
-                    None => (skew, text),
-                },
-            )
-        });
-        self.notes.skew.clone_from(&skew);
-        let skew = skew.map(|(_, text)| text);
+        let told = self.notes.skew.take();
+        self.notes.skew =
+            self.hub_now().and_then(|hub| clock_trust::skew(self.moment.now.wall, hub)).map(|(skew, text)| {
+                // Clocks that drift are no news at every step; one that goes elsewhere is.
+                let is_close = |(told, _): &(Millis, String)| (skew - told).abs() <= (told / 10).abs().max(MINUTE);
+                told.filter(is_close).unwrap_or((skew, text))
+            });
+        let skew = self.notes.skew.as_ref().map(|(_, text)| text.clone());
         let state = self.state();
         // A changing span in the text is no change of the state.
         let why = match &self.published {

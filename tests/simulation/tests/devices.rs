@@ -6,9 +6,6 @@ use simulation::sabotage::Sabotage;
 /// An unoptimized build takes twenty times as long: there a sample does.
 const DEVICES: u64 = if cfg!(debug_assertions) { 20 } else { 1_000 };
 
-/// Open findings, told in README.md: to be taken out with their remedy.
-const OPEN: [u64; 2] = [17, 214];
-
 #[test]
 fn ten_years_with_all_faults() {
     let campaign = Campaign {
@@ -23,7 +20,6 @@ fn ten_years_with_all_faults() {
     let broken: Vec<String> = outcome
         .violations
         .iter()
-        .filter(|(seed, _)| !OPEN.contains(seed))
         .map(|(seed, violation)| format!("{violation}\n  cargo run --profile sim -p simulation -- replay {seed}"))
         .collect();
     assert!(broken.is_empty(), "{} of {DEVICES} devices:\n{}", broken.len(), broken.join("\n"));

@@ -162,6 +162,31 @@ fn an_older_license_of_somebody_is_left_alone_until_it_is_due() {
     story.written(&license("S-1", 0, 7));
 }
 
+/// Between the last look and now somebody may have put a better one there.
+#[test]
+fn the_kept_license_comes_back_by_a_fresh_look_only() {
+    let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
+    story.reloaded_if_asked();
+    story.step(Event::File(FileContent::Bytes(license("S-1", -1, 6))));
+    story.file = FileContent::Bytes(license("S-1", 2, 9));
+    story.pass(5 * DAY);
+    assert_eq!(story.install, None);
+    assert_eq!(story.kept.as_ref().map(Authentic::bytes), Some(&license("S-1", 2, 9)[..]), "it is adopted");
+}
+
+/// What was seen between may have been read by netifyd, whoever crashes and starts again meanwhile.
+#[test]
+fn another_license_in_between_is_remembered_over_a_crash() {
+    let ours = FileContent::Bytes(license("S-1", 0, 7));
+    let mut story = Story::daemon(TRANSPORT, ours.clone());
+    story.reloaded_if_asked();
+    assert!(story.engine.durable.loaded.is_some());
+    story.step(Event::File(FileContent::Bytes(license("S-1", -1, 6))));
+    let remembered = story.engine.durable.clone();
+    let mut again = Story::begin(TRANSPORT, true, Some(license("S-1", 0, 7)), remembered).on_device(ours);
+    again.reloaded(ReloadOutcome::Confirmed);
+}
+
 #[test]
 fn more_is_asked_for_than_the_license_has() {
     let text = "[trust]\nmode = \"transport\"\n[provision]\nentitlements = [\"a\", \"z\"]\n";

@@ -10,7 +10,7 @@ mod retiring;
 use std::collections::BTreeMap;
 
 use super::{
-    Action, Engine, Event, FileContent, HubRequest, Level, Moment, ReloadOutcome, ReloadReport, Reply, Request,
+    Action, Engine, Event, FileContent, HubRequest, Level, Look, Moment, ReloadOutcome, ReloadReport, Reply, Request,
     RequestId, Start,
 };
 use crate::core::answer::{RawAnswer, TransportError};
@@ -20,7 +20,7 @@ use crate::core::duid::{Judged, Source};
 use crate::core::keyring::KeyRing;
 use crate::core::memory::{Durable, Volatile};
 use crate::core::report::Status;
-use crate::core::time::{BootTime, DAY, Millis, Now, WallTime};
+use crate::core::time::{BootTime, DAY, MINUTE, Millis, Now, WallTime};
 use crate::core::verify::Authentic;
 
 /// When all stories begin: 2027-01-15.
@@ -119,7 +119,8 @@ impl Story {
         let actions = self.engine.step(self.moment, event);
         self.absorb(actions);
         // It looks before it judges what may replace the file.
-        if !self.engine.looking.is_empty() && self.install.is_none() {
+        let reads = self.engine.look == Look::Asked && !self.engine.file.is_unknown();
+        if (reads || !self.engine.looking.is_empty()) && self.install.is_none() {
             self.step(Event::File(self.file.clone()));
         }
     }

@@ -55,6 +55,20 @@ fn without_serial_and_device_there_is_nothing_to_ask_for() {
     assert_eq!(story.reads, reads);
 }
 
+/// Nothing was sent, so nobody is spared by a longer wait.
+#[test]
+fn a_secret_that_is_put_in_its_place_is_found_within_minutes() {
+    let mut story = Story::daemon(TRANSPORT, FileContent::Missing);
+    for _ in 0..20 {
+        assert!(story.asked.take().is_some());
+        let error = TransportError { message: "no key".to_owned(), local: true };
+        story.step(Event::Answer(Err(error)));
+        let deadline = story.engine.next_deadline().expect("the next attempt");
+        assert!(deadline.after <= 5 * MINUTE, "{deadline:?}");
+        story.pass(deadline.after);
+    }
+}
+
 #[test]
 fn a_serial_is_enough() {
     let text = format!("{TRANSPORT}[license]\nserial = \"S-1\"\n");
