@@ -96,7 +96,7 @@ panic = abort); {versions}.
 - **Renewal**: `netify-licensed renew` as a process, without a daemon: it asks a relay over TLS, verifies, accepts and
   installs, with every fsync, so that the disk counts. The script imports `requests` and sends the same request; it
   verifies and installs nothing, so it is the floor under any script in Python. Both trust the system's certificates and
-  the emulator's. {extent.renewals} pairs. With a reload to confirm, the same command watches for two seconds whether
+  the emulator's. {extent.renewals} pairs. With a reload to confirm, the same command watches for three seconds whether
   netifyd survives it.
 - **Start to ready**: from the start of the process to its `READY=1`; the license is read and verified by then.
   {extent.starts} rounds.
