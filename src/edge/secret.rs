@@ -95,7 +95,14 @@ fn one_line(places: &Places, path: &Path) -> Result<Secret, String> {
 
 fn read(places: &Places, path: &Path, longest: usize) -> Result<Zeroizing<Vec<u8>>, String> {
     let name = path.display();
-    let failed = |error: &std::io::Error| format!("{name}: cannot read the secret: {}", reason(error));
+    let failed = |error: &std::io::Error| {
+        let remedy = if error.kind() == std::io::ErrorKind::NotFound {
+            "; write it there, readable by its owner alone (mode 0600)"
+        } else {
+            ""
+        };
+        format!("{name}: cannot read the secret: {}{remedy}", reason(error))
+    };
     let (mut file, meta) = regular::open(path).map_err(|error| failed(&error))?;
     // The service manager guards its credentials with its own rights, whatever the mode shows of them.
     let guarded = !places.credentials.as_ref().is_some_and(|directory| path.starts_with(directory));

@@ -86,7 +86,9 @@ fn what_is_no_secret_is_told_by_what_it_is() {
     rig.secret("api-key", &"k".repeat(4_097));
     assert!(rig.run(&LIST).expect(1).contains("longer than 4096 bytes"));
     fs::remove_file(rig.path("api-key")).expect("a file");
-    assert!(rig.run(&LIST).expect(1).contains("/api-key: cannot read the secret: no such file"));
+    let done = rig.run(&LIST);
+    assert!(done.expect(1).contains("/api-key: cannot read the secret: no such file"), "{done:?}");
+    assert!(done.err.contains("write it there, readable by its owner alone"), "{done:?}");
     fs::create_dir(rig.path("api-key")).expect("a directory");
     mode(&rig, "api-key", 0o700);
     assert!(rig.run(&LIST).expect(1).contains("/api-key: cannot read the secret: is a directory"));
