@@ -272,8 +272,7 @@ impl Daemon {
 
     fn answer(&mut self, incoming: Incoming) {
         let Incoming { command, answer } = incoming;
-        let status =
-            || self.driver.engine().status().map(|status| Status { pid: Some(std::process::id()), ..status.clone() });
+        let status = || self.driver.status();
         let reply = match command {
             Command::Status => status().map(|status| Answer { status: Some(Box::new(status)), ..Answer::words(0, "") }),
             Command::Metrics => {

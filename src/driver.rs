@@ -123,9 +123,7 @@ impl Driver {
         if before == now {
             return;
         }
-        if let Some(status) = self.engine.status() {
-            self.publish(status.clone());
-        }
+        self.publish();
         for moved in before.iter().filter(|path| !now.contains(path)) {
             if let Err(error) = state::remove(moved) {
                 tracing::warn!("what is no longer written stays behind: {error}");
@@ -226,7 +224,7 @@ impl Driver {
                     tracing::debug!("{error}");
                 }
             }
-            Action::Publish(status) if self.role == Role::Daemon => self.publish(*status),
+            Action::Publish if self.role == Role::Daemon => self.publish(),
             Action::Hook if self.role == Role::Daemon => self.run_hook(),
             Action::Reply(id, reply) => {
                 if let Some(at) = self.replies.iter().position(|(waiting, _)| *waiting == id) {
@@ -249,8 +247,8 @@ impl Driver {
         }
     }
 
-    fn publish(&mut self, mut status: Status) {
-        status.pid = Some(std::process::id());
+    fn publish(&mut self) {
+        let Some(status) = self.status() else { return };
         let config = self.engine.config();
         let text = serde_json::to_vec_pretty(&status).map(|mut text| {
             text.push(b'\n');
@@ -281,11 +279,16 @@ impl Driver {
         }
     }
 
+    /// The status of this process.
+    #[must_use]
+    pub fn status(&self) -> Option<Status> {
+        self.engine.status().map(|status| Status { pid: Some(std::process::id()), ..status.clone() })
+    }
+
     fn run_hook(&self) {
-        let (Some(command), Some(status)) = (self.engine.config().hooks.on_change.clone(), self.engine.status()) else {
+        let (Some(command), Some(status)) = (self.engine.config().hooks.on_change.clone(), self.status()) else {
             return;
         };
-        let status = Status { pid: Some(std::process::id()), ..status.clone() };
         let input = serde_json::to_vec(&status).unwrap_or_default();
         let turn = Rc::clone(&self.hook_turn);
         tokio::task::spawn_local(async move {

@@ -240,7 +240,7 @@ impl World {
                 }
                 Action::SaveDurable(durable) => self.durable = *durable,
                 Action::SaveVolatile(volatile) => self.volatile = *volatile,
-                Action::Publish(status) => self.check_status(&status),
+                Action::Publish => self.check_status(self.engine.status().expect("a status that is published")),
                 Action::Reply(id, reply) => {
                     assert!(self.waiting.remove(&id).is_some(), "a reply to nobody: {reply:?}");
                     assert!(!reply.message.is_empty());

@@ -1,6 +1,6 @@
 //! The monitoring plugin: one line, performance data, exit code 0 to 3 (Monitoring Plugins Development Guidelines).
 
-use super::report::Status;
+use super::report::{Rfc3339, Status};
 use super::time::{DAY, WallTime, relative};
 use super::verify::State;
 
@@ -25,10 +25,8 @@ pub struct Verdict {
 /// Judges a status. `from` says where it comes from, when that is not the running daemon.
 #[must_use]
 pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, from: Option<&str>) -> Verdict {
-    let at = |text: &Option<String>| text.as_deref().and_then(WallTime::parse);
-    let expires = at(&status.license.expires_at);
     #[allow(clippy::cast_precision_loss)]
-    let days = expires.map(|expires| expires.since(now) as f64 / DAY as f64);
+    let days = status.license.expires_at.map(|end| end.0.since(now) as f64 / DAY as f64);
     let mut worst = 0;
     let mut reasons: Vec<String> = Vec::new();
     let mut worry = |level: u8, reason: String| {
@@ -48,7 +46,7 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, from: Optio
     let last = status.renewal.last_attempt.as_ref();
     let words = || last.and_then(|last| last.error.clone().or_else(|| Some(last.outcome.clone()))).unwrap_or_default();
     // A failure while nothing is due, such as a dry run's, is nobody's alarm.
-    let is_due = at(&status.renewal.due_at).is_none_or(|due| due <= now);
+    let is_due = status.renewal.due_at.is_none_or(|due| due.0 <= now);
     let not_loaded = status.reload.pending && status.reload.last_outcome.as_deref() == Some("failed");
     if not_loaded {
         let detail = status.reload.last_detail.clone().unwrap_or_default();
@@ -81,7 +79,7 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, from: Optio
     if let Some(serial) = &status.license.serial {
         line.push_str(&format!(", {serial}"));
     }
-    if let Some(expires) = expires.filter(|_| status.state != State::ClockUntrusted) {
+    if let Some(Rfc3339(expires)) = status.license.expires_at.filter(|_| status.state != State::ClockUntrusted) {
         let verb = if expires > now { "ends" } else { "ended" };
         line.push_str(&format!(", {verb} {}", relative(expires, now)));
     }
@@ -96,8 +94,8 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, from: Optio
         line.push_str(&format!(" days_left={days:.2};{};{};;", range(thresholds.warning), range(thresholds.critical)));
     }
     line.push_str(&format!(" consecutive_failures={};;;0;", status.renewal.consecutive_failures));
-    if let Some(success) = at(&status.renewal.last_success_at) {
-        line.push_str(&format!(" since_last_success={}s;;;0;", now.since(success).max(0) / 1_000));
+    if let Some(success) = status.renewal.last_success_at {
+        line.push_str(&format!(" since_last_success={}s;;;0;", now.since(success.0).max(0) / 1_000));
     }
     Verdict { exit: worst, line }
 }
@@ -129,7 +127,7 @@ pub(crate) mod tests {
             advice: Vec::new(),
             license: LicenseStatus {
                 serial: Some("S-1".to_owned()),
-                expires_at: Some("2026-05-29T00:00:00Z".to_owned()),
+                expires_at: Some(Rfc3339(WallTime::from_unix(1_780_012_800))),
                 ..LicenseStatus::none("/l")
             },
             device: crate::core::report::DeviceStatus::default(),
@@ -180,7 +178,7 @@ pub(crate) mod tests {
         let mut failing = status(State::Valid);
         failing.renewal.consecutive_failures = 3;
         failing.renewal.last_attempt = Some(AttemptStatus {
-            at: String::new(),
+            at: Rfc3339(WallTime(0)),
             outcome: "outage".to_owned(),
             error: Some("a|b".to_owned()),
             http_status: None,
@@ -188,7 +186,7 @@ pub(crate) mod tests {
         let verdict = judge(&failing, USUAL, at(5), Some("from status.json"));
         assert_eq!(verdict.exit, 1);
         assert!(verdict.line.contains("3 attempts failed: a/b (from status.json) |"), "{}", verdict.line);
-        failing.renewal.due_at = Some(at(4).rfc3339());
+        failing.renewal.due_at = Some(Rfc3339(at(4)));
         assert_eq!(judge(&failing, USUAL, at(5), None).exit, 0, "nothing is due yet");
         failing.healthy = false;
         failing.renewal.consecutive_failures = 1;
@@ -205,7 +203,7 @@ pub(crate) mod tests {
         let verdict = judge(&bare, USUAL, at(5), None);
         assert_eq!(verdict.line, "LICENSE CRITICAL - missing; missing | consecutive_failures=9;;;0;");
         let mut odd = status(State::Valid);
-        odd.renewal.last_success_at = Some(at(6).rfc3339());
+        odd.renewal.last_success_at = Some(Rfc3339(at(6)));
         assert!(judge(&odd, USUAL, at(5), None).line.ends_with(" since_last_success=86400s;;;0;"));
         odd.problems = vec!["provision.entitlements asks for more".to_owned()];
         odd.clock.skew = Some("an hour ahead".to_owned());

@@ -1,5 +1,7 @@
 //! Whether the wall clock can be believed. Distrust needs evidence: an unsynchronized flag alone is none.
 
+use std::borrow::Cow;
+
 use super::time::{DAY, MINUTE, Millis, Now, WallTime, relative, span};
 use super::verify::CLOCK_TOLERANCE;
 
@@ -36,7 +38,7 @@ pub struct Trust {
     /// Whether dates may be judged.
     pub trusted: bool,
     /// Why, in one clause.
-    pub why: String,
+    pub why: Cow<'static, str>,
     /// Time until the judgement may change by itself.
     pub review_in: Option<Millis>,
 }
@@ -51,8 +53,8 @@ pub fn build_date() -> WallTime {
 /// Judges the wall clock. `always` is `clock.trust = "always"`.
 #[must_use]
 pub fn judge(now: Now, evidence: &Evidence, known: &Known, always: bool) -> Trust {
-    let trusted = |why: &str| Trust { trusted: true, why: why.to_owned(), review_in: None };
-    let doubt = |why: String, review_in| Trust { trusted: false, why, review_in };
+    let trusted = |why: &'static str| Trust { trusted: true, why: why.into(), review_in: None };
+    let doubt = |why: String, review_in| Trust { trusted: false, why: why.into(), review_in };
     if always {
         return trusted("clock.trust is \"always\"");
     }

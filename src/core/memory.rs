@@ -149,6 +149,71 @@ impl Durable {
     pub fn issue_of(&self, sha256: &str) -> Option<&Issue> {
         self.issues.iter().find(|issue| issue.sha256 == sha256)
     }
+
+    /// Whether this, read again, tells as much as what is true now: a time stamp or a bucket that fills are no reason to
+    /// touch the flash.
+    #[must_use]
+    pub fn tells(&self, now: &Self) -> bool {
+        let Self {
+            boot_id,
+            loaded,
+            last_good_time: _,
+            issues,
+            serial,
+            duid,
+            automatic,
+            last_success_at,
+            provision_tried_at,
+            retired,
+        } = self;
+        *boot_id == now.boot_id
+            && *loaded == now.loaded
+            && *issues == now.issues
+            && *serial == now.serial
+            && *duid == now.duid
+            && (now.automatic.is_full() || automatic.covers(&now.automatic))
+            && *last_success_at == now.last_success_at
+            && *provision_tried_at == now.provision_tried_at
+            && *retired == now.retired
+    }
+}
+
+impl Volatile {
+    /// Whether this, read again, tells as much as what is true now: a bucket that fills is no reason to write.
+    #[must_use]
+    pub fn tells(&self, now: &Self) -> bool {
+        let Self {
+            failures,
+            waits,
+            not_before,
+            history,
+            outage_since,
+            recovering,
+            heals,
+            create_trouble,
+            manual,
+            reload,
+            reload_failures,
+            reload_pause,
+            told,
+            unload,
+            attempts,
+            reloads,
+        } = self;
+        (*failures, *waits, *recovering, *reload_failures, *unload)
+            == (now.failures, now.waits, now.recovering, now.reload_failures, now.unload)
+            && *not_before == now.not_before
+            && *history == now.history
+            && *outage_since == now.outage_since
+            && *heals == now.heals
+            && *create_trouble == now.create_trouble
+            && manual.covers(&now.manual)
+            && *reload == now.reload
+            && *reload_pause == now.reload_pause
+            && *told == now.told
+            && *attempts == now.attempts
+            && *reloads == now.reloads
+    }
 }
 
 /// Licenses whose beginning is remembered: the installed one, its replacement, and one that somebody else put there.

@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::report::Status;
-use super::time::WallTime;
+use super::report::{Rfc3339, Status};
 use super::verify::State;
 
 /// Which of the two formats; they differ in the names of counters' families and in the end.
@@ -61,8 +60,8 @@ impl Page {
         self.sample(name, &[], value);
     }
 
-    fn time(&mut self, name: &str, help: &str, rfc3339: Option<&String>) {
-        if let Some(at) = rfc3339.and_then(|text| WallTime::parse(text)) {
+    fn time(&mut self, name: &str, help: &str, at: Option<Rfc3339>) {
+        if let Some(Rfc3339(at)) = at {
             self.gauge(name, help, at.unix());
         }
     }
@@ -85,12 +84,12 @@ fn render(status: &Status, format: Format) -> String {
     page.time(
         "netify_licensed_license_expiry_timestamp_seconds",
         "When the installed license ends.",
-        license.expires_at.as_ref(),
+        license.expires_at,
     );
     page.time(
         "netify_licensed_license_issue_timestamp_seconds",
         "When the installed license was issued.",
-        license.issued_at.as_ref(),
+        license.issued_at,
     );
     if let Some(serial) = &license.serial {
         page.family("netify_licensed_license_info", "info", "The installed license.");
@@ -107,16 +106,16 @@ fn render(status: &Status, format: Format) -> String {
         "Failed attempts in a row.",
         renewal.consecutive_failures,
     );
-    page.time("netify_licensed_renewal_due_timestamp_seconds", "When the license falls due.", renewal.due_at.as_ref());
+    page.time("netify_licensed_renewal_due_timestamp_seconds", "When the license falls due.", renewal.due_at);
     page.time(
         "netify_licensed_renewal_next_attempt_timestamp_seconds",
         "When the hub is asked next.",
-        renewal.next_attempt_at.as_ref(),
+        renewal.next_attempt_at,
     );
     page.time(
         "netify_licensed_renewal_last_success_timestamp_seconds",
         "When a license was last fetched and installed.",
-        renewal.last_success_at.as_ref(),
+        renewal.last_success_at,
     );
     page.gauge(
         "netify_licensed_reload_pending",

@@ -1,5 +1,7 @@
 //! The status document, schema 1: what status.json holds and `status --json` prints. Members may be added, never renamed.
 
+use serde::de::{Deserializer, Error as _};
+use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use super::license::License;
@@ -9,6 +11,23 @@ use super::verify::{Authentic, State};
 
 /// Version of the document.
 pub const SCHEMA: u32 = 1;
+
+/// A moment, in the document as RFC 3339 text in UTC, whole seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rfc3339(pub WallTime);
+
+impl Serialize for Rfc3339 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0.rfc3339())
+    }
+}
+
+impl<'de> Deserialize<'de> for Rfc3339 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        WallTime::parse(&text).map(Self).ok_or_else(|| D::Error::custom("not a time of RFC 3339"))
+    }
+}
 
 /// The whole status.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,9 +74,9 @@ pub struct LicenseStatus {
     /// Person or organization.
     pub issued_to: Option<String>,
     /// RFC 3339, UTC.
-    pub issued_at: Option<String>,
+    pub issued_at: Option<Rfc3339>,
     /// RFC 3339, UTC.
-    pub expires_at: Option<String>,
+    pub expires_at: Option<Rfc3339>,
     /// Whether the hub may extend it.
     pub renewable: Option<bool>,
     /// Entitlements with their dates.
@@ -76,7 +95,7 @@ pub struct EntitlementStatus {
     /// Its name.
     pub name: String,
     /// RFC 3339, UTC.
-    pub not_valid_after: Option<String>,
+    pub not_valid_after: Option<Rfc3339>,
 }
 
 /// This device.
@@ -94,9 +113,9 @@ pub struct DeviceStatus {
 #[serde(default)]
 pub struct RenewalStatus {
     /// When the license falls due.
-    pub due_at: Option<String>,
+    pub due_at: Option<Rfc3339>,
     /// When the hub is asked next.
-    pub next_attempt_at: Option<String>,
+    pub next_attempt_at: Option<Rfc3339>,
     /// Why then.
     pub reason: Option<String>,
     /// The last attempt.
@@ -104,7 +123,7 @@ pub struct RenewalStatus {
     /// The last attempts, newest last.
     pub history: Vec<AttemptStatus>,
     /// Last license that was fetched and installed.
-    pub last_success_at: Option<String>,
+    pub last_success_at: Option<Rfc3339>,
     /// Failed attempts in a row.
     pub consecutive_failures: u32,
     /// Attempts by outcome since boot.
@@ -115,7 +134,7 @@ pub struct RenewalStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptStatus {
     /// RFC 3339, UTC.
-    pub at: String,
+    pub at: Rfc3339,
     /// One word.
     pub outcome: String,
     /// One sentence, unless it succeeded.
@@ -127,7 +146,7 @@ pub struct AttemptStatus {
 impl From<&AttemptRecord> for AttemptStatus {
     fn from(record: &AttemptRecord) -> Self {
         Self {
-            at: record.at.rfc3339(),
+            at: Rfc3339(record.at),
             outcome: record.outcome.clone(),
             error: record.error.clone(),
             http_status: record.http_status,
@@ -144,7 +163,7 @@ pub struct ReloadStatus {
     /// Whether netifyd has yet to load the installed license.
     pub pending: bool,
     /// RFC 3339, UTC.
-    pub last_at: Option<String>,
+    pub last_at: Option<Rfc3339>,
     /// `confirmed`, `restarted`, `not-running`, `failed` or `none`.
     pub last_outcome: Option<String>,
     /// One sentence about anything but a plain success.
@@ -178,8 +197,8 @@ pub struct HubStatus {
 impl Status {
     /// Judges what somebody published earlier by the time that it is now.
     pub fn age(&mut self, now: WallTime) {
-        let end = self.license.expires_at.as_deref().and_then(WallTime::parse).filter(|end| *end <= now);
-        if let Some(end) = end.filter(|_| self.state.is_usable()) {
+        let end = self.license.expires_at.filter(|end| end.0 <= now);
+        if let Some(Rfc3339(end)) = end.filter(|_| self.state.is_usable()) {
             self.state = State::Expired;
             self.healthy = false;
             self.problems.insert(0, format!("{}: the license expired at {end}", self.license.path));
@@ -215,16 +234,13 @@ impl LicenseStatus {
             path: path.to_owned(),
             serial: Some(license.serial.clone()),
             issued_to: license.issued_to.clone(),
-            issued_at: license.created_at.map(WallTime::rfc3339),
-            expires_at: Some(license.expires_at.rfc3339()),
+            issued_at: license.created_at.map(Rfc3339),
+            expires_at: Some(Rfc3339(license.expires_at)),
             renewable: license.renewable,
             entitlements: license
                 .entitlements
                 .iter()
-                .map(|e| EntitlementStatus {
-                    name: e.name.clone(),
-                    not_valid_after: e.not_valid_after.map(WallTime::rfc3339),
-                })
+                .map(|e| EntitlementStatus { name: e.name.clone(), not_valid_after: e.not_valid_after.map(Rfc3339) })
                 .collect(),
             duid: license.duid.clone(),
             key_id: None,
@@ -250,4 +266,20 @@ pub struct Verification {
     pub device: DeviceStatus,
     /// What does not hold, in the order of judgement.
     pub problems: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_rfc_3339_and_nothing_else() {
+        let moment = Rfc3339(WallTime(1_780_012_800_999));
+        let text = serde_json::to_string(&moment).expect("JSON");
+        assert_eq!(text, "\"2026-05-29T00:00:00Z\"", "whole seconds");
+        assert_eq!(serde_json::from_str::<Rfc3339>(&text).expect("a moment").0, WallTime(1_780_012_800_000));
+        for odd in ["\"soon\"", "\"\"", "1780012800", "null"] {
+            assert!(serde_json::from_str::<Rfc3339>(odd).is_err(), "{odd}");
+        }
+    }
 }

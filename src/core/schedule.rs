@@ -1,5 +1,7 @@
 //! When a license is due. The moment is drawn once, from the license itself: stable over restarts, uniform over a fleet.
 
+use std::cell::RefCell;
+
 use sha2::{Digest, Sha256};
 
 use super::time::{DAY, Millis, WallTime};
@@ -38,9 +40,41 @@ pub struct Plan {
     pub expires: WallTime,
 }
 
+/// The last draw, for whoever plans the same license again and again.
+#[derive(Debug, Default)]
+pub struct Lot(RefCell<Option<Drawn>>);
+
+#[derive(Debug)]
+struct Drawn {
+    duid: String,
+    serial: String,
+    issued: WallTime,
+    number: u64,
+}
+
+impl Lot {
+    /// As [`plan`].
+    #[must_use]
+    pub fn plan(&self, life: &Life<'_>) -> Plan {
+        let mut last = self.0.borrow_mut();
+        let same =
+            last.as_ref().filter(|of| (&*of.duid, &*of.serial, of.issued) == (life.duid, life.serial, life.issued));
+        let number = same.map_or_else(|| draw(life), |of| of.number);
+        if same.is_none() {
+            *last =
+                Some(Drawn { duid: life.duid.to_owned(), serial: life.serial.to_owned(), issued: life.issued, number });
+        }
+        plan_with(life, number)
+    }
+}
+
 /// Computes the plan of a license.
 #[must_use]
 pub fn plan(life: &Life<'_>) -> Plan {
+    plan_with(life, draw(life))
+}
+
+fn plan_with(life: &Life<'_>, number: u64) -> Plan {
     let length = life.expires.since(life.issued).max(0);
     let own_share = if length <= SHORT_LIFE { length / 2 } else { length / 3 };
     let window = match life.renew_before {
@@ -51,14 +85,14 @@ pub fn plan(life: &Life<'_>) -> Plan {
     let zone = (length / 10).min(window / 2);
     Plan {
         window_from: life.expires.plus(-window),
-        due: life.expires.plus(-window + draw(life, window / 2)),
+        due: life.expires.plus(-window + share(window / 2, number)),
         emergency_from: life.expires.plus(-zone),
         expires: life.expires,
     }
 }
 
-/// A uniform draw from `0..range`, the same for the same device, serial and issue date.
-fn draw(life: &Life<'_>, range: Millis) -> Millis {
+/// A uniform draw, the same for the same device, serial and issue date.
+fn draw(life: &Life<'_>) -> u64 {
     let hash = Sha256::new()
         .chain_update(b"netify-licensed spread 1\0")
         .chain_update(life.duid)
@@ -67,7 +101,11 @@ fn draw(life: &Life<'_>, range: Millis) -> Millis {
         .chain_update([0])
         .chain_update(life.issued.unix().to_be_bytes())
         .finalize();
-    let number = hash[..8].iter().fold(0_u64, |number, &byte| number << 8 | u64::from(byte));
+    hash[..8].iter().fold(0_u64, |number, &byte| number << 8 | u64::from(byte))
+}
+
+/// A number drawn from all 64-bit ones, brought down to `0..range`.
+fn share(range: Millis, number: u64) -> Millis {
     // The high half of a 128-bit product: uniform without division.
     let scaled = (u128::from(number) * u128::from(range.max(0).unsigned_abs())) >> 64;
     Millis::try_from(scaled).unwrap_or(0)
@@ -108,6 +146,21 @@ mod tests {
             assert!(plan_a.due >= plan_a.window_from);
             assert!(plan_a.due < plan_a.window_from.plus(7 * DAY / 4));
             assert_eq!(plan_a, plan(&life(n * 977, 7)));
+        }
+    }
+
+    #[test]
+    fn a_draw_that_is_remembered_is_that_license_s() {
+        let lot = Lot::default();
+        let lives = [
+            life(1_000_000, 7),
+            life(1_000_001, 7),
+            Life { duid: "E", ..life(1_000_000, 7) },
+            Life { serial: "T", ..life(1_000_000, 7) },
+        ];
+        for each in lives.iter().chain([&lives[3], &lives[0], &Life { renew_before: Some(HOUR), ..lives[0] }]) {
+            assert_eq!(lot.plan(each), plan(each));
+            assert_eq!(lot.plan(each), plan(each), "again");
         }
     }
 

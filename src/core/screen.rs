@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::foreign_text::clean;
-use super::report::{EntitlementStatus, LicenseStatus, Status, Verification};
+use super::report::{EntitlementStatus, LicenseStatus, Rfc3339, Status, Verification};
 use super::time::{WallTime, relative};
 use super::verify::State;
 
@@ -58,27 +58,23 @@ impl Table {
     }
 }
 
-fn when(rfc3339: &str, now: WallTime) -> String {
-    WallTime::parse(rfc3339).map_or_else(|| clean(rfc3339), |at| format!("{at} ({})", relative(at, now)))
+fn when(Rfc3339(at): Rfc3339, now: WallTime) -> String {
+    format!("{at} ({})", relative(at, now))
 }
 
 /// `now` is `None` while the clock cannot be believed: then nothing is said about how far away a date is.
-fn date(rfc3339: &str, now: Option<WallTime>) -> String {
-    match (now, WallTime::parse(rfc3339)) {
-        (Some(now), _) => when(rfc3339, now),
-        (None, Some(at)) => at.to_string(),
-        (None, None) => clean(rfc3339),
-    }
+fn date(at: Rfc3339, now: Option<WallTime>) -> String {
+    now.map_or_else(|| at.0.to_string(), |now| when(at, now))
 }
 
 fn license_rows(table: &mut Table, license: &LicenseStatus, now: Option<WallTime>) {
     table.maybe("serial", license.serial.as_ref());
     table.maybe("issued to", license.issued_to.as_ref());
-    if let Some(at) = &license.issued_at {
+    if let Some(at) = license.issued_at {
         table.row("issued", date(at, now));
     }
-    if let Some(at) = &license.expires_at {
-        let past = WallTime::parse(at).is_some_and(|at| now.is_some_and(|now| at <= now));
+    if let Some(at) = license.expires_at {
+        let past = now.is_some_and(|now| at.0 <= now);
         table.row(if past { "expired" } else { "expires" }, date(at, now));
     }
     if let Some(renewable) = license.renewable {
@@ -89,10 +85,7 @@ fn license_rows(table: &mut Table, license: &LicenseStatus, now: Option<WallTime
     }
     table.maybe("signed by key", license.key_id.as_ref());
     for (at, EntitlementStatus { name, not_valid_after }) in license.entitlements.iter().enumerate() {
-        let date = not_valid_after
-            .as_ref()
-            .map(|date| format!(" until {}", date.get(..10).unwrap_or(date)))
-            .unwrap_or_default();
+        let date = not_valid_after.map(|at| format!(" until {}", at.0.date())).unwrap_or_default();
         table.row(if at == 0 { "entitlements" } else { "" }, format!("{}{date}", clean(name)));
     }
 }
@@ -112,15 +105,15 @@ pub fn status(status: &Status, now: WallTime, paint: Paint, from: Option<&str>) 
     };
     table.row("this device", device);
     let renewal = &status.renewal;
-    if let Some(at) = &renewal.due_at {
+    if let Some(at) = renewal.due_at {
         table.row("due", date(at, believed));
     }
-    match (&renewal.next_attempt_at, &renewal.reason) {
+    match (renewal.next_attempt_at, &renewal.reason) {
         (Some(at), Some(why)) => table.row("next attempt", format!("{}: {why}", when(at, now))),
         (None, Some(why)) => table.row("next attempt", why.clone()),
         _ => {}
     }
-    if let Some(at) = &renewal.last_success_at {
+    if let Some(at) = renewal.last_success_at {
         table.row("last success", when(at, now));
     }
     let mut above = None;
@@ -134,11 +127,11 @@ pub fn status(status: &Status, now: WallTime, paint: Paint, from: Option<&str>) 
         above = attempt.error.as_deref();
         table.row(
             if at == 0 { "last attempts" } else { "" },
-            format!("{} {}{error}", when(&attempt.at, now), attempt.outcome),
+            format!("{} {}{error}", when(attempt.at, now), attempt.outcome),
         );
     }
     let reload = &status.reload;
-    let last = match (&reload.last_outcome, &reload.last_at) {
+    let last = match (&reload.last_outcome, reload.last_at) {
         (Some(outcome), Some(at)) => format!(", last {outcome} {}", when(at, now)),
         _ => String::new(),
     };
@@ -194,7 +187,7 @@ pub fn licenses(licenses: &[LicenseStatus], now: WallTime) -> String {
             license.serial.as_deref().map(clean).unwrap_or_default(),
             license.issued_to.as_deref().map(clean).unwrap_or_default(),
             license.duid.as_deref().map_or_else(|| "-".to_owned(), clean),
-            license.expires_at.as_deref().map(|at| when(at, now)).unwrap_or_default(),
+            license.expires_at.map(|at| when(at, now)).unwrap_or_default(),
             license.entitlements.iter().map(|e| clean(&e.name)).collect::<Vec<_>>().join(","),
         ]
     }));
@@ -215,8 +208,9 @@ impl Status {
     #[must_use]
     pub fn line(&self) -> String {
         let serial = self.license.serial.as_deref().map(|serial| format!(" {}", clean(serial))).unwrap_or_default();
-        let expires = self.license.expires_at.as_deref().map(|at| format!(", ends {at}")).unwrap_or_default();
-        let next = self.renewal.next_attempt_at.as_deref().map(|at| format!(", next attempt {at}")).unwrap_or_default();
+        let expires = self.license.expires_at.map(|at| format!(", ends {}", at.0.rfc3339())).unwrap_or_default();
+        let next =
+            self.renewal.next_attempt_at.map(|at| format!(", next attempt {}", at.0.rfc3339())).unwrap_or_default();
         format!("license{serial} {}{expires}{next}", self.state)
     }
 }
@@ -238,7 +232,7 @@ mod tests {
     fn attempt(days_ago: i64, error: Option<&str>) -> AttemptStatus {
         let outcome = if error.is_some() { "outage" } else { "installed" }.to_owned();
         AttemptStatus {
-            at: now().plus(-days_ago * DAY).rfc3339(),
+            at: Rfc3339(now().plus(-days_ago * DAY)),
             outcome,
             error: error.map(str::to_owned),
             http_status: None,
@@ -270,20 +264,20 @@ mod tests {
         let mut full = bare(State::Valid);
         full.pid = Some(812);
         full.license.renewable = Some(false);
-        full.license.issued_at = Some("2026-05-22T00:00:00Z".to_owned());
-        full.license.entitlements = [("a", Some("2026-05-30T00:00:00Z")), ("b\u{7}", None), ("c", Some("soon"))]
-            .map(|(name, date)| EntitlementStatus { name: name.to_owned(), not_valid_after: date.map(str::to_owned) })
+        full.license.issued_at = Some(Rfc3339(now().plus(-2 * DAY)));
+        full.license.entitlements = [("a", Some(Rfc3339(now().plus(6 * DAY)))), ("b\u{7}", None)]
+            .map(|(name, not_valid_after)| EntitlementStatus { name: name.to_owned(), not_valid_after })
             .to_vec();
         full.device = DeviceStatus { duid: Some("D-1\u{1b}[2J".to_owned()), source: Some("dmi".to_owned()) };
-        full.renewal.due_at = Some(now().plus(DAY).rfc3339());
-        full.renewal.next_attempt_at = Some(now().plus(2 * DAY).rfc3339());
+        full.renewal.due_at = Some(Rfc3339(now().plus(DAY)));
+        full.renewal.next_attempt_at = Some(Rfc3339(now().plus(2 * DAY)));
         full.renewal.reason = Some("it is due".to_owned());
-        full.renewal.last_success_at = Some(now().plus(-2 * DAY).rfc3339());
+        full.renewal.last_success_at = Some(Rfc3339(now().plus(-2 * DAY)));
         full.renewal.history = vec![attempt(3, None), attempt(2, Some("gone")), attempt(1, Some("gone"))];
         full.reload.method = "signal".to_owned();
         full.reload.pending = true;
         full.reload.last_outcome = Some("failed".to_owned());
-        full.reload.last_at = Some(now().rfc3339());
+        full.reload.last_at = Some(Rfc3339(now()));
         full.clock.why = "it is".to_owned();
         full.clock.skew = Some("an hour".to_owned());
         full.problems = vec!["one".to_owned()];
@@ -294,7 +288,7 @@ mod tests {
         assert_eq!(row(&screen, "expires"), ["2026-05-29 00:00:00 UTC (in 5 days)"]);
         assert_eq!(row(&screen, "renewable"), ["no"]);
         assert_eq!(row(&screen, "bound to"), ["no device"]);
-        assert_eq!(row(&screen, "entitlements"), ["a until 2026-05-30", "b", "c until soon"]);
+        assert_eq!(row(&screen, "entitlements"), ["a until 2026-05-30", "b"]);
         assert_eq!(row(&screen, "this device"), ["D-1[2J (from dmi)"]);
         assert_eq!(row(&screen, "due"), ["2026-05-25 00:00:00 UTC (in 1 day)"]);
         assert_eq!(row(&screen, "next attempt"), ["2026-05-26 00:00:00 UTC (in 2 days): it is due"]);
@@ -317,18 +311,18 @@ mod tests {
     fn a_clock_that_is_not_believed_measures_no_distance() {
         let mut doubtful = bare(State::ClockUntrusted);
         doubtful.clock.trusted = false;
-        doubtful.license.issued_at = Some("no date\u{7}".to_owned());
+        doubtful.license.issued_at = Some(Rfc3339(now().plus(-2 * DAY)));
         doubtful.renewal.reason = Some("somebody asks".to_owned());
         let screen = status(&doubtful, now().plus(90 * DAY), PLAIN, Some("from status.json"));
         assert_eq!(row(&screen, "expires"), ["2026-05-29 00:00:00 UTC"]);
-        assert_eq!(row(&screen, "issued"), ["no date"]);
+        assert_eq!(row(&screen, "issued"), ["2026-05-22 00:00:00 UTC"]);
         assert_eq!(row(&screen, "next attempt"), ["somebody asks"]);
         assert_eq!(row(&screen, "clock"), ["not trusted:"]);
         assert_eq!(row(&screen, "daemon"), ["from status.json"]);
         doubtful.clock.trusted = true;
         let screen = status(&doubtful, now().plus(6 * DAY), PLAIN, None);
         assert_eq!(row(&screen, "expired"), ["2026-05-29 00:00:00 UTC (1 day ago)"]);
-        assert_eq!(row(&screen, "issued"), ["no date"]);
+        assert_eq!(row(&screen, "issued"), ["2026-05-22 00:00:00 UTC (8 days ago)"]);
     }
 
     #[test]
@@ -377,7 +371,7 @@ mod tests {
     fn one_line_for_the_service_manager() {
         let mut status = bare(State::Valid);
         assert_eq!(status.line(), "license S-1 valid, ends 2026-05-29T00:00:00Z");
-        status.renewal.next_attempt_at = Some("2026-05-25T00:00:00Z".to_owned());
+        status.renewal.next_attempt_at = Some(Rfc3339(now().plus(DAY)));
         status.license = LicenseStatus::none("/l");
         assert_eq!(status.line(), "license valid, next attempt 2026-05-25T00:00:00Z");
     }

@@ -78,7 +78,7 @@ pub(crate) fn simulate(kind: Kind) -> Counts {
                 match action {
                     Action::Install { .. } | Action::Keep(_) | Action::SaveDurable(_) => counts.flash += 1,
                     Action::SaveVolatile(_) => counts.volatile += 1,
-                    Action::Publish(_) => counts.published += 1,
+                    Action::Publish => counts.published += 1,
                     Action::Ask(_) => {
                         counts.asked += 1;
                         let error = TransportError { message: "no route to host".to_owned(), local: false };

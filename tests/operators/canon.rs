@@ -23,9 +23,8 @@ pub(crate) struct Canon<'a> {
 impl<'a> Canon<'a> {
     /// The status tells which moments and process ids are of this run alone.
     pub(crate) fn new(gateway: &'a Gateway, status: &Status) -> Self {
-        let parse = |text: &Option<String>| text.as_deref().and_then(WallTime::parse);
         let mut drawn = Vec::new();
-        let (due, next) = (parse(&status.renewal.due_at), parse(&status.renewal.next_attempt_at));
+        let (due, next) = (status.renewal.due_at.map(|at| at.0), status.renewal.next_attempt_at.map(|at| at.0));
         if let Some(due) = due {
             let future = due.unix() > gateway.now;
             drawn.push((due, if future { 2 * 86_400 + 5 * 3_600 } else { -2 * 86_400 - 7 * 3_600 }));
@@ -46,7 +45,7 @@ impl<'a> Canon<'a> {
         let mut numbers = Vec::new();
         numbers.extend(status.pid.map(|pid| (format!("process {pid}"), "process 812")));
         numbers.extend(gateway.netifyd.as_ref().map(|netifyd| (format!("process {}", netifyd.pid()), "process 640")));
-        Self { gateway, drawn, numbers, expires: parse(&status.license.expires_at) }
+        Self { gateway, drawn, numbers, expires: status.license.expires_at.map(|at| at.0) }
     }
 
     /// A screen with that day's dates, the usual paths and addresses.

@@ -3,6 +3,8 @@
 use std::process::Output;
 
 use hub_emulator::LicenseSpec;
+use netify_licensed::core::report::{Rfc3339, Status};
+use netify_licensed::core::time::WallTime;
 use netify_licensed::core::verify::State;
 use test_support::{Proc, Signal};
 
@@ -198,13 +200,13 @@ fn without_rights_and_without_a_daemon() {
 
     // What was valid when it was written is over by now.
     let mut old = gateway.published().expect("left behind");
-    old.license.expires_at = Some("2026-01-02T03:04:05Z".to_owned());
+    old.license.expires_at = WallTime::parse("2026-01-02T03:04:05Z").map(Rfc3339);
     gateway.write("run/netify-licensed/status.json", &serde_json::to_string(&old).expect("JSON"));
     let late = line(&powerless(&gateway, &["check"]).output().expect("it runs"));
     assert_eq!(late.exit, 2, "{}", late.text);
     assert!(late.text.starts_with(&format!("LICENSE CRITICAL - expired, {SERIAL}, ended ")), "{}", late.text);
     let json = powerless(&gateway, &["status", "--json"]).output().expect("it runs").stdout;
-    let status: netify_licensed::core::report::Status = serde_json::from_slice(&json).expect("a status");
+    let status: Status = serde_json::from_slice(&json).expect("a status");
     assert_eq!((status.state, status.healthy, status.pid), (State::Expired, false, None));
     assert!(status.problems[0].ends_with("license.json: the license expired at 2026-01-02 03:04:05 UTC"), "{status:?}");
     assert!(status.problems[1].starts_with("no daemon runs") && status.advice[0].starts_with("start the service"));

@@ -3,6 +3,8 @@
 //! Every attempt begins by looking at what the hub has. So a renewal whose answer was lost is found by the next attempt
 //! and never asked for twice.
 
+use std::borrow::Cow;
+
 use super::attempt_end::End;
 use super::file::FileView;
 use super::install::{Looking, Origin};
@@ -77,7 +79,7 @@ pub(super) enum Made {
 
 impl Engine {
     /// When the next automatic attempt is, and why; [`None`] while there is nothing to try.
-    pub(super) fn next_attempt(&self) -> Option<(BootTime, String)> {
+    pub(super) fn next_attempt(&self) -> Option<(BootTime, Cow<'static, str>)> {
         let now = self.moment.now;
         if self.file.is_unknown() || self.durable.retired {
             return None;
@@ -85,40 +87,39 @@ impl Engine {
         if self.wanted_serial().is_none() && self.duid().is_none() && !self.is_relay() {
             return None;
         }
-        let (mut at, mut why) = self.due();
+        let (mut at, due) = self.due();
+        let mut why = Cow::Borrowed(due);
         if let Some(not_before) = self.not_before.filter(|not_before| *not_before > at) {
             at = not_before;
             why = match self.volatile.history.last() {
-                _ if self.volatile.recovering => {
-                    "the hub is back after an outage, and the fleet takes turns".to_owned()
-                }
+                _ if self.volatile.recovering => "the hub is back after an outage, and the fleet takes turns".into(),
                 Some(last) if self.volatile.failures > 0 => {
-                    format!("attempt {} failed ({}), backing off", self.volatile.failures, last.outcome)
+                    format!("attempt {} failed ({}), backing off", self.volatile.failures, last.outcome).into()
                 }
-                Some(last) => format!("{why}; the last attempt ended with {}", last.outcome),
+                Some(last) => format!("{due}; the last attempt ended with {}", last.outcome).into(),
                 None => why,
             };
         }
         let broken = matches!(self.file, FileView::Missing | FileView::Bad(..));
         let wait = if broken && self.kept.is_some() { self.heals_wait() } else { 0 };
         if wait > 0 && now.boot.plus(wait) > at {
-            return Some((now.boot.plus(wait), "somebody else keeps writing the license file".to_owned()));
+            return Some((now.boot.plus(wait), "somebody else keeps writing the license file".into()));
         }
         Some((at, why))
     }
 
     /// When the license is due, by its dates alone.
-    fn due(&self) -> (BootTime, String) {
+    fn due(&self) -> (BootTime, &'static str) {
         let now = self.moment.now;
         let Some(license) = self.reference() else {
-            return (now.boot, "there is no license".to_owned());
+            return (now.boot, "there is no license");
         };
         let Some(wall) = self.best_now() else {
-            return (now.boot, "the clock cannot be believed, so the hub is asked".to_owned());
+            return (now.boot, "the clock cannot be believed, so the hub is asked");
         };
         let plan = self.plan(license);
         if wall >= plan.expires {
-            return (now.boot, "the license has expired".to_owned());
+            return (now.boot, "the license has expired");
         }
         let due = if wall >= plan.emergency_from { plan.due.min(plan.emergency_from) } else { plan.due };
         let why = if wall >= plan.emergency_from {
@@ -126,7 +127,7 @@ impl Engine {
         } else {
             "the license is due for renewal"
         };
-        (now.boot.plus(due.since(wall)), why.to_owned())
+        (now.boot.plus(due.since(wall)), why)
     }
 
     /// When the license is due, on the wall clock, for the status.
@@ -243,7 +244,7 @@ impl Engine {
 
     /// The hub's license, judged as strictly as any other.
     pub(super) fn candidate(&mut self, attempt: Attempt, data: &[u8]) {
-        let candidate = match self.verifier().check(data) {
+        let candidate = match self.check(data) {
             Ok(candidate) => candidate,
             Err(rejection) => {
                 let reason = format!("{}'s license is {}: {}", self.source(), rejection.state, rejection.reason);

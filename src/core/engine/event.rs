@@ -7,7 +7,6 @@ use crate::core::duid::Judged;
 use crate::core::keyring::KeyRing;
 use crate::core::license::Serial;
 use crate::core::memory::{Durable, Volatile};
-use crate::core::report::Status;
 use crate::core::time::{Millis, Now, WallTime};
 use crate::core::verify::Authentic;
 
@@ -197,8 +196,8 @@ pub enum Action {
     SaveDurable(Box<Durable>),
     /// Write the runtime directory.
     SaveVolatile(Box<Volatile>),
-    /// Publish the status.
-    Publish(Box<Status>),
+    /// Publish the status: [`Engine::status`](super::Engine::status) has changed.
+    Publish,
     /// The state changed: run the hook.
     Hook,
     /// Answer a request.

@@ -32,8 +32,24 @@ pub(super) enum FileView {
 }
 
 impl FileView {
+    fn of(judged: Result<Authentic, Rejection>, bytes: Vec<u8>) -> Self {
+        match judged {
+            Ok(license) => Self::Good(license),
+            Err(rejection) => Self::Bad(rejection, bytes),
+        }
+    }
+
     pub(super) const fn good(&self) -> Option<&Authentic> {
         if let Self::Good(license) = self { Some(license) } else { None }
+    }
+
+    /// What lies there, if it could be read.
+    fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Bad(_, bytes) => Some(bytes),
+            Self::Good(license) => Some(license.bytes()),
+            Self::Unknown | Self::Missing | Self::Unreadable(_) => None,
+        }
     }
 
     pub(super) const fn is_unknown(&self) -> bool {
@@ -64,12 +80,10 @@ impl Engine {
             return; // It is read again when it can be judged.
         }
         let seen = match content {
-            FileContent::Missing => FileView::Missing,
-            FileContent::Unreadable(reason) => FileView::Unreadable(reason),
-            FileContent::Bytes(bytes) => match self.verifier().check(&bytes) {
-                Ok(license) => FileView::Good(license),
-                Err(rejection) => FileView::Bad(rejection, bytes),
-            },
+            FileContent::Missing => Some(FileView::Missing),
+            FileContent::Unreadable(reason) => Some(FileView::Unreadable(reason)),
+            FileContent::Bytes(bytes) if self.file.bytes() == Some(&bytes) => None,
+            FileContent::Bytes(bytes) => Some(FileView::of(self.check(&bytes), bytes)),
         };
         if self.installing.is_some() {
             return; // Its result says what the file is, and then it is looked at for those who wait.
@@ -78,7 +92,7 @@ impl Engine {
         if first {
             self.judge_kept();
         }
-        if seen != self.file {
+        if let Some(seen) = seen.filter(|seen| *seen != self.file) {
             self.observe(seen);
         }
         if first && self.memory != Memory::OfThisBoot {
@@ -117,19 +131,18 @@ impl Engine {
     /// Judges file and kept copy again: other keys, another device id, another configuration.
     pub(super) fn judge_again(&mut self) {
         self.judge_kept();
-        let bytes = match &self.file {
-            FileView::Bad(_, bytes) => bytes.clone(),
-            FileView::Good(license) => license.bytes().to_vec(),
-            FileView::Unknown | FileView::Missing | FileView::Unreadable(_) => return,
-        };
-        let seen = match self.verifier().check(&bytes) {
-            Ok(license) => FileView::Good(license),
-            Err(rejection) => FileView::Bad(rejection, bytes),
-        };
+        let Some(bytes) = self.file.bytes().map(<[u8]>::to_vec) else { return };
+        let seen = FileView::of(self.verifier().check(&bytes), bytes);
         if seen != self.file {
             self.observe(seen);
         }
         self.heal();
+    }
+
+    /// Checks a license, unless it is one of those at hand: they are judged again whenever keys or device id change.
+    pub(super) fn check(&self, bytes: &[u8]) -> Result<Authentic, Rejection> {
+        let known = [self.file.good(), self.kept.as_ref()].into_iter().flatten().find(|known| known.bytes() == bytes);
+        known.map_or_else(|| self.verifier().check(bytes), |known| Ok(known.clone()))
     }
 
     fn judge_kept(&mut self) {

@@ -61,7 +61,7 @@ impl Engine {
 
     /// `install FILE`.
     pub(super) fn install_given(&mut self, id: RequestId, bytes: &[u8], force: bool) {
-        let candidate = match self.verifier().check(bytes) {
+        let candidate = match self.check(bytes) {
             Ok(candidate) => candidate,
             Err(rejection) => {
                 return self.reply(

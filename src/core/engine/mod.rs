@@ -21,7 +21,7 @@ use super::duid::{self, Judged};
 use super::keyring::KeyRing;
 use super::memory::{Durable, Volatile};
 use super::report::Status;
-use super::schedule::{self, Life, Plan};
+use super::schedule::{Life, Lot, Plan};
 use super::time::{BootTime, DAY, WallTime};
 use super::verify::{Authentic, State, Verifier};
 use attempt::Attempt;
@@ -91,6 +91,7 @@ pub struct Engine {
     state_trouble: Option<String>,
     published: Option<Status>,
     notes: view::Notes,
+    lot: Lot,
     actions: Vec<Action>,
 }
 
@@ -144,7 +145,7 @@ impl Engine {
             boot_id: start.boot_id,
             memory,
             moment,
-            trust: Trust { trusted: false, why: String::new(), review_in: None },
+            trust: Trust { trusted: false, why: "".into(), review_in: None },
             hub_clock: None,
             file: FileView::Unknown,
             kept_bytes: start.kept,
@@ -163,6 +164,7 @@ impl Engine {
             state_trouble: None,
             published: None,
             notes: view::Notes::default(),
+            lot: Lot::default(),
             actions: Vec::new(),
         };
         engine.resume();
@@ -348,7 +350,7 @@ impl Engine {
     fn plan(&self, license: &Authentic) -> Plan {
         let issue = self.durable.issue_of(license.sha256());
         let fields = license.license();
-        schedule::plan(&Life {
+        self.lot.plan(&Life {
             issued: issue.map(|issue| issue.at).or(fields.created_at).unwrap_or(self.moment.now.wall),
             expires: fields.expires_at,
             renew_before: self.config.renewal.renew_before.as_ref().map(super::config::Span::millis),

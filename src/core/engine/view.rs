@@ -8,7 +8,8 @@ use crate::core::config::HubKind;
 use crate::core::duid;
 use crate::core::memory::Told;
 use crate::core::report::{
-    AttemptStatus, ClockStatus, DeviceStatus, HubStatus, LicenseStatus, ReloadStatus, RenewalStatus, SCHEMA, Status,
+    AttemptStatus, ClockStatus, DeviceStatus, HubStatus, LicenseStatus, ReloadStatus, RenewalStatus, Rfc3339, SCHEMA,
+    Status,
 };
 use crate::core::time::{DAY, MINUTE, Millis, SECOND, WallTime};
 use crate::core::verify::State;
@@ -112,8 +113,8 @@ impl Engine {
             self.volatile.told = Some(told);
             self.save_volatile();
         }
-        self.published = Some(status.clone());
-        self.actions.push(Action::Publish(Box::new(status)));
+        self.published = Some(status);
+        self.actions.push(Action::Publish);
         if changed {
             self.actions.push(Action::Hook);
         }
@@ -191,7 +192,7 @@ impl Engine {
             Some(before) if before.clock.trusted == self.trust.trusted && !self.trust.trusted => {
                 before.clock.why.clone()
             }
-            _ => self.trust.why.clone(),
+            _ => self.trust.why.to_string(),
         };
         let Findings { problems, advice } = self.findings(state, (!self.trust.trusted).then_some(why.as_str()));
         let reload_in_trouble =
@@ -210,24 +211,24 @@ impl Engine {
                 source: winner.map(|(_, source)| source.to_string()),
             },
             renewal: RenewalStatus {
-                due_at: self.due_at().map(WallTime::rfc3339),
-                next_attempt_at: self.notes.next_attempt.map(WallTime::rfc3339),
+                due_at: self.due_at().map(Rfc3339),
+                next_attempt_at: self.notes.next_attempt.map(Rfc3339),
                 reason: Some(match (&self.attempt, next) {
                     (Some(_), _) => "an attempt is under way".to_owned(),
-                    (None, Some((_, why))) => why,
+                    (None, Some((_, why))) => why.into_owned(),
                     (None, None) if self.durable.retired => "the license was given back".to_owned(),
                     (None, None) => "there is neither a serial nor a device id to ask for".to_owned(),
                 }),
                 last_attempt: history.last().cloned(),
                 history,
-                last_success_at: self.durable.last_success_at.map(WallTime::rfc3339),
+                last_success_at: self.durable.last_success_at.map(Rfc3339),
                 consecutive_failures: self.volatile.failures,
                 attempts: self.volatile.attempts.clone(),
             },
             reload: ReloadStatus {
                 method: reload.map_or_else(|| self.method_word(), |last| last.method.clone()),
                 pending: self.reload_is_owed(),
-                last_at: reload.map(|last| last.at.rfc3339()),
+                last_at: reload.map(|last| Rfc3339(last.at)),
                 last_outcome: reload.map(|last| last.outcome.clone()),
                 last_detail: reload.and_then(|last| last.detail.clone()),
                 reloads: self.volatile.reloads.clone(),

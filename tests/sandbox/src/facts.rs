@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use hub_emulator::{Endpoint, LoggedRequest};
 use netify_licensed::core::report::Status;
-use netify_licensed::core::time::WallTime;
 use netify_licensed::core::verify::State;
 use netifyd_standin::Load;
 
@@ -61,12 +60,12 @@ impl Facts {
 
     /// When the license is due, by status.json, in Unix milliseconds.
     pub(crate) fn due(&self) -> Option<i64> {
-        millis(self.statuses.last()?.renewal.due_at.as_ref())
+        self.statuses.last()?.renewal.due_at.map(|at| at.0.0)
     }
 
     /// When the license ends, by status.json, in Unix milliseconds.
     pub(crate) fn expires(&self) -> Option<i64> {
-        millis(self.statuses.last()?.license.expires_at.as_ref())
+        self.statuses.last()?.license.expires_at.map(|at| at.0.0)
     }
 
     /// Whether status.json says that this license (SHA-256) is valid and that netifyd has loaded it.
@@ -97,8 +96,4 @@ impl Facts {
     pub(crate) fn logged_since(&self, mark: usize, state: State) -> bool {
         self.log.iter().skip(mark).any(|line| line.state == state.word())
     }
-}
-
-fn millis(rfc3339: Option<&String>) -> Option<i64> {
-    WallTime::parse(rfc3339?).map(|time| time.0)
 }

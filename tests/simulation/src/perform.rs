@@ -11,11 +11,11 @@ use crate::world::World;
 impl World {
     pub(crate) fn perform(&mut self, actions: Vec<Action>) {
         for action in actions {
-            let quiet = matches!(action, Action::Note(..) | Action::Publish(_) | Action::Hook);
+            let quiet = matches!(action, Action::Note(..) | Action::Publish | Action::Hook);
             if !quiet && self.random.chance(self.stage.device.dies) {
                 return self.dies();
             }
-            if self.is_traced() && !matches!(action, Action::Publish(_)) {
+            if self.is_traced() && !matches!(action, Action::Publish) {
                 let text = format!("{action:?}");
                 self.say(&format!("-> {}", text.chars().take(200).collect::<String>()));
             }
@@ -88,7 +88,11 @@ impl World {
             }
             Action::SaveVolatile(volatile) => self.stage.disk.volatile = *volatile,
             Action::Reply(id, reply) => self.oracle.replies(id, &reply),
-            Action::Publish(status) => self.oracle.publishes(&status),
+            Action::Publish => {
+                if let Some(status) = self.engine.as_ref().and_then(Engine::status) {
+                    self.oracle.publishes(status);
+                }
+            }
             Action::Hook | Action::Note(..) => {}
         }
     }

@@ -141,7 +141,7 @@ impl Story {
                 Action::Reload { .. } => self.reload = true,
                 Action::Reply(id, reply) => assert_eq!(self.replies.insert(id, reply), None, "one reply"),
                 Action::Note(level, text) => self.notes.push((level, text)),
-                Action::SaveDurable(_) | Action::SaveVolatile(_) | Action::Publish(_) | Action::Hook => {}
+                Action::SaveDurable(_) | Action::SaveVolatile(_) | Action::Publish | Action::Hook => {}
             }
         }
     }

@@ -1,24 +1,25 @@
 //! What is published is what docs/status.schema.json describes, in every state.
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use netify_licensed::core::report::Status;
+use netify_licensed::core::verify::State;
 
 use super::Oracle;
 
 /// What tells one kind of document from another; the rest is dates and numbers.
-type Kind = (String, [bool; 9], [Option<String>; 2]);
+type Kind = ((State, usize, usize), [bool; 9], [Option<String>; 2]);
 
 /// Kinds that were held against the schema, of all devices: a document costs as much as a hundred steps.
-static SEEN: Mutex<BTreeSet<Kind>> = Mutex::new(BTreeSet::new());
+static SEEN: LazyLock<Mutex<HashSet<Kind>>> = LazyLock::new(Mutex::default);
 
 impl Oracle {
     /// A status is published.
     pub fn publishes(&mut self, status: &Status) {
         let attempt = status.renewal.last_attempt.as_ref();
         let kind = (
-            format!("{} {} {}", status.state, status.problems.len(), status.advice.len()),
+            (status.state, status.problems.len(), status.advice.len()),
             [
                 status.healthy,
                 status.clock.trusted,

@@ -1,7 +1,7 @@
 //! Published state is true: an own reading of the contract's rules, compared after every step.
 
 use netify_licensed::core::clock_trust::build_date;
-use netify_licensed::core::report::Status;
+use netify_licensed::core::report::{Rfc3339, Status};
 use netify_licensed::core::time::{BootTime, DAY, MINUTE, Millis, Now, WallTime};
 use netify_licensed::core::verify::State;
 
@@ -17,7 +17,7 @@ pub(super) struct States {
     pub(super) published: Option<State>,
     stepped_at: Option<Millis>,
     /// The installed license, and when it is said to be due.
-    due: Option<(String, String)>,
+    due: Option<(String, WallTime)>,
     /// What the engine remembered of the license's issue may be lost.
     excused: bool,
     day: (Millis, u32),
@@ -99,14 +99,14 @@ impl Oracle {
 
     /// The moment of renewal is drawn once: it does not move while the license is the same.
     fn check_due(&mut self, stage: &Stage, status: &Status) {
-        let (Some(sha256), Some(due)) = (&status.license.sha256, &status.renewal.due_at) else { return };
+        let (Some(sha256), Some(Rfc3339(due))) = (&status.license.sha256, status.renewal.due_at) else { return };
         // One whose time has not come is left alone; what is due then is the kept one.
         if status.state == State::NotYetValid && self.kept.as_ref().is_some_and(|kept| kept.sha256 != *sha256) {
             self.state.due = None;
             return;
         }
         if let Some((known, before)) = &self.state.due {
-            if known == sha256 && before == due {
+            if known == sha256 && before.unix() == due.unix() {
                 return;
             }
             if known == sha256 && !self.state.excused {
@@ -114,8 +114,8 @@ impl Oracle {
             }
         }
         self.state.excused = false;
-        self.state.due = Some((sha256.clone(), due.clone()));
-        if let (Some(doc), Some(due)) = (self.view.genuine().cloned(), WallTime::parse(due)) {
+        self.state.due = Some((sha256.clone(), due));
+        if let Some(doc) = self.view.genuine().cloned() {
             self.check_draw(stage, &doc, due);
         }
     }
