@@ -130,6 +130,9 @@ impl Engine {
 
     /// Judges file and kept copy again: other keys, another device id, another configuration.
     pub(super) fn judge_again(&mut self) {
+        if let Some(installing) = &mut self.installing {
+            installing.outdated = true;
+        }
         self.judge_kept();
         let Some(bytes) = self.file.bytes().map(<[u8]>::to_vec) else { return };
         let seen = FileView::of(self.verifier().check(&bytes), bytes);

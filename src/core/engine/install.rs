@@ -48,6 +48,8 @@ pub(super) struct Installing {
     pub(super) origin: Origin,
     pub(super) waiters: Vec<RequestId>,
     pub(super) lost: Vec<String>,
+    /// Keys, device id or configuration have changed since it was judged.
+    pub(super) outdated: bool,
 }
 
 impl Engine {
@@ -118,7 +120,7 @@ impl Engine {
         self.save_durable();
         let modified = self.honest_date(&license);
         self.actions.push(Action::Install { license: Box::new(license.clone()), modified });
-        self.installing = Some(Installing { license, origin, waiters, lost });
+        self.installing = Some(Installing { license, origin, waiters, lost, outdated: false });
     }
 
     /// A date for the file that does not lie in the future, while the clock is in doubt or ahead of the hub's.
@@ -132,7 +134,7 @@ impl Engine {
     }
 
     pub(super) fn installed(&mut self, result: Result<(), String>) {
-        let Some(Installing { license, origin, waiters, lost }) = self.installing.take() else { return };
+        let Some(Installing { license, origin, waiters, lost, outdated }) = self.installing.take() else { return };
         if !self.looking.is_empty() {
             self.read_license();
         }
@@ -175,14 +177,15 @@ impl Engine {
         self.reload.left_alone = None;
         self.volatile.unload = false;
         self.remember_serial(&license);
-        if self.verifier().check(license.bytes()).is_ok() {
+        if !outdated || self.verifier().check(license.bytes()).is_ok() {
             self.keep(&license);
         }
         if origin.is_of_attempt() {
             self.end_attempt_installed();
         }
-        // Keys, device id or configuration may have changed while it was written.
-        self.judge_again();
+        if outdated {
+            self.judge_again();
+        }
         self.reload.expect(waiters, &message, self.moment.now.boot);
     }
 }
