@@ -268,6 +268,9 @@ fn entitlements_that_end_earlier_are_lost() {
     assert_eq!(verdict(&dated, &license(7 * DAY, Some(2 * DAY))), kept, "by a part of a day");
     assert_eq!(verdict(&dated, &license(7 * DAY, Some(-DAY))), lost);
     assert_eq!(verdict(&license(5 * DAY, None), &license(7 * DAY, Some(2 * DAY))), lost);
+    let (old, a_day_less, two) = (license(9 * DAY, Some(5 * DAY)), Some(4 * DAY), Some(3 * DAY));
+    assert_eq!(verdict(&old, &license(10 * DAY, a_day_less)), kept, "dates are read with care, a day less each time");
+    assert_eq!(verdict(&old, &license(10 * DAY, two)), lost);
 }
 
 /// Without signatures the same rules hold.
