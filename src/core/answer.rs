@@ -5,7 +5,7 @@
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::envelope::{Envelope, http_status_of, is_success};
+use super::envelope::{Envelope, http_status_of};
 use super::hub_list::List;
 use super::redaction::Redaction;
 use super::time::{Millis, SECOND, WallTime};
@@ -42,7 +42,7 @@ pub fn api_data(answer: &RawAnswer, now: WallTime) -> Result<Vec<u8>, Trouble> {
         _ if envelope.has_failed() => Err(failed_code(answer, &envelope)),
         // A null is none.
         (Some(data), _) => Ok(data.get().as_bytes().to_vec()),
-        (_, Some(code)) if is_success(code) => Ok(b"null".to_vec()),
+        (_, Some(_)) => Ok(b"null".to_vec()),
         _ => Err(not_an_answer(answer, "the hub", "its envelope with `data`")),
     }
 }
@@ -273,20 +273,25 @@ mod tests {
             assert_eq!(api_data(&answer(200, &body), NOW), Ok(b"null".to_vec()), "{code}");
         }
         for code in ["17", "-1", "\"nope\"", "true", "[0]"] {
-            let t = trouble(&answer(200, &format!(r#"{{"status_code":{code},"status_message":"No.","data":null}}"#)));
+            let words = r#""status_message":"No.","status_fields":{"term":"too long"}"#;
+            let t = trouble(&answer(200, &format!(r#"{{"status_code":{code},{words},"data":null}}"#)));
             assert_eq!((t.kind, t.exit_code()), (TroubleKind::Outage, 1), "{code}");
+            assert_eq!(t.fields, ["term: too long"]);
             assert!(t.message.contains("with status code") && t.message.ends_with(": No."), "{}", t.message);
         }
     }
 
     #[test]
     fn nothing_is_no_license() {
-        for data in ["null", "[]", "\"x\"", "7"] {
+        for data in ["null", "[]", "\"x\"", "7", "{}", "\"a:b\"", "[{\"a\":1}]"] {
             let body = format!(r#"{{"status_code":0,"data":{data}}}"#);
             let t = api_license(&answer(200, &body), NOW).expect_err("no license");
             assert_eq!(t.kind, TroubleKind::Outage, "{data}");
             assert!(t.message.contains("instead of a license"), "{}", t.message);
         }
+        let said = |body: &str| api_license(&answer(200, body), NOW).expect_err("no license").message;
+        assert!(said(r#"{"status_code":17,"data":null}"#).ends_with("with status code 17"));
+        assert!(said("{}").ends_with("other JSON instead of its envelope with `data`"));
         assert!(
             api_list(&answer(200, r#"{"status_code":0,"data":{}}"#), NOW)
                 .is_err_and(|t| t.message.contains("instead of a list"))

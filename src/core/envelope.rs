@@ -45,7 +45,7 @@ impl<'a> Envelope<'a> {
 
     /// A code that is none of success. No code at all is no failure.
     pub(super) fn has_failed(&self) -> bool {
-        self.code().is_some_and(|code| !code.is_null() && !is_success(code))
+        self.code().is_some_and(|code| !is_success(code))
     }
 
     pub(super) fn fields(&self, redaction: &Redaction) -> Vec<String> {
@@ -60,7 +60,7 @@ pub(super) fn http_status_of(code: &Value) -> Option<u16> {
 }
 
 /// `0` and its HTTP equivalents, as number or text.
-pub(super) fn is_success(code: &Value) -> bool {
+fn is_success(code: &Value) -> bool {
     number_of(code).is_some_and(|number| number == 0.0 || (200.0..300.0).contains(&number))
 }
 
