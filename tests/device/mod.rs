@@ -177,7 +177,12 @@ format = "text"
 
     /// Starts the daemon and waits until it answers on its control socket.
     pub(crate) fn daemon(&self) -> Proc {
-        let daemon = Proc::spawn(&mut self.command(&["run"])).expect("the daemon starts");
+        self.daemon_under(&[])
+    }
+
+    /// The same, with a wrapper before it.
+    pub(crate) fn daemon_under(&self, wrapper: &[String]) -> Proc {
+        let daemon = Proc::spawn(&mut self.wrapped(wrapper, &["run"])).expect("the daemon starts");
         let socket = self.path("run/control.sock");
         let up = || std::os::unix::net::UnixStream::connect(&socket).is_ok() || !daemon.is_running();
         test_support::wait_until(up, PATIENCE, "the daemon listens").expect("the daemon listens");
