@@ -121,13 +121,12 @@ impl Engine {
         if wall >= plan.expires {
             return (now.boot, "the license has expired");
         }
-        let due = if wall >= plan.emergency_from { plan.due.min(plan.emergency_from) } else { plan.due };
         let why = if wall >= plan.emergency_from {
             "the license is about to expire"
         } else {
             "the license is due for renewal"
         };
-        (now.boot.plus(due.since(wall)), why)
+        (now.boot.plus(plan.due.since(wall)), why)
     }
 
     /// When the license is due, on the wall clock, for the status.

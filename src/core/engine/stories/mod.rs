@@ -5,7 +5,9 @@ mod files;
 mod provisioning;
 mod reloads;
 mod requests;
+mod restarts;
 mod retiring;
+mod waits;
 
 use std::collections::BTreeMap;
 
@@ -60,6 +62,10 @@ struct Story {
     reads: u32,
     replies: BTreeMap<RequestId, Reply>,
     notes: Vec<(Level, String)>,
+    /// What was written last, and how often.
+    saved: (Durable, Volatile),
+    saves: u32,
+    hooks: u32,
     next_id: RequestId,
 }
 
@@ -72,6 +78,11 @@ impl Story {
         let boot_id = "boot".to_owned();
         let volatile = Volatile::default();
         let start = Start { config: config(text), keys, durable, memory_lost: false, volatile, kept, boot_id, daemon };
+        Self::start(start, moment)
+    }
+
+    fn start(start: Start, moment: Moment) -> Self {
+        let saved = (start.durable.clone(), start.volatile.clone());
         let (engine, actions) = Engine::new(start, moment);
         let mut story = Self {
             engine,
@@ -85,10 +96,37 @@ impl Story {
             reads: 0,
             replies: BTreeMap::new(),
             notes: Vec::new(),
+            saved,
+            saves: 0,
+            hooks: 0,
             next_id: 1,
         };
         story.absorb(actions);
         story
+    }
+
+    /// The program ends, and starts again after this long: in this boot, or in another one of the machine.
+    fn again(mut self, after: Millis, boot_id: &str) -> Self {
+        self.end();
+        let mut moment = self.moment;
+        moment.now.wall = moment.now.wall.plus(after);
+        moment.now.boot = if boot_id == self.engine.boot_id { moment.now.boot.plus(after) } else { BootTime(60_000) };
+        let start = Start {
+            config: self.engine.config.clone(),
+            keys: KeyRing::from_files([]),
+            durable: self.saved.0,
+            memory_lost: false,
+            volatile: self.saved.1,
+            kept: self.engine.kept_bytes,
+            boot_id: boot_id.to_owned(),
+            daemon: self.engine.daemon,
+        };
+        Self::start(start, moment).on_device(self.file)
+    }
+
+    fn end(&mut self) {
+        let actions = self.engine.stop();
+        self.absorb(actions);
     }
 
     /// The daemon on device D-1, with what its license file holds.
@@ -141,7 +179,10 @@ impl Story {
                 Action::Reload { .. } => self.reload = true,
                 Action::Reply(id, reply) => assert_eq!(self.replies.insert(id, reply), None, "one reply"),
                 Action::Note(level, text) => self.notes.push((level, text)),
-                Action::SaveDurable(_) | Action::SaveVolatile(_) | Action::Publish | Action::Hook => {}
+                Action::SaveDurable(durable) => (self.saved.0, self.saves) = (*durable, self.saves + 1),
+                Action::SaveVolatile(volatile) => self.saved.1 = *volatile,
+                Action::Hook => self.hooks += 1,
+                Action::Publish => {}
             }
         }
     }
@@ -214,6 +255,14 @@ impl Story {
         if self.reload {
             self.reloaded(ReloadOutcome::Confirmed);
         }
+    }
+
+    /// Time until the next attempt by itself, and why then.
+    #[track_caller]
+    fn next(&self) -> (Millis, &str) {
+        let renewal = &self.status().renewal;
+        let at = renewal.next_attempt_at.expect("a next attempt").0;
+        (at.since(self.moment.now.wall), renewal.reason.as_deref().unwrap_or_default())
     }
 
     fn status(&self) -> &Status {

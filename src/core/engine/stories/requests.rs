@@ -159,7 +159,25 @@ fn a_serial_that_fits_no_url_is_not_asked_for() {
     let mut story = Story::command(&text, FileContent::Missing);
     let id = story.renew();
     story.data(&view("S-1"), &license("S 1", -9, -2));
-    story.replied(id, 3, "it has serial S 1, and S-1 was asked for");
+    story.replied(id, 3, "the hub's license is refused: it has serial S 1, and S-1 was asked for");
+}
+
+/// Its signature decides over a license, and a code that nobody knows does not.
+#[test]
+fn a_license_beside_an_odd_code_is_a_license() {
+    let (old, new) = (license("S-1", -5, 2), license("S-1", 0, 7));
+    let mut story = Story::command(TRANSPORT, FileContent::Bytes(old));
+    story.renew();
+    story.answer(&view("S-1"), 200, [&br#"{"status_code":17,"data":"#[..], &new, b"}"].concat());
+    story.written(&new);
+}
+
+#[test]
+fn a_relay_is_called_one() {
+    let mut story = Story::command(RELAY, FileContent::Missing);
+    let id = story.renew();
+    story.answer(&HubRequest::Relay, 200, license_with("S-1", 0, 7, r#""duid":"D-2""#));
+    story.replied(id, 3, "the relay's license is wrong-device");
 }
 
 #[test]
