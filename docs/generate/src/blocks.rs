@@ -5,6 +5,7 @@ use std::path::Path;
 use netify_licensed::core::verify::State;
 
 use crate::states::meaning;
+use crate::{dependencies, read};
 
 const END: &str = "<!-- end -->";
 
@@ -26,16 +27,19 @@ pub(crate) fn fill(document: &str, docs: &Path) -> Result<String, String> {
     Ok(filled)
 }
 
-/// `screen NAME`, `advice NAME` or `states` of an opening line; other comments are no blocks.
+/// `screen NAME`, `advice NAME`, `states` or `dependencies` of an opening line; other comments are no blocks.
 fn opening(line: &str) -> Option<&str> {
     let block = line.strip_prefix("<!-- ")?.strip_suffix(" -->")?;
-    (block == "states" || block.starts_with("screen ") || block.starts_with("advice ")).then_some(block)
+    let is_table = matches!(block, "states" | "dependencies");
+    (is_table || block.starts_with("screen ") || block.starts_with("advice ")).then_some(block)
 }
 
 fn content(block: &str, docs: &Path) -> Result<String, String> {
-    let Some((kind, name)) = block.split_once(' ') else { return Ok(states()) };
+    let Some((kind, name)) = block.split_once(' ') else {
+        return if block == "states" { Ok(states()) } else { dependencies::table(&read(&docs.join("../Cargo.toml"))?) };
+    };
     let path = docs.join("screens").join(name).with_extension("txt");
-    let screen = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let screen = read(&path)?;
     let shown = if kind == "advice" {
         advice(&screen).ok_or_else(|| format!("{}: there are no problems", path.display()))?
     } else {

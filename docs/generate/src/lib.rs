@@ -6,12 +6,13 @@
 //! | `docs/man/netify-licensed.toml.5` | the table of configuration keys (`core/config/keys.rs`) |
 //! | `docs/completions/*` | the flag table |
 //! | `docs/pictures/*.svg` | the text beside each ([`picture`]) |
-//! | marked blocks of `docs/*.md` | screens in `docs/screens`, the license states ([`blocks`]) |
+//! | marked blocks of `docs/*.md` | screens in `docs/screens`, the license states, `Cargo.toml` ([`blocks`]) |
 
 mod blocks;
 mod command_page;
 mod completions;
 mod config_page;
+mod dependencies;
 pub mod picture;
 mod roff;
 pub mod states;
