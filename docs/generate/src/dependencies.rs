@@ -63,7 +63,8 @@ pub(crate) fn table(manifest: &str) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    const SHARED: &str = "[workspace.dependencies]\n# Shared.\na = { version = \"1.2\", features = [\"x\"] }\nb = \"3\"\n\n";
+    const SHARED: &str =
+        "[workspace.dependencies]\n# Shared.\na = { version = \"1.2\", features = [\"x\"] }\nb = \"3\"\n\n";
 
     #[test]
     fn a_reason_stands_above_a_dependency_or_several() {
@@ -75,7 +76,12 @@ mod tests {
         let rows: Vec<&str> = table.lines().skip(2).collect();
         assert_eq!(
             rows,
-            ["| `a` | 1.2 | Shared. |", "| `b` | 3 | Shared. |", "| `c` | 4.0 | Own, in two lines. |", "| `d` | 5 | For some. |"]
+            [
+                "| `a` | 1.2 | Shared. |",
+                "| `b` | 3 | Shared. |",
+                "| `c` | 4.0 | Own, in two lines. |",
+                "| `d` | 5 | For some. |"
+            ]
         );
     }
 
