@@ -13,7 +13,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use device::{DAY, Device, PATIENCE, finish, is_root, sign, spec};
 use hub_emulator::{Endpoint, HubEmulator, Options, SigningKey};
-use rustix::fs::XattrFlags;
 use test_support::wait_until;
 
 /// Set for the test's second life in a mount namespace.
@@ -186,100 +185,6 @@ fn a_directory_that_cannot_be_written_to_disk_is_told() {
     }
 }
 
-/// An access control list, as the kernel takes it (acl(5)): user 23456 may read as well.
-fn one_more_reader() -> Vec<u8> {
-    let entries: [(u16, u16, u32); 5] =
-        [(0x01, 6, u32::MAX), (0x02, 4, 23_456), (0x04, 4, u32::MAX), (0x10, 4, u32::MAX), (0x20, 0, u32::MAX)];
-    let bytes = |(tag, may, id): (u16, u16, u32)| {
-        [tag.to_le_bytes().as_slice(), &may.to_le_bytes(), &id.to_le_bytes()].concat()
-    };
-    [2_u32.to_le_bytes().to_vec()].into_iter().chain(entries.map(bytes)).collect::<Vec<_>>().concat()
-}
-
-/// Gives the license file an attribute; else says loudly what is skipped.
-fn marked(device: &Device, name: &str, value: &[u8], test: &str) -> bool {
-    let done = rustix::fs::setxattr(device.license_path(), name, value, XattrFlags::empty());
-    if let Err(error) = done {
-        eprintln!("SKIPPED: {test} needs attributes such as {name}: {error}");
-    }
-    done.is_ok()
-}
-
-fn attribute(device: &Device, name: &str) -> Option<Vec<u8>> {
-    let mut value = vec![0; 1_024];
-    let length = rustix::fs::getxattr(device.license_path(), name, &mut value[..]).ok()?;
-    value.truncate(length);
-    Some(value)
-}
-
-#[test]
-fn labels_and_access_lists_go_over_to_the_new_file() {
-    let test = "labels_and_access_lists_go_over_to_the_new_file";
-    let device = device();
-    device.install(&device.genuine(DAY));
-    quiet(&device);
-    let (acl, label) = (one_more_reader(), b"of this license".to_vec());
-    let kept = [("user.netify-test", &label), ("system.posix_acl_access", &acl)];
-    if !is_root(test) || !kept.iter().all(|(name, value)| marked(&device, name, value, test)) {
-        return;
-    }
-    // What the kernel or its tools made for the old content: a file capability (capabilities(7)), without any.
-    let of_the_content = [&0x0200_0000_u32.to_le_bytes()[..], &[0; 16]].concat();
-    assert!(marked(&device, "security.capability", &of_the_content, test));
-    let ownership = device.ownership();
-    accepted(&device, &device.genuine(3 * DAY));
-    for (name, value) in kept {
-        assert_eq!(attribute(&device, name).as_ref(), Some(value), "{name}");
-    }
-    assert_eq!(attribute(&device, "security.capability"), None);
-    assert_eq!(device.ownership(), ownership);
-}
-
-/// Injected: a security module that lets nobody set its labels gives the file the directory's. Others must not be lost.
-#[test]
-fn an_attribute_that_cannot_be_set_stops_the_installation_unless_it_is_a_label() {
-    let test = "an_attribute_that_cannot_be_set_stops_the_installation_unless_it_is_a_label";
-    if !is_root(test) || !device::has("strace", test) {
-        return;
-    }
-    for (name, code) in [("security.netify-test", 0), ("user.netify-test", 1)] {
-        let device = device();
-        let (old, new) = (device.genuine(DAY), device.genuine(3 * DAY));
-        device.install(&old);
-        if !marked(&device, name, b"x", test) {
-            return;
-        }
-        let file = device.document("given.json", &new);
-        let strace = "strace -f -qq -o /dev/null -e trace=fsetxattr -e inject=fsetxattr:error=EPERM";
-        let strace: Vec<String> = strace.split(' ').map(str::to_owned).collect();
-        let (exit, output) = finish(&mut device.wrapped(&strace, &["install", &file.to_string_lossy()]));
-        assert_eq!((exit, device.license()), (code, Some(if code == 0 { new } else { old })), "{name}: {output}");
-        assert_eq!(output.contains("cannot keep the attributes of"), code == 1, "{output}");
-    }
-}
-
-/// A command that is started meanwhile must not inherit what is being written.
-#[test]
-fn no_open_file_is_left_to_a_child() {
-    if !device::has("strace", "no_open_file_is_left_to_a_child") {
-        return;
-    }
-    let device = device();
-    let (file, calls) = (device.document("given.json", &device.genuine(DAY)), device.path("calls"));
-    let strace = format!("strace -f -qq -o {} -e trace=open,openat,openat2,creat", calls.display());
-    let strace: Vec<String> = strace.split(' ').map(str::to_owned).collect();
-    let (code, output) = finish(&mut device.wrapped(&strace, &["install", &file.to_string_lossy()]));
-    assert_eq!(code, 0, "{output}");
-    let calls = fs::read_to_string(calls).expect("the calls");
-    // The first process is ours; then comes the reload.
-    let first = calls.split(' ').next().expect("a process id").to_owned();
-    let ours: Vec<&str> = calls.lines().filter(|call| call.starts_with(&first) && call.contains(" open")).collect();
-    assert!(ours.iter().any(|call| call.contains(".netify-licensed-")), "{calls}");
-    for call in ours {
-        assert!(call.contains("O_CLOEXEC"), "{call}");
-    }
-}
-
 #[test]
 fn a_read_only_mount_and_the_daemon_that_waits_for_its_end() {
     if !inside("a_read_only_mount_and_the_daemon_that_waits_for_its_end") {
@@ -383,6 +288,43 @@ fn a_directory_that_is_missing_is_made() {
     assert_eq!(fs::metadata(deep.parent().expect("a directory")).expect("made").mode() & 0o022, 0);
 }
 
+/// Groups of the machine; the directory of the file is one of the test's own.
+#[test]
+fn a_first_license_is_for_the_group_that_netifyd_runs_in() {
+    if !inside("a_first_license_is_for_the_group_that_netifyd_runs_in") {
+        return;
+    }
+    let own = rustix::process::getegid().as_raw();
+    let list = test_support::temp_dir().expect("a directory");
+    let list = list.path().join("group");
+    fs::write(&list, "").expect("written");
+    mount(&["--bind", &list.to_string_lossy()], Path::new("/etc/group"));
+    for (groups, group) in [
+        ("root:x:0:\nnetifyd:x:991:\nnetify:x:990:\n", 990),
+        ("root:x:0:\nnetify-x:x:989:\nnetifyd:x:991:\n", 991),
+        ("root:x:0:\nbroken\nnetify:x\nnetifyd:x:none:\n", own),
+    ] {
+        fs::write(&list, groups).expect("written");
+        let device = device();
+        device.install(&device.genuine(DAY));
+        assert_eq!(device.ownership().1, group, "{groups}");
+        device.install(&device.genuine(3 * DAY));
+        assert_eq!(device.ownership().1, group, "it keeps it");
+    }
+    // Who cannot ask for the group does not give the license to another one.
+    let device = device();
+    mount(&["-t", "tmpfs", "netify-test"], Path::new("/etc"));
+    device.install(&device.genuine(DAY));
+    assert_eq!(device.ownership().1, own, "a machine without that list");
+    fs::remove_file(device.license_path()).expect("removed");
+    fs::create_dir("/etc/group").expect("a directory in the file's place");
+    let file = device.document("given.json", &device.genuine(3 * DAY));
+    let (code, output) = device.run(&["install", &file.to_string_lossy()]);
+    assert_eq!(code, 1, "{output}");
+    assert!(output.contains("cannot find netifyd's group in /etc/group for "), "{output}");
+    assert!(!device.license_path().exists());
+}
+
 #[test]
 fn an_unprivileged_user_is_told_what_is_missing() {
     if !is_root("an_unprivileged_user_is_told_what_is_missing") {
@@ -412,24 +354,6 @@ fn an_unprivileged_user_is_told_what_is_missing() {
     }
     told("netifyd/license.json");
     assert_eq!((device.license(), device.ownership()), before);
-}
-
-/// Names of others are theirs, even where they look alike.
-#[test]
-fn what_a_killed_writer_left_is_cleared_away() {
-    let device = device();
-    let leftover = |name: &str| fs::write(device.path("netifyd").join(name), "half a lic").expect("written");
-    leftover(".license.json.netify-licensed-4711-0");
-    for name in ["license.json.netify-licensed-1", ".other.json.netify-licensed-1-0", ".license.json.swp"] {
-        leftover(name);
-    }
-    device.install(&device.genuine(DAY));
-    let mut names: Vec<_> =
-        fs::read_dir(device.path("netifyd")).expect("a directory").flatten().map(|entry| entry.file_name()).collect();
-    names.sort();
-    let wanted =
-        [".license.json.swp", ".other.json.netify-licensed-1-0", "license.json", "license.json.netify-licensed-1"];
-    assert_eq!(names, wanted);
 }
 
 #[test]

@@ -78,9 +78,8 @@ pub fn install(path: &Path, license: &Authentic, modified: Option<i64>) -> Resul
             mode: 0o640,
         },
     };
-    let directory = target.parent().unwrap_or(Path::new("/"));
-    if old.is_none() && !directory.exists() {
-        places::create(directory, 0o755)?;
+    if old.is_none() {
+        places::create(target.parent().unwrap_or(Path::new("/")), 0o755)?;
     }
     let options = Options {
         ownership: Some(ownership),
@@ -127,4 +126,59 @@ fn netifyd_group() -> std::io::Result<Option<u32>> {
         })
     };
     Ok(id("netify").or_else(|| id("netifyd")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_byte_more_than_a_license_may_have_is_read_and_no_more() {
+        let directory = test_support::temp_dir().expect("a directory");
+        let path = directory.path().join("license.json");
+        assert_eq!(read(&path), FileContent::Missing);
+        for (has, read_of_it) in
+            [(MAX_BYTES, MAX_BYTES), (MAX_BYTES + 1, MAX_BYTES + 1), (MAX_BYTES * 2, MAX_BYTES + 1)]
+        {
+            std::fs::write(&path, vec![b'x'; has]).expect("written");
+            assert_eq!(read(&path), FileContent::Bytes(vec![b'x'; read_of_it]));
+        }
+        let FileContent::Unreadable(sentence) = read(directory.path()) else { unreachable!("a directory") };
+        assert!(sentence.ends_with(": cannot read the license: is a directory"), "{sentence}");
+    }
+
+    #[test]
+    fn a_file_is_told_from_the_one_that_was_there_before() {
+        let directory = test_support::temp_dir().expect("a directory");
+        let path = directory.path().join("license.json");
+        assert_eq!(stamp(&path), None);
+        let place = || stamp(directory.path()).map(Stamp::identity_only);
+        let empty = place();
+        std::fs::write(&path, "1").expect("written");
+        let first = stamp(&path);
+        assert_eq!((first.is_some(), stamp(&path)), (true, first));
+        std::fs::write(&path, "22").expect("written");
+        assert_ne!(stamp(&path), first, "another size");
+        assert_eq!(place(), empty, "the directory is the same one, whatever is in it");
+        assert_ne!(stamp(&path).map(Stamp::identity_only), empty);
+    }
+
+    #[test]
+    fn what_is_not_there_need_not_be_removed() {
+        let directory = test_support::temp_dir().expect("a directory");
+        let path = directory.path().join("license.json");
+        let leftover = directory.path().join(".license.json.netify-licensed-4711-0");
+        for file in [&path, &leftover] {
+            std::fs::write(file, "x").expect("written");
+        }
+        sweep(&path);
+        assert_eq!((path.exists(), leftover.exists()), (true, false));
+        assert_eq!((remove(&path), path.exists()), (Ok(()), false));
+        assert_eq!(remove(&path), Ok(()));
+        let refused = remove(directory.path()).expect_err("a directory");
+        assert!(
+            refused.starts_with(&format!("cannot remove {}: is a directory", directory.path().display())),
+            "{refused}"
+        );
+    }
 }
