@@ -210,8 +210,7 @@ impl Engine {
             Event::Removed(result) => self.removed(result),
             Event::Reloaded(report) => self.reloaded(&report),
             Event::StateTrouble(trouble) => self.state_trouble_changed(trouble),
-            Event::Request(id, request) if self.file.is_unknown() => self.deferred.push((id, request)),
-            Event::Request(id, request) => self.requested(id, request),
+            Event::Request(id, request) => self.deferred.push((id, request)),
             Event::Configured(config, keys) => self.configured(*config, keys),
             Event::Tick => {}
             Event::Poll => self.look_around(),

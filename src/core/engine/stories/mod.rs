@@ -2,11 +2,13 @@
 //! are not checked here; whole lives of devices are in the simulation.
 
 mod files;
+mod looks;
 mod provisioning;
 mod reloads;
 mod requests;
 mod restarts;
 mod retiring;
+mod sentences;
 mod waits;
 
 use std::collections::BTreeMap;
@@ -219,6 +221,15 @@ impl Story {
     fn answer(&mut self, to: &HubRequest, status: u16, body: Vec<u8>) {
         assert_eq!(self.asked.take().as_ref(), Some(to));
         self.step(Event::Answer(Ok(RawAnswer { status, body, ..RawAnswer::default() })));
+    }
+
+    /// The same by a hub that tells the time.
+    #[track_caller]
+    fn dated(&mut self, to: &HubRequest, data: &[u8], hub: WallTime) {
+        assert_eq!(self.asked.take().as_ref(), Some(to));
+        let body = [&br#"{"status_code":0,"data":"#[..], data, b"}"].concat();
+        let date = Some(hub.rfc3339());
+        self.step(Event::Answer(Ok(RawAnswer { status: 200, date, body, ..RawAnswer::default() })));
     }
 
     #[track_caller]

@@ -89,6 +89,33 @@ fn after_an_outage_the_fleet_takes_turns_once() {
 }
 
 #[test]
+fn a_hub_that_is_away_again_when_the_turn_comes_costs_no_other_turn() {
+    let mut story = due();
+    story.away();
+    story.pass(3 * MINUTE);
+    story.data(&view("S-1"), &ours());
+    story.wait();
+    story.away();
+    assert_eq!(story.next().1, "attempt 2 failed (outage), backing off");
+    story.pass(3 * MINUTE);
+    story.data(&view("S-1"), &ours());
+    assert_eq!(story.asked, Some(renewal("S-1")));
+}
+
+#[test]
+fn an_outage_began_with_its_first_failure() {
+    let mut story = due();
+    story.moment.random = 0.0;
+    for _ in 0..2 {
+        story.away();
+        assert_eq!(story.next().0, MINUTE);
+        story.wait();
+    }
+    story.data(&view("S-1"), &ours());
+    assert!(story.next().1.contains("takes turns"));
+}
+
+#[test]
 fn nobody_takes_turns_after_a_blip_or_when_the_end_is_near() {
     for (outage, wall, turns) in [
         (2 * MINUTE - 1, 0, false),
@@ -115,4 +142,205 @@ fn a_daemon_that_may_not_create_does_not() {
     let mut story = Story::daemon(PROVISION, FileContent::Missing);
     story.listed(&[]);
     assert_eq!(story.asked, Some(creation()));
+}
+
+/// The hub answers what the daemon of this license asks: the time until it asks again.
+fn wait_after(story: &mut Story, status: u16, body: &[u8]) -> Millis {
+    story.answer(&view("S-1"), status, body.to_vec());
+    story.reloaded_if_asked();
+    story.next().0
+}
+
+#[test]
+fn a_refusal_waits_long_and_a_failure_does_not() {
+    // A day is left: an eighth of it at most, and the half of that is drawn.
+    let long = DAY / 8 / 4 * 3;
+    assert_eq!(wait_after(&mut due(), 500, b"{}"), MINUTE + MINUTE / 2);
+    assert_eq!(wait_after(&mut due(), 403, b"{}"), long);
+    assert_eq!(wait_after(&mut due(), 200, br#"{"status_code":0,"data":{"serial":"S-9"}}"#), long, "no license");
+}
+
+#[test]
+fn the_closer_the_end_the_shorter_the_wait() {
+    let at = |span: Millis| {
+        let mut story = due();
+        story.asked = None;
+        story.step(Event::Answer(Err(TransportError { message: "no route".to_owned(), local: false })));
+        story.pass(span);
+        wait_after(&mut story, 403, b"{}")
+    };
+    assert_eq!(at(DAY - 16 * MINUTE), 90_000);
+    assert_eq!(at(DAY - 8 * MINUTE), 45_000);
+    // There is nothing to lose any more, and an hour is the longest.
+    assert_eq!(at(DAY), 45 * MINUTE);
+}
+
+#[test]
+fn patience_that_is_asked_for_is_had_and_not_cut() {
+    let limited = |story: &mut Story| {
+        assert!(story.asked.take().is_some());
+        let retry_after = Some("600".to_owned());
+        story.step(Event::Answer(Ok(RawAnswer { status: 429, retry_after, ..RawAnswer::default() })));
+    };
+    let configured = |story: &mut Story| {
+        let event = Event::Configured(Box::new(config(TRANSPORT)), KeyRing::from_files([]));
+        story.step(event);
+        story.device(Ok("D-1"));
+    };
+    let mut story = due();
+    limited(&mut story);
+    let asked_for = 10 * MINUTE + 10 * MINUTE / 4 / 2;
+    assert_eq!(story.next().0, asked_for);
+    configured(&mut story);
+    assert_eq!(story.next().0, asked_for);
+    // Whoever changes the configuration has mended what was wrong.
+    let mut story = due();
+    assert!(wait_after(&mut story, 403, b"{}") > MINUTE);
+    configured(&mut story);
+    assert_eq!(story.next().0, MINUTE);
+    // A hub that has nothing newer is no trouble that could be mended.
+    let mut story = due();
+    let fixed = license_with("S-1", -6, 1, r#""duid":"D-1","renewable":false,"entitlements":["a","b"]"#);
+    story.data(&view("S-1"), &fixed);
+    let before = story.next().0;
+    assert!(before > MINUTE);
+    configured(&mut story);
+    assert_eq!(story.next().0, before);
+    // A dry run keeps to it as well, and never shortens a wait.
+    let mut story = due();
+    wait_after(&mut story, 403, b"{}");
+    let before = story.next().0;
+    story.request(Request::Renew { if_due: false, dry_run: true });
+    story.away();
+    assert_eq!(story.next().0, before);
+    let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
+    story.reloaded_if_asked();
+    story.pass(story.next().0 - 1);
+    assert_eq!(story.asked, None);
+    story.request(Request::Renew { if_due: false, dry_run: true });
+    limited(&mut story);
+    assert_eq!(story.next().0, 10 * MINUTE);
+}
+
+#[test]
+fn what_was_not_ready_here_is_looked_at_every_five_minutes_at_least() {
+    let mut story = due();
+    let mut waits = Vec::new();
+    for _ in 0..6 {
+        story.asked = None;
+        story.step(Event::Answer(Err(TransportError { message: "no key".to_owned(), local: true })));
+        waits.push(story.next().0);
+        story.pass(story.next().0);
+    }
+    assert_eq!(waits, [90_000, 150_000, 270_000, 5 * MINUTE, 5 * MINUTE, 5 * MINUTE]);
+}
+
+/// A license that is not renewable: the hub may have a later one some day.
+#[test]
+fn a_hub_without_anything_newer_is_asked_less_and_less() {
+    let fixed = license_with("S-1", -6, 1, r#""duid":"D-1","renewable":false,"entitlements":["a","b"]"#);
+    let waits = |believed: bool| {
+        let mut story = Story::begin(TRANSPORT, true, None, Durable::default());
+        if !believed {
+            story.moment.now.wall = WallTime::from_unix(0);
+        }
+        story = story.on_device(FileContent::Bytes(fixed.clone()));
+        story.reloaded_if_asked();
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            story.data(&view("S-1"), &fixed);
+            waits.push(story.next().0);
+            story.pass(story.next().0);
+        }
+        waits
+    };
+    let believed = waits(true);
+    assert!(believed.windows(2).all(|pair| pair[0] < pair[1]) && believed[7] > HOUR, "{believed:?}");
+    assert_eq!(waits(false)[6..], [45 * MINUTE; 2], "by a clock that is not believed it may be due");
+}
+
+#[test]
+fn what_is_not_renewable_is_said_once_and_to_whoever_asks() {
+    let fixed = license_with("S-1", -6, 1, r#""duid":"D-1","renewable":false,"entitlements":["a","b"]"#);
+    let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(fixed.clone()));
+    let said = |story: &Story| {
+        story
+            .notes
+            .iter()
+            .filter(|(level, text)| *level == Level::Warn && text.contains("is not renewable, and"))
+            .count()
+    };
+    for _ in 0..2 {
+        story.data(&view("S-1"), &fixed);
+        assert_eq!(said(&story), 1);
+        story.pass(story.next().0);
+    }
+    let id = story.renew();
+    story.data(&view("S-1"), &fixed);
+    assert_eq!(said(&story), 2);
+    story.replied(id, 1, "is not renewable");
+    let early = license_with("S-1", 0, 7, r#""duid":"D-1","renewable":false,"entitlements":["a","b"]"#);
+    let mut story = Story::command(TRANSPORT, FileContent::Bytes(early.clone()));
+    let id = story.renew();
+    story.data(&view("S-1"), &early);
+    story.replied(id, 0, "is not renewable");
+}
+
+#[test]
+fn attempts_are_counted_and_the_last_five_remembered() {
+    let mut story = due();
+    for _ in 0..7 {
+        story.away();
+        story.pass(story.next().0);
+    }
+    assert_eq!(story.status().renewal.attempts.get("outage"), Some(&7));
+    assert_eq!(story.status().renewal.history.len(), 5);
+}
+
+/// The hub has renewed already: what it costs to fetch the license again is one request.
+#[test]
+fn a_license_that_cannot_be_written_is_fetched_again_within_an_hour() {
+    let (mut story, new) = (due(), license("S-1", 0, 7));
+    let mut waits = Vec::new();
+    for failures in 1..=8 {
+        story.data(&view("S-1"), &new);
+        assert!(story.install.take().is_some());
+        story.step(Event::Installed(Err("read-only file system".to_owned())));
+        assert_eq!(story.status().renewal.consecutive_failures, failures);
+        assert!(story.next().1.contains("(install-failed), backing off"));
+        waits.push(story.next().0);
+        story.pass(story.next().0);
+    }
+    assert_eq!(waits[..2], [90_000, 150_000]);
+    assert_eq!(waits[6..], [(HOUR + MINUTE) / 2; 2]);
+    let id = story.renew();
+    story.data(&view("S-1"), &new);
+    story.install = None;
+    story.step(Event::Installed(Err("read-only file system".to_owned())));
+    story.replied(id, 1, "not installed: read-only file system; it is tried again in 3");
+    let mut story = Story::command(TRANSPORT, FileContent::Bytes(ours()));
+    let id = story.renew();
+    story.data(&view("S-1"), &new);
+    story.install = None;
+    story.step(Event::Installed(Err("read-only file system".to_owned())));
+    assert_eq!(story.reply(id), (1, "not installed: read-only file system"));
+}
+
+/// What became of the last try is told with the next.
+#[test]
+fn a_creation_that_was_refused_is_remembered() {
+    let mut story = Story::daemon(PROVISION, FileContent::Missing);
+    story.listed(&[]);
+    story.answer(&creation(), 403, b"{}".to_vec());
+    story.pass(story.next().0);
+    story.listed(&[]);
+    let error = story.status().renewal.last_attempt.as_ref().and_then(|last| last.error.clone()).unwrap_or_default();
+    assert!(error.contains("the last try came to nothing: the hub answered HTTP 403"), "{error}");
+}
+
+#[test]
+fn one_request_at_a_time_however_long_it_takes() {
+    let mut story = due();
+    story.pass(6 * HOUR);
+    assert_eq!(story.asked, Some(view("S-1")));
 }
