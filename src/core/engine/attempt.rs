@@ -313,7 +313,7 @@ impl Engine {
             Some(Made::Renewal) => Origin::Renewed,
             None => Origin::Pulled,
         };
-        if !self.file.good().is_some_and(|_| true) && self.kept.is_some() {
+        if self.file.good().is_none() && self.kept.is_some() {
             self.volatile.heals.push(self.moment.now.wall);
         }
         let waiters = attempt.waiters.clone();

@@ -159,6 +159,10 @@ impl Engine {
             // netifyd may read it before it goes again, and a crash must not hide that it was there.
             self.durable.loaded = None;
         }
+        if self.file.good().map(Authentic::sha256) != self.reload.target.as_deref() {
+            // Nor is it known what a reload that is under way finds there.
+            self.reload.target = None;
+        }
         let Some(license) = self.file.good().cloned() else {
             // A change of the state is told where all of them are; this one would go unseen.
             let (was, is) = (before.state(self.trusted_now()), self.state());

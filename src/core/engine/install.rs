@@ -112,10 +112,6 @@ impl Engine {
 
     /// Replaces the file. What is owed to netifyd is on disk before the file changes.
     pub(super) fn install(&mut self, license: Authentic, origin: Origin, waiters: Vec<RequestId>, lost: Vec<String>) {
-        if self.durable.loaded.as_deref() == Some(license.sha256()) {
-            // netifyd may have read the broken file in the meantime.
-            self.durable.loaded = None;
-        }
         self.remember(&license, origin);
         self.save_durable();
         let modified = self.honest_date(&license);

@@ -33,8 +33,7 @@ impl Engine {
             }
             (Some(serial), _) => {
                 attempt.serial = Some(serial.clone());
-                let stage = if attempt.made == Some(Made::License) { Stage::Confirm } else { Stage::View };
-                self.ask(attempt, stage, HubRequest::View(serial));
+                self.ask(attempt, Stage::View, HubRequest::View(serial));
             }
             // A second license is not made because the first one is on another page.
             (None, _) if list.is_partial => {

@@ -22,7 +22,7 @@ pub(super) struct Reload {
     /// When the last one failed.
     failed_at: Option<BootTime>,
     /// The license that the running reload is for.
-    target: Option<String>,
+    pub(super) target: Option<String>,
     /// An older license that somebody installed and that netifyd is not told about.
     pub(super) left_alone: Option<String>,
     /// Who waits for the outcome, what was done for them, and the exit code unless the reload's is worse.

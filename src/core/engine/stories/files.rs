@@ -30,6 +30,7 @@ fn another_configuration_judges_again() {
     assert_eq!(story.status().state, State::Unchecked);
     story.step(Event::Configured(Box::new(config(SIGNATURE)), KeyRing::from_files([])));
     assert_eq!(story.status().state, State::Unsigned);
+    assert_eq!(story.engine.config().trust.mode, config(SIGNATURE).trust.mode);
     story.noted(Level::Warn, "license state is unsigned");
     story.step(Event::Configured(Box::new(config(TRANSPORT)), KeyRing::from_files([])));
     assert_eq!(story.status().state, State::Unchecked);
@@ -204,4 +205,188 @@ fn state_that_cannot_be_written_is_written_later() {
     story.kept = None;
     story.step(Event::StateTrouble(None));
     assert_eq!(story.kept.as_ref().map(Authentic::bytes), Some(&license("S-1", 0, 7)[..]));
+}
+
+/// The daemon of a license that is due; its file was put right three times just now, and the hub is away.
+fn quarrel() -> Story {
+    let mut story = keeping(TRANSPORT, true, FileContent::Bytes(license("S-1", 0, 7)));
+    story.reloaded_if_asked();
+    story.pass(story.next().0);
+    story.away();
+    for _ in 0..3 {
+        story.step(Event::File(FileContent::Missing));
+        story.written(&license("S-1", 0, 7));
+        story.reloaded_if_asked();
+    }
+    story
+}
+
+#[test]
+fn who_keeps_breaking_the_file_is_not_fought() {
+    let mut story = quarrel();
+    story.step(Event::File(FileContent::Missing));
+    assert_eq!((story.install.as_ref(), story.asked.as_ref()), (None, None));
+    story.noted(Level::Error, "was put right three times within an hour and is broken again");
+    assert_eq!(story.next(), (60 * MINUTE, "somebody else keeps writing the license file"));
+    // A good license ends that.
+    story.step(Event::File(FileContent::Bytes(license("S-1", -30, 7))));
+    assert_eq!(story.next().1, "attempt 1 failed (outage), backing off");
+}
+
+#[test]
+fn nor_is_who_keeps_installing_an_older_license() {
+    let mut story = quarrel();
+    story.step(Event::File(FileContent::Bytes(license("S-1", -1, 6))));
+    story.pass(2 * MINUTE);
+    assert_eq!((story.install.as_ref(), story.asked.as_ref()), (None, Some(&view("S-1"))), "the hub is asked instead");
+}
+
+#[test]
+fn the_hubs_license_in_a_broken_files_place_counts_as_putting_it_right() {
+    for (kept, file, heals) in [
+        (true, FileContent::Missing, 1),
+        (true, FileContent::Bytes(license("S-1", 0, 7)), 0),
+        (false, FileContent::Missing, 0),
+    ] {
+        let text = format!("{TRANSPORT}[license]\nserial = \"S-1\"\n");
+        let durable = Durable { boot_id: "boot".to_owned(), ..Durable::default() };
+        let kept = kept.then(|| license("S-1", 0, 7));
+        let mut story = Story::begin(&text, false, kept, durable).on_device(file);
+        story.renew();
+        story.data(&view("S-1"), &license("S-1", 0, 9));
+        assert!(story.install.is_some());
+        assert_eq!(story.engine.volatile.heals.len(), heals);
+    }
+}
+
+#[test]
+fn what_changes_in_the_file_is_logged() {
+    let first = license("S-1", 0, 7);
+    let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(first.clone()));
+    story.noted(Level::Info, "license S-1 found, ends 2027-01-22");
+    let same_end = license_with("S-1", -1, 7, r#""duid":"D-1","entitlements":["a","b"]"#);
+    story.step(Event::File(FileContent::Bytes(same_end)));
+    story.noted(Level::Info, "license S-1 adopted, ends 2027-01-22");
+    assert!(!story.notes.iter().any(|(_, text)| text.contains("no longer entitles")));
+    story.step(Event::File(FileContent::Bytes(license_with("S-1", 0, 9, r#""duid":"D-1","entitlements":["a"]"#))));
+    story.noted(
+        Level::Warn,
+        "license S-1 adopted, ends 2027-01-24 08:00:00 UTC (in 9 days); it no longer entitles to b",
+    );
+    let mut story = Story::command(TRANSPORT, FileContent::Bytes(b"{".to_vec()));
+    let still = "the license file was changed and is still malformed: ";
+    assert!(!story.notes.iter().any(|(_, text)| text.contains(still)));
+    story.step(Event::File(FileContent::Bytes(b"<html>".to_vec())));
+    story.noted(Level::Warn, still);
+}
+
+/// Left alone while it was too early, it is a license like any other once its time has come.
+#[test]
+fn a_license_whose_time_comes_is_adopted_unless_a_better_one_is_kept() {
+    for (kept, adopted) in [(7, true), (30, false), (40, false)] {
+        let durable = Durable { boot_id: "boot".to_owned(), ..Durable::default() };
+        let file = license("S-1", 1, 30);
+        let mut story = Story::begin(TRANSPORT, true, Some(license("S-1", 0, kept)), durable)
+            .on_device(FileContent::Bytes(file.clone()));
+        story.noted(Level::Warn, "which is left alone");
+        story.pass(DAY / 2);
+        // A clock that is not believed makes nothing ripe.
+        let now = story.moment.now.wall;
+        story.moment.now.wall = WallTime::from_unix(0);
+        story.step(Event::Tick);
+        story.moment.now.wall = now;
+        story.step(Event::Tick);
+        assert!(story.kept.is_none() && !story.reload, "too early");
+        story.asked = None;
+        story.pass(DAY / 2);
+        assert_eq!(story.kept.as_ref().is_some_and(|kept| kept.bytes() == file), adopted, "{kept}");
+        assert_eq!(story.reload, adopted, "{kept}");
+    }
+}
+
+#[test]
+fn the_rest_after_three_heals_is_the_rest_of_the_hour() {
+    let next = |heals: &[Millis]| {
+        let moment = Story::begin(TRANSPORT, false, None, Durable::default()).moment;
+        let volatile =
+            Volatile { heals: heals.iter().map(|ago| START.plus(-ago * MINUTE)).collect(), ..Volatile::default() };
+        let durable = Durable { boot_id: "boot".to_owned(), ..Durable::default() };
+        let (config, keys, kept) = (config(TRANSPORT), KeyRing::from_files([]), Some(license("S-1", -6, 1)));
+        let boot_id = "boot".to_owned();
+        let start = Start { config, keys, durable, memory_lost: false, volatile, kept, boot_id, daemon: false };
+        let story = Story::start(start, moment).on_device(FileContent::Missing);
+        let (wait, why) = story.next();
+        (wait.max(0), why.contains("somebody else keeps writing"))
+    };
+    assert_eq!(next(&[10]), (0, false));
+    assert_eq!(next(&[10, 5]), (0, false));
+    assert_eq!(next(&[10, 5, 1]), (50 * MINUTE, true));
+    assert_eq!(next(&[60, 5, 1]), (0, false), "an hour ago is over");
+    // By a clock that was ahead.
+    assert_eq!(next(&[-10, 5, 1]), (0, false));
+}
+
+/// Some hubs keep the date of the first issue through all renewals: it tells nothing about this version.
+#[test]
+fn the_beginning_of_a_version_is_remembered() {
+    let issue = |story: &Story| story.saved.0.issues.first().map(|issue| issue.at);
+    let adopting = |new: Vec<u8>, unset: bool| {
+        let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
+        assert_eq!(issue(&story), Some(START), "its own date");
+        story.moment.now.wall = if unset { WallTime::from_unix(0) } else { START.plus(DAY) };
+        story.step(Event::File(FileContent::Bytes(new)));
+        story.reloaded_if_asked();
+        issue(&story)
+    };
+    assert_eq!(adopting(license("S-1", 1, 30), false), Some(START.plus(DAY)));
+    assert_eq!(adopting(license("S-1", -1, 30), false), Some(START.plus(-DAY)), "another date is its own");
+    assert_eq!(adopting(license("S-1", 0, 30), false), Some(START.plus(DAY)), "when it came");
+    assert_eq!(adopting(license("S-1", 0, 30), true), Some(START.plus(23 * DAY)), "no clock: the shortest life");
+    // Seen again, it is the newest once more, with its date.
+    let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
+    for (from, to) in [(1, 8), (0, 7), (1, 8)] {
+        story.step(Event::File(FileContent::Bytes(license("S-1", from, to))));
+    }
+    let issues: Vec<WallTime> = story.engine.durable.issues.iter().map(|issue| issue.at).collect();
+    assert_eq!(issues, [START.plus(DAY), START]);
+    assert_eq!(story.saved.0.serial.as_ref().map(crate::core::license::Serial::as_str), Some("S-1"));
+}
+
+/// A date in the future would poison the next boot's clock where there is no real-time clock.
+#[test]
+fn a_file_is_dated_by_the_best_clock() {
+    let dated = |hub: Option<Millis>, unset: bool| {
+        let mut story = Story::begin(TRANSPORT, false, None, Durable::default());
+        if unset {
+            story.moment.now.wall = WallTime::from_unix(2_000_000_000);
+            story.moment.evidence =
+                Evidence { kernel_synchronized: Some(false), timesync_marker: false, has_rtc: false };
+        }
+        let mut story = story.on_device(FileContent::Bytes(license("S-1", -6, 1)));
+        story.renew();
+        let new = license("S-1", 0, 7);
+        match hub {
+            Some(behind) => story.dated(&view("S-1"), &new, START.plus(-behind)),
+            None => story.data(&view("S-1"), &new),
+        }
+        assert!(story.install.is_some());
+        story.modified
+    };
+    assert_eq!(dated(None, false), None, "now");
+    assert_eq!(dated(Some(5 * MINUTE), false), None);
+    assert_eq!(dated(Some(5 * MINUTE + 1_000), false), Some(START.plus(-5 * MINUTE - 1_000)));
+    assert_eq!(dated(Some(-DAY), false), None, "this clock is behind");
+    assert_eq!(dated(None, true), Some(START), "its issue date is no lie");
+}
+
+#[test]
+fn a_given_license_is_no_attempt_and_is_kept_though_the_configuration_changed() {
+    let mut story = Story::command(TRANSPORT, FileContent::Missing);
+    let new = license("S-1", 0, 7);
+    story.give(new.clone(), false);
+    story.step(Event::Configured(Box::new(config(TRANSPORT)), KeyRing::from_files([])));
+    story.written(&new);
+    assert_eq!(story.kept.as_ref().map(Authentic::bytes), Some(&new[..]));
+    assert!(story.status().renewal.last_attempt.is_none());
+    assert!(!story.engine.durable.issues[0].own_renewal);
 }

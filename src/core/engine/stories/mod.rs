@@ -58,6 +58,8 @@ struct Story {
     file: FileContent,
     asked: Option<HubRequest>,
     install: Option<Authentic>,
+    /// Modification time that the file is given.
+    modified: Option<WallTime>,
     kept: Option<Authentic>,
     remove: Option<bool>,
     reload: bool,
@@ -92,6 +94,7 @@ impl Story {
             file: FileContent::Missing,
             asked: None,
             install: None,
+            modified: None,
             kept: None,
             remove: None,
             reload: false,
@@ -175,7 +178,10 @@ impl Story {
             match action {
                 Action::ReadLicense | Action::ReadDevice => self.reads += 1,
                 Action::Ask(request) => assert_eq!(self.asked.replace(request), None, "one request at a time"),
-                Action::Install { license, .. } => assert_eq!(self.install.replace(*license), None),
+                Action::Install { license, modified } => {
+                    self.modified = modified;
+                    assert_eq!(self.install.replace(*license), None);
+                }
                 Action::Keep(license) => self.kept = Some(*license),
                 Action::Remove { keep_file } => self.remove = Some(keep_file),
                 Action::Reload { .. } => self.reload = true,
@@ -228,8 +234,8 @@ impl Story {
     fn dated(&mut self, to: &HubRequest, data: &[u8], hub: WallTime) {
         assert_eq!(self.asked.take().as_ref(), Some(to));
         let body = [&br#"{"status_code":0,"data":"#[..], data, b"}"].concat();
-        let date = Some(hub.rfc3339());
-        self.step(Event::Answer(Ok(RawAnswer { status: 200, date, body, ..RawAnswer::default() })));
+        let told = Some(hub.rfc3339());
+        self.step(Event::Answer(Ok(RawAnswer { status: 200, date: told, body, ..RawAnswer::default() })));
     }
 
     #[track_caller]

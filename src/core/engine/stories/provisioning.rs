@@ -143,6 +143,9 @@ fn the_daemon_makes_one_a_day_at_most() {
         story.listed(&[]);
         assert_eq!(story.asked, Some(creation()), "{tried:?}");
     }
+    let mut story = daemon(Some(DAY));
+    story.listed(&[]);
+    assert_eq!(story.asked, None, "a day ahead is no proof of a wrong clock");
     let mut story = daemon(Some(-DAY + 1));
     story.listed(&[]);
     assert_eq!(story.asked, None, "an attempt to renew, which finds nothing");

@@ -99,3 +99,77 @@ fn an_outage_and_a_relay_are_named() {
     story.away();
     assert!(story.status().problems.iter().any(|problem| problem.contains("2 attempts in a row failed")));
 }
+
+/// netifyd may have read its file while it was gone.
+#[test]
+fn a_license_that_was_away_during_a_reload_is_not_taken_for_loaded() {
+    let mut story = Story::daemon(TRANSPORT, FileContent::Missing);
+    story.away();
+    let ours = license("S-1", 0, 7);
+    story.give(ours.clone(), false);
+    story.written(&ours);
+    assert!(story.reload);
+    story.step(Event::File(FileContent::Missing));
+    story.written(&ours);
+    story.reloaded(ReloadOutcome::Confirmed);
+    story.reloaded(ReloadOutcome::Confirmed);
+    assert!(!story.status().reload.pending && !story.reload);
+    assert_eq!(story.status().reload.reloads.get("confirmed"), Some(&2));
+}
+
+/// The daemon that has told netifyd of a license; how that went is for the test.
+fn told() -> Story {
+    let mut story = Story::daemon(TRANSPORT, FileContent::Missing);
+    story.away();
+    story.give(license("S-1", 0, 7), false);
+    story.written(&license("S-1", 0, 7));
+    assert!(story.reload);
+    story
+}
+
+/// Time until netifyd is asked again, which must be no sooner.
+fn until_asked(story: &mut Story) -> Millis {
+    let mut waited = 0;
+    while !story.reload && waited < DAY {
+        story.asked = None;
+        story.pass(1_000);
+        waited += 1_000;
+    }
+    waited
+}
+
+#[test]
+fn a_reload_that_fails_is_repeated_less_and_less_often() {
+    let mut story = told();
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        story.reloaded(failed());
+        waits.push(until_asked(&mut story) / 1_000);
+    }
+    assert_eq!(waits, [10, 20, 40, 80, 160, 320, 600, 600]);
+    let mut story = told();
+    story.reloaded(away());
+    assert_eq!(until_asked(&mut story), 10_000);
+    story.reloaded(away());
+    assert_eq!(until_asked(&mut story), MINUTE);
+}
+
+/// Whatever ends the daemon again and again must not reload netifyd again and again. To look for one costs nobody anything.
+#[test]
+fn a_restart_does_not_shorten_the_wait_for_netifyd() {
+    let failed = {
+        let mut story = told();
+        story.reloaded(failed());
+        story
+    };
+    let mut again = failed.again(4_000, "boot");
+    assert!(!again.reload);
+    assert_eq!(until_asked(&mut again), 6_000);
+    let mut cut_short = told().again(4_000, "boot");
+    assert!(!cut_short.reload);
+    assert_eq!(until_asked(&mut cut_short), 6_000);
+    assert!(told().again(4_000, "another").reload, "that was another boot's");
+    let mut not_running = told();
+    not_running.reloaded(away());
+    assert!(not_running.again(4_000, "boot").reload);
+}

@@ -120,6 +120,9 @@ fn if_due_does_nothing_before() {
     story.reloaded_if_asked();
     story.replied(id, 0, "nothing to do: the license is due in ");
     assert_eq!(story.asked, None);
+    let mut story = Story::command(TRANSPORT, FileContent::Bytes(license("S-1", -6, 1)));
+    story.request(Request::Renew { if_due: true, dry_run: false });
+    assert_eq!(story.asked, Some(view("S-1")));
 }
 
 #[test]
@@ -202,4 +205,46 @@ fn an_early_renewal_may_reach_no_further() {
     story.reloaded_if_asked();
     story.replied(id, 0, "the hub renewed, but its license still ends");
     assert_eq!(story.status().renewal.consecutive_failures, 0);
+}
+
+#[test]
+fn a_renewal_that_brings_nothing_is_a_failure_once_the_license_is_due() {
+    let renewed_in_vain = |story: &mut Story, ours: &[u8]| {
+        story.data(&view("S-1"), ours);
+        story.data(&renewal("S-1"), b"{}");
+        story.data(&view("S-1"), ours);
+        story.reloaded_if_asked();
+        story.status().renewal.consecutive_failures
+    };
+    let ours = license("S-1", 0, 7);
+    let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(ours.clone()));
+    story.reloaded_if_asked();
+    story.pass(story.next().0);
+    assert_eq!(renewed_in_vain(&mut story, &ours), 1);
+    // By hand at this very moment, too.
+    let mut story = Story::command(TRANSPORT, FileContent::Bytes(ours.clone()));
+    story.pass(story.next().0);
+    let id = story.renew();
+    assert_eq!(renewed_in_vain(&mut story, &ours), 1);
+    story.replied(id, 3, "the hub renewed, but its license still ends");
+}
+
+/// A relay's clients cannot ask for a serial: close to the end they take what it has.
+#[test]
+fn a_relays_other_license_is_taken_when_the_end_is_near() {
+    let serial = format!("{RELAY}[license]\nserial = \"S-1\"\n");
+    for (text, from, taken) in [(RELAY, -11, true), (RELAY, -6, false), (&serial, -11, false)] {
+        let mut story = Story::command(text, FileContent::Bytes(license("S-1", from, 1)));
+        let id = story.renew();
+        story.answer(&HubRequest::Relay, 200, license("S-2", 0, 7));
+        assert_eq!(story.install.is_some(), taken, "{text} {from}");
+        if !taken {
+            story.reloaded_if_asked();
+            story.replied(id, 3, "it has serial S-2, and S-1 was asked for");
+        }
+    }
+    let mut story = Story::command(TRANSPORT, FileContent::Bytes(license("S-1", -11, 1)));
+    story.renew();
+    story.data(&view("S-1"), &license("S-2", 0, 7));
+    assert_eq!(story.install, None, "a hub was asked for one");
 }

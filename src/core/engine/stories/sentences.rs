@@ -81,7 +81,7 @@ fn a_signature_of_an_unknown_key_is_compared_with_the_keys() {
 }
 
 /// The daemon of a license that has ended, after this answer.
-fn after(text: &str, file: FileContent, answer: Result<RawAnswer, TransportError>) -> Story {
+fn after(text: &str, file: FileContent, answer: Answer) -> Story {
     let mut story = Story::daemon(text, file);
     story.reloaded_if_asked();
     assert!(story.asked.take().is_some());
@@ -89,16 +89,18 @@ fn after(text: &str, file: FileContent, answer: Result<RawAnswer, TransportError
     story
 }
 
-fn answered(status: u16, body: &str) -> Result<RawAnswer, TransportError> {
-    Ok(RawAnswer { status, body: body.as_bytes().to_vec(), ..RawAnswer::default() })
-}
+type Answer = Result<RawAnswer, TransportError>;
 
-fn unsent(local: bool) -> Result<RawAnswer, TransportError> {
+/// One by which nothing was sent, or nothing came back.
+fn unsent(local: bool) -> Answer {
     Err(TransportError { message: "it did not go".to_owned(), local })
 }
 
 #[test]
 fn each_failure_of_an_attempt_has_its_advice() {
+    let answered = |status: u16, body: &str| -> Answer {
+        Ok(RawAnswer { status, body: body.as_bytes().to_vec(), ..RawAnswer::default() })
+    };
     let serial = format!("{TRANSPORT}[license]\nserial = \"S-1\"\n");
     let key = format!("{TRANSPORT}[hub]\napi-key-file = \"/etc/key\"\n");
     let url = "https://hub.netify.ai/api/v2/integrator";
@@ -150,7 +152,7 @@ fn each_failure_of_an_attempt_has_its_advice() {
 #[test]
 fn a_device_without_a_license_is_told_what_the_failure_means() {
     let fetch = "`netify-licensed renew` fetches it, ";
-    let story = after(TRANSPORT, FileContent::Missing, answered(500, ""));
+    let story = after(TRANSPORT, FileContent::Missing, Ok(RawAnswer { status: 500, ..RawAnswer::default() }));
     tells(&story, &["/etc/netifyd/license.json: ", "the last attempt failed: "], &[fetch, "nothing on this device"]);
     let mut story = Story::daemon(TRANSPORT, FileContent::Missing);
     story.listed(&[]);

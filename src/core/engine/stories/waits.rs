@@ -213,6 +213,12 @@ fn patience_that_is_asked_for_is_had_and_not_cut() {
     story.request(Request::Renew { if_due: false, dry_run: true });
     story.away();
     assert_eq!(story.next().0, before);
+    let mut story = due();
+    story.away();
+    story.pass(story.next().0 - 1);
+    story.request(Request::Renew { if_due: false, dry_run: true });
+    story.away();
+    assert_eq!(story.next().0, MINUTE, "it has asked just now");
     let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
     story.reloaded_if_asked();
     story.pass(story.next().0 - 1);
@@ -257,6 +263,24 @@ fn a_hub_without_anything_newer_is_asked_less_and_less() {
     let believed = waits(true);
     assert!(believed.windows(2).all(|pair| pair[0] < pair[1]) && believed[7] > HOUR, "{believed:?}");
     assert_eq!(waits(false)[6..], [45 * MINUTE; 2], "by a clock that is not believed it may be due");
+}
+
+/// A hub that tells the time is right about it, and the license may be due all the same.
+#[test]
+fn by_the_hubs_clock_alone_it_is_asked_every_hour() {
+    let fixed = license_with("S-1", -6, 30, r#""duid":"D-1","renewable":false,"entitlements":["a","b"]"#);
+    let mut story = Story::begin(TRANSPORT, true, None, Durable::default());
+    story.moment.now.wall = WallTime::from_unix(0);
+    story = story.on_device(FileContent::Bytes(fixed.clone()));
+    story.reloaded_if_asked();
+    let mut hub = START.plus(25 * DAY);
+    for _ in 0..10 {
+        story.dated(&view("S-1"), &fixed, hub);
+        let (wait, _) = story.next();
+        assert!(wait <= HOUR, "{wait}");
+        hub = hub.plus(wait);
+        story.pass(wait);
+    }
 }
 
 #[test]
@@ -312,7 +336,7 @@ fn a_license_that_cannot_be_written_is_fetched_again_within_an_hour() {
         story.pass(story.next().0);
     }
     assert_eq!(waits[..2], [90_000, 150_000]);
-    assert_eq!(waits[6..], [(HOUR + MINUTE) / 2; 2]);
+    assert_eq!(waits[6..], [30 * MINUTE + MINUTE / 2; 2]);
     let id = story.renew();
     story.data(&view("S-1"), &new);
     story.install = None;
