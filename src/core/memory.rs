@@ -220,3 +220,72 @@ impl Volatile {
 pub const ISSUES: usize = 3;
 /// Attempts that are remembered for the status.
 pub const HISTORY: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> WallTime {
+        WallTime::from_unix(second)
+    }
+
+    /// What is not written is lost.
+    #[test]
+    fn every_change_of_the_durable_memory_is_worth_a_write_but_the_time() {
+        let changes: [fn(&mut Durable); 8] = [
+            |d| d.boot_id = "b".to_owned(),
+            |d| d.loaded = Some("s".to_owned()),
+            |d| d.issues.push(Issue { sha256: "s".to_owned(), at: at(1), own_renewal: true }),
+            |d| d.serial = "S-1".parse().ok(),
+            |d| d.duid = Some("D".to_owned()),
+            |d| d.last_success_at = Some(at(1)),
+            |d| d.provision_tried_at = Some(at(1)),
+            |d| d.retired = true,
+        ];
+        for (number, change) in changes.iter().enumerate() {
+            let mut now = Durable::default();
+            assert!(Durable::default().tells(&now));
+            change(&mut now);
+            assert!(!Durable::default().tells(&now) && !now.tells(&Durable::default()), "{number}");
+        }
+        let mut now = Durable { last_good_time: Some(at(1)), ..Durable::default() };
+        assert!(Durable::default().tells(&now));
+        let before = now.clone();
+        assert_eq!(now.automatic.take(super::super::floor::automatic(1_000_000)), Ok(()));
+        assert!(!before.tells(&now), "a token was taken");
+        assert!(now.tells(&before), "it has come back");
+        assert!(now.tells(&now.clone()));
+    }
+
+    #[test]
+    fn every_change_of_the_volatile_memory_is_worth_a_write() {
+        let record = || AttemptRecord { at: at(1), outcome: "outage".to_owned(), error: None, http_status: None };
+        let reload = || ReloadRecord { at: at(1), method: "m".to_owned(), outcome: "none".to_owned(), detail: None };
+        let changes: [&dyn Fn(&mut Volatile); 15] = [
+            &|v| v.failures = 1,
+            &|v| v.waits = 1,
+            &|v| v.not_before = Some(NotBefore { boot_id: "b".to_owned(), boot: 1 }),
+            &|v| v.history.push(record()),
+            &|v| v.outage_since = Some(at(1)),
+            &|v| v.recovering = true,
+            &|v| v.heals.push(at(1)),
+            &|v| v.create_trouble = Some("t".to_owned()),
+            &|v| v.reload = Some(reload()),
+            &|v| v.reload_failures = 1,
+            &|v| v.reload_pause = Some(ReloadPause { boot_id: "b".to_owned(), since: 1, until: 2 }),
+            &|v| v.told = Some(Told { state: State::Valid, healthy: true, sha256: None }),
+            &|v| v.unload = true,
+            &|v| v.attempts = BTreeMap::from([("outage".to_owned(), 1)]),
+            &|v| v.reloads = BTreeMap::from([("none".to_owned(), 1)]),
+        ];
+        for (number, change) in changes.iter().enumerate() {
+            let mut now = Volatile::default();
+            assert!(Volatile::default().tells(&now));
+            change(&mut now);
+            assert!(!Volatile::default().tells(&now) && !now.tells(&Volatile::default()), "{number}");
+        }
+        let (before, mut now) = (Volatile::default(), Volatile::default());
+        assert_eq!(now.manual.take(super::super::floor::MANUAL), Ok(()));
+        assert!(!before.tells(&now), "a token was taken");
+    }
+}
