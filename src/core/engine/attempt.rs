@@ -23,6 +23,9 @@ const BLIP: Millis = 2 * MINUTE;
 /// After an outage a renewal waits its turn, this close to the expiry no more.
 const URGENT: Millis = 12 * HOUR;
 
+/// The longest wait takes this share of what is left of the license: seven twentieths.
+pub(super) const LONGEST_SHARE: (Millis, Millis) = (7, 20);
+
 /// What an attempt is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Goal {
@@ -382,7 +385,7 @@ impl Engine {
         if outage < BLIP || remaining <= URGENT || self.volatile.recovering {
             return None;
         }
-        let range = (remaining / 20 * 7).min(DAY.max(outage));
+        let range = (remaining / LONGEST_SHARE.1 * LONGEST_SHARE.0).min(DAY.max(outage));
         #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
         let wait = (range as f64 * self.moment.random) as Millis;
         Some(wait.max(MINUTE))

@@ -1,6 +1,6 @@
 //! How an attempt ends: what is remembered of it, when the next one may begin, what those who wait are told.
 
-use super::attempt::{Attempt, Goal, Made};
+use super::attempt::{Attempt, Goal, LONGEST_SHARE, Made};
 use super::{Engine, Level, RequestId, Retiring};
 use crate::core::answer::{Trouble, TroubleKind};
 use crate::core::backoff::{Limits, Situation};
@@ -196,6 +196,21 @@ impl Engine {
         let soon = self.moment.now.boot.plus(left);
         if self.not_before.is_some_and(|not_before| not_before > soon) {
             self.wait(left);
+        }
+    }
+
+    /// Another license lies there: a wait that was chosen while more time was left must not cost it.
+    pub(super) fn fit_wait(&mut self) {
+        let (Some(not_before), Some(remaining)) = (self.not_before, self.remaining()) else { return };
+        // No wait is chosen to take more of what is left than this.
+        if not_before.since(self.moment.now.boot) > remaining.max(0) / LONGEST_SHARE.1 * LONGEST_SHARE.0 {
+            let failures = self.volatile.failures.max(self.volatile.waits).max(1);
+            let (remaining, random) = (Some(remaining), self.moment.random);
+            let situation = Situation { failures, remaining, retry_after: None, refusal: false, random };
+            let delay = self.limits().delay(&situation);
+            if not_before > self.moment.now.boot.plus(delay) {
+                self.wait(delay);
+            }
         }
     }
 

@@ -155,6 +155,7 @@ impl Engine {
 
     fn observe(&mut self, seen: FileView) {
         let before = std::mem::replace(&mut self.file, seen);
+        self.fit_wait();
         if self.file.good().map(Authentic::sha256) != self.durable.loaded.as_deref() {
             // netifyd may read it before it goes again, and a crash must not hide that it was there.
             self.durable.loaded = None;

@@ -112,6 +112,10 @@ impl Engine {
 
     /// Replaces the file. What is owed to netifyd is on disk before the file changes.
     pub(super) fn install(&mut self, license: Authentic, origin: Origin, waiters: Vec<RequestId>, lost: Vec<String>) {
+        if self.durable.loaded.as_deref() == Some(license.sha256()) {
+            // A reload that is under way may be for what lies there now, and be cut short.
+            self.durable.loaded = None;
+        }
         self.remember(&license, origin);
         self.save_durable();
         let modified = self.honest_date(&license);
@@ -182,6 +186,7 @@ impl Engine {
         if outdated {
             self.judge_again();
         }
+        self.fit_wait();
         self.reload.expect(waiters, &message, self.moment.now.boot);
     }
 }

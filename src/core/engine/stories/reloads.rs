@@ -173,3 +173,22 @@ fn a_restart_does_not_shorten_the_wait_for_netifyd() {
     not_running.reloaded(away());
     assert!(not_running.again(4_000, "boot").reload);
 }
+
+/// Loaded before, replaced by hand, and back: if we die now, netifyd may have the one in between.
+#[test]
+fn a_license_that_returns_during_a_reload_is_owed_again() {
+    let (first, older) = (license("S-1", 0, 7), license("S-1", -1, 6));
+    let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(first.clone()));
+    story.reloaded_if_asked();
+    assert!(story.saved.0.loaded.is_some());
+    story.give(older.clone(), true);
+    story.written(&older);
+    assert!(story.reload, "it is under way");
+    story.give(first.clone(), false);
+    assert_eq!(story.saved.0.loaded, None, "before the file changes");
+    story.written(&first);
+    story.reloaded(ReloadOutcome::Confirmed);
+    assert!(story.reload, "again, for the license that lies there now");
+    story.reloaded(ReloadOutcome::Confirmed);
+    assert!(story.saved.0.loaded.is_some());
+}

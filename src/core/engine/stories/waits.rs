@@ -13,6 +13,13 @@ fn ours() -> Vec<u8> {
 }
 
 impl Story {
+    /// The hub asks for patience.
+    fn limited(&mut self, seconds: u32) {
+        assert!(self.asked.take().is_some());
+        let retry_after = Some(seconds.to_string());
+        self.step(Event::Answer(Ok(RawAnswer { status: 429, retry_after, ..RawAnswer::default() })));
+    }
+
     /// Time goes by until the next attempt, and not a millisecond less.
     #[track_caller]
     fn wait(&mut self) {
@@ -177,18 +184,13 @@ fn the_closer_the_end_the_shorter_the_wait() {
 
 #[test]
 fn patience_that_is_asked_for_is_had_and_not_cut() {
-    let limited = |story: &mut Story| {
-        assert!(story.asked.take().is_some());
-        let retry_after = Some("600".to_owned());
-        story.step(Event::Answer(Ok(RawAnswer { status: 429, retry_after, ..RawAnswer::default() })));
-    };
     let configured = |story: &mut Story| {
         let event = Event::Configured(Box::new(config(TRANSPORT)), KeyRing::from_files([]));
         story.step(event);
         story.device(Ok("D-1"));
     };
     let mut story = due();
-    limited(&mut story);
+    story.limited(600);
     let asked_for = 10 * MINUTE + 10 * MINUTE / 4 / 2;
     assert_eq!(story.next().0, asked_for);
     configured(&mut story);
@@ -224,7 +226,7 @@ fn patience_that_is_asked_for_is_had_and_not_cut() {
     story.pass(story.next().0 - 1);
     assert_eq!(story.asked, None);
     story.request(Request::Renew { if_due: false, dry_run: true });
-    limited(&mut story);
+    story.limited(600);
     assert_eq!(story.next().0, 10 * MINUTE);
 }
 
@@ -367,4 +369,47 @@ fn one_request_at_a_time_however_long_it_takes() {
     let mut story = due();
     story.pass(6 * HOUR);
     assert_eq!(story.asked, Some(view("S-1")));
+}
+
+/// Somebody puts an older license there by hand, and there is less time now.
+#[test]
+fn a_wait_that_was_chosen_with_more_time_left_does_not_cost_another_license() {
+    for by_hand in [false, true] {
+        let mut story = due();
+        story.limited(7_200);
+        let (wait, _) = story.next();
+        assert!(wait >= 2 * HOUR, "the hub asked for patience: {wait}");
+        let older = license_until("S-1", HOUR);
+        if by_hand {
+            story.step(Event::File(FileContent::Bytes(older)));
+        } else {
+            story.give(older.clone(), true);
+            story.written(&older);
+        }
+        story.reloaded_if_asked();
+        let (wait, _) = story.next();
+        assert!(wait <= HOUR / 8, "eight attempts are left: {wait}");
+        if by_hand {
+            // Left alone until it is due: then the better one that is kept comes back.
+            story.pass(wait);
+            story.written(&ours());
+        } else {
+            story.wait();
+        }
+    }
+    // The same license is no reason to forget the hub's word.
+    let mut story = due();
+    story.limited(7_200);
+    let before = story.next().0;
+    story.step(Event::File(FileContent::Missing));
+    story.written(&ours());
+    assert_eq!(story.next().0, before);
+}
+
+/// A license of a week that ends so soon.
+fn license_until(serial: &str, span: Millis) -> Vec<u8> {
+    let [from, to] = [span - 7 * DAY, span].map(|at| START.plus(at).unix());
+    let members = r#""duid":"D-1","entitlements":["a","b"]"#;
+    format!(r#"{{"serial":"{serial}","created_at":{{"unix":{from}}},"expire_at":{{"unix":{to}}},{members}}}"#)
+        .into_bytes()
 }
