@@ -234,13 +234,19 @@ impl Engine {
 
     /// The attempt's license is on disk.
     pub(super) fn end_attempt_installed(&mut self) {
-        self.attempt = None;
+        let manual = self.attempt.take().is_some_and(|attempt| attempt.manual);
         self.volatile.failures = 0;
         self.volatile.waits = 0;
         self.volatile.outage_since = None;
         self.volatile.recovering = false;
         // Even a hub whose new licenses are due at once is not asked in a loop.
-        self.wait(self.shortest_wait());
+        let shortest = self.shortest_wait();
+        if manual && self.volatile.history.last().is_some_and(|last| last.outcome == "rate-limited") {
+            // A person did not wait, but the hub still asks for patience.
+            self.wait_at_least(shortest);
+        } else {
+            self.wait(shortest);
+        }
         self.durable.last_success_at = Some(self.moment.now.wall);
         self.notes.forget();
         self.record("installed", None, Some(200));

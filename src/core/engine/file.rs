@@ -155,6 +155,8 @@ impl Engine {
 
     fn observe(&mut self, seen: FileView) {
         let before = std::mem::replace(&mut self.file, seen);
+        // Its issue date may tell that the clock is behind; then nothing is too early by that clock.
+        self.judge_clock();
         self.fit_wait();
         if self.file.good().map(Authentic::sha256) != self.durable.loaded.as_deref() {
             // netifyd may read it before it goes again, and a crash must not hide that it was there.
@@ -173,8 +175,9 @@ impl Engine {
             }
             return;
         };
-        let best =
-            [before.good(), self.kept.as_ref()].into_iter().flatten().max_by_key(|known| known.license().expires_at);
+        // One that was left alone was no measure while it lay there, and is none now.
+        let was = before.good().filter(|was| self.reload.left_alone.as_deref() != Some(was.sha256()));
+        let best = [was, self.kept.as_ref()].into_iter().flatten().max_by_key(|known| known.license().expires_at);
         let expires = license.license().expires_at;
         let other = best.filter(|best| best.sha256() != license.sha256());
         let older = other.is_some_and(|best| best.license().expires_at > expires);
@@ -285,8 +288,9 @@ impl Engine {
         let known = [self.file.good(), self.kept.as_ref()].into_iter().flatten();
         let stale =
             known.filter(|k| k.sha256() != license.sha256()).any(|k| k.license().created_at == fields.created_at);
-        // A clock that cannot be right tells nothing either.
-        let now = self.best_now().filter(|now| *now < fields.expires_at);
+        // The hub's clock dates its licenses: by ours, which may be days ahead and believed, a week would look like hours. A
+        // clock that cannot be right tells nothing either.
+        let now = self.hub_now().or_else(|| self.trusted_now()).filter(|now| *now < fields.expires_at);
         let told = fields.created_at.filter(|_| !stale).or(now);
         let at = told.unwrap_or_else(|| fields.expires_at.plus(-SHORTEST_LIFE)).min(fields.expires_at);
         let own_renewal = origin.is_of_attempt();

@@ -390,3 +390,30 @@ fn a_given_license_is_no_attempt_and_is_kept_though_the_configuration_changed() 
     assert!(story.status().renewal.last_attempt.is_none());
     assert!(!story.engine.durable.issues[0].own_renewal);
 }
+
+/// A license from the future came and went: what is back is no older one than what counted all the time.
+#[test]
+fn what_was_left_alone_is_no_measure_for_what_comes_after_it() {
+    let ours = license("S-1", 0, 7);
+    let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(ours.clone()));
+    story.reloaded_if_asked();
+    story.step(Event::File(FileContent::Bytes(license("S-1", 1, 30))));
+    story.noted(Level::Warn, "a license that is not valid yet, which is left alone");
+    assert!(!story.reload);
+    story.step(Event::File(FileContent::Bytes(ours)));
+    assert!(story.reload, "netifyd may have read the other one");
+    assert!(story.status().problems.iter().all(|problem| !problem.contains("older")), "{:?}", story.status().problems);
+}
+
+/// The license's own date tells that the clock is behind: by that clock nothing is too early.
+#[test]
+fn a_license_is_not_too_early_by_a_clock_that_it_refutes() {
+    let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
+    story.reloaded_if_asked();
+    story.moment.evidence.kernel_synchronized = Some(false);
+    let new = license("S-1", 3, 10);
+    story.step(Event::File(FileContent::Bytes(new.clone())));
+    assert_eq!(story.status().state, State::ClockUntrusted);
+    assert_eq!(story.kept.as_ref().map(Authentic::bytes), Some(&new[..]), "it is adopted");
+    assert!(story.reload);
+}

@@ -406,6 +406,34 @@ fn a_wait_that_was_chosen_with_more_time_left_does_not_cost_another_license() {
     assert_eq!(story.next().0, before);
 }
 
+/// Somebody who did not wait got a license that is due again soon; the hub has not taken its word back.
+#[test]
+fn what_a_person_got_meanwhile_does_not_end_the_patience_that_the_hub_asks_for() {
+    let mut story = due();
+    story.limited(7_200);
+    let before = story.next().0;
+    story.renew();
+    story.data(&view("S-1"), &license_until("S-1", 30 * HOUR));
+    story.written(&license_until("S-1", 30 * HOUR));
+    assert_eq!(story.next().0, before);
+}
+
+/// A license that does not tell when it was issued, and a clock that is five days ahead and believed.
+#[test]
+fn the_hub_s_clock_dates_what_the_hub_made() {
+    let undated = |days: i64| {
+        let end = START.plus(days * DAY).unix();
+        format!(r#"{{"serial":"S-1","expire_at":{{"unix":{end}}},"duid":"D-1"}}"#).into_bytes()
+    };
+    let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(undated(1)));
+    story.reloaded_if_asked();
+    story.renew();
+    story.dated(&view("S-1"), &undated(2), START.plus(-5 * DAY));
+    story.written(&undated(2));
+    let due = story.status().renewal.due_at.expect("due some time").0;
+    assert!(due < START.plus(DAY), "it lives a week, not two days: {due}");
+}
+
 /// A license of a week that ends so soon.
 fn license_until(serial: &str, span: Millis) -> Vec<u8> {
     let [from, to] = [span - 7 * DAY, span].map(|at| START.plus(at).unix());
