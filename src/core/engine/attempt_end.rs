@@ -202,13 +202,14 @@ impl Engine {
     /// Another license lies there: a wait that was chosen while more time was left must not cost it.
     pub(super) fn fit_wait(&mut self) {
         let (Some(not_before), Some(remaining)) = (self.not_before, self.remaining()) else { return };
+        let left = not_before.since(self.moment.now.boot);
         // No wait is chosen to take more of what is left than this.
-        if not_before.since(self.moment.now.boot) > remaining.max(0) / LONGEST_SHARE.1 * LONGEST_SHARE.0 {
-            let failures = self.volatile.failures.max(self.volatile.waits).max(1);
-            let (remaining, random) = (Some(remaining), self.moment.random);
-            let situation = Situation { failures, remaining, retry_after: None, refusal: false, random };
+        if left > remaining.max(0) / LONGEST_SHARE.1 * LONGEST_SHARE.0 {
+            // The hub may have asked for it: then it has as much patience as that license allows.
+            let (remaining, retry_after, random) = (Some(remaining), Some(left), self.moment.random);
+            let situation = Situation { failures: 1, remaining, retry_after, refusal: false, random };
             let delay = self.limits().delay(&situation);
-            if not_before > self.moment.now.boot.plus(delay) {
+            if delay < left {
                 self.wait(delay);
             }
         }
