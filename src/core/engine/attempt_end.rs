@@ -203,8 +203,8 @@ impl Engine {
     pub(super) fn fit_wait(&mut self) {
         let (Some(not_before), Some(remaining)) = (self.not_before, self.remaining()) else { return };
         let left = not_before.since(self.moment.now.boot);
-        // No wait is chosen to take more of what is left than this.
-        if left > remaining.max(0) / LONGEST_SHARE.1 * LONGEST_SHARE.0 {
+        // No wait is chosen to take more of what is left than this. Of what has ended nothing is left to be saved.
+        if remaining > 0 && left > remaining / LONGEST_SHARE.1 * LONGEST_SHARE.0 {
             // The hub may have asked for it: then it has as much patience as that license allows.
             let (remaining, retry_after, random) = (Some(remaining), Some(left), self.moment.random);
             let situation = Situation { failures: 1, remaining, retry_after, refusal: false, random };
