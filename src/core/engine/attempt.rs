@@ -16,7 +16,7 @@ use crate::core::floor;
 use crate::core::foreign_text::one_line;
 use crate::core::license::Serial;
 use crate::core::time::{BootTime, DAY, HOUR, MINUTE, Millis, WallTime};
-use crate::core::verify::Authentic;
+use crate::core::verify::{Authentic, State};
 
 /// A failure that is over sooner is no outage that a fleet would have to recover from.
 const BLIP: Millis = 2 * MINUTE;
@@ -148,6 +148,12 @@ impl Engine {
     }
 
     pub(super) fn start_if_due(&mut self) {
+        // An older one that somebody put there has ended: the kept one, which still serves, waits for no hub.
+        let now = self.trusted_now();
+        let serves = self.kept.as_ref().is_some_and(|kept| kept.state(now).is_usable());
+        if serves && self.file.state(now) == State::Expired && self.use_kept() {
+            return;
+        }
         let Some((at, _)) = self.next_attempt().filter(|(at, _)| *at <= self.moment.now.boot) else { return };
         debug_assert!(at <= self.moment.now.boot);
         if self.use_kept() {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::core::time::HOUR;
+use crate::core::verify::State;
 
 /// The daemon of a license that ends in a day and is due; the hub is being asked.
 fn due() -> Story {
@@ -416,6 +417,16 @@ fn what_a_person_got_meanwhile_does_not_end_the_patience_that_the_hub_asks_for()
     story.data(&view("S-1"), &license_until("S-1", 30 * HOUR));
     story.written(&license_until("S-1", 30 * HOUR));
     assert_eq!(story.next().0, before);
+}
+
+/// An older license ends while the hub asks for patience; the better one is at hand.
+#[test]
+fn the_kept_license_waits_for_no_hub() {
+    let mut story = due();
+    story.limited(7_200);
+    story.step(Event::File(FileContent::Bytes(license("S-1", -8, -1))));
+    story.written(&ours());
+    assert_eq!((story.status().state, &story.asked), (State::Unchecked, &None));
 }
 
 /// A license that does not tell when it was issued, and a clock that is five days ahead and believed.
