@@ -273,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_rfc_3339_and_nothing_else() {
+    fn a_moment_is_written_in_whole_seconds_and_what_is_none_is_refused() {
         let moment = Rfc3339(WallTime(1_780_012_800_999));
         let text = serde_json::to_string(&moment).expect("JSON");
         assert_eq!(text, "\"2026-05-29T00:00:00Z\"", "whole seconds");

@@ -23,8 +23,10 @@ const BLIP: Millis = 2 * MINUTE;
 /// After an outage a renewal waits its turn, this close to the expiry no more.
 const URGENT: Millis = 12 * HOUR;
 
-/// The longest wait takes this share of what is left of the license: seven twentieths.
-pub(super) const LONGEST_SHARE: (Millis, Millis) = (7, 20);
+/// No wait is chosen to take more than this of what is left of a license.
+pub(super) const fn longest_wait(remaining: Millis) -> Millis {
+    remaining / 20 * 7
+}
 
 /// What an attempt is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +47,6 @@ pub(super) enum Stage {
     List,
     View,
     Renew,
-    Confirm,
     Create,
     Delete,
     Relay,
@@ -226,11 +227,11 @@ impl Engine {
         }
         let data = answer.and_then(|raw| match attempt.stage {
             Stage::Relay => answer::relay_data(&raw, wall),
-            Stage::View | Stage::Confirm => answer::api_license(&raw, wall),
+            Stage::View => answer::api_license(&raw, wall),
             _ => answer::api_data(&raw, wall),
         });
         match (attempt.stage, data) {
-            (Stage::View | Stage::Confirm, Err(trouble)) if is_gone(&trouble) => self.serial_is_gone(attempt, trouble),
+            (Stage::View, Err(trouble)) if is_gone(&trouble) => self.serial_is_gone(attempt, trouble),
             (Stage::Delete, Err(trouble)) if is_gone(&trouble) => self.deletion_finds_nothing(attempt, trouble),
             // A license that was found by its device may be past renewing: once it has ended, a new one is made.
             (Stage::Renew, Err(trouble))
@@ -239,7 +240,7 @@ impl Engine {
                 self.create(attempt);
             }
             (_, Err(trouble)) => self.end_attempt(attempt, End::Trouble(trouble)),
-            (Stage::View | Stage::Confirm | Stage::Relay, Ok(data)) => {
+            (Stage::View | Stage::Relay, Ok(data)) => {
                 self.attempt = Some(attempt);
                 self.look_first(Looking::Candidate(data));
             }
@@ -391,7 +392,7 @@ impl Engine {
         if outage < BLIP || remaining <= URGENT || self.volatile.recovering {
             return None;
         }
-        let range = (remaining / LONGEST_SHARE.1 * LONGEST_SHARE.0).min(DAY.max(outage));
+        let range = longest_wait(remaining).min(DAY.max(outage));
         #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
         let wait = (range as f64 * self.moment.random) as Millis;
         Some(wait.max(MINUTE))
@@ -423,7 +424,7 @@ impl Engine {
 
     fn confirm(&mut self, attempt: Attempt) {
         match attempt.serial.clone() {
-            Some(serial) => self.ask(attempt, Stage::Confirm, HubRequest::View(serial)),
+            Some(serial) => self.ask(attempt, Stage::View, HubRequest::View(serial)),
             None => self.end_attempt(attempt, End::CandidateRefused("the renewed license has no serial".to_owned())),
         }
     }

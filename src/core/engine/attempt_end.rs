@@ -1,6 +1,6 @@
 //! How an attempt ends: what is remembered of it, when the next one may begin, what those who wait are told.
 
-use super::attempt::{Attempt, Goal, LONGEST_SHARE, Made};
+use super::attempt::{Attempt, Goal, Made, longest_wait};
 use super::{Engine, Level, RequestId, Retiring};
 use crate::core::answer::{Trouble, TroubleKind};
 use crate::core::backoff::{Limits, Situation};
@@ -203,8 +203,8 @@ impl Engine {
     pub(super) fn fit_wait(&mut self) {
         let (Some(not_before), Some(remaining)) = (self.not_before, self.remaining()) else { return };
         let left = not_before.since(self.moment.now.boot);
-        // No wait is chosen to take more of what is left than this. Of what has ended nothing is left to be saved.
-        if remaining > 0 && left > remaining / LONGEST_SHARE.1 * LONGEST_SHARE.0 {
+        // Of what has ended nothing is left to be saved.
+        if remaining > 0 && left > longest_wait(remaining) {
             // The hub may have asked for it: then it has as much patience as that license allows.
             let (remaining, retry_after, random) = (Some(remaining), Some(left), self.moment.random);
             let situation = Situation { failures: 1, remaining, retry_after, refusal: false, random };

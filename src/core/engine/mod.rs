@@ -62,7 +62,7 @@ pub struct Engine {
     device: Vec<Judged>,
     /// The device id was looked up, whatever came of it.
     device_known: bool,
-    /// Requests that came before the file was read.
+    /// Requests that wait until the file was read for the first time.
     deferred: Vec<(RequestId, Request)>,
     daemon: bool,
     boot_id: String,

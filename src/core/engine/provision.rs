@@ -115,7 +115,7 @@ impl Engine {
             serde_json::from_slice::<Value>(data).ok().and_then(|v| v.get("serial")?.as_str()?.parse::<Serial>().ok());
         if let Some(serial) = serial {
             attempt.serial = Some(serial.clone());
-            self.ask(attempt, Stage::Confirm, HubRequest::View(serial));
+            self.ask(attempt, Stage::View, HubRequest::View(serial));
         } else {
             attempt.listed = true;
             self.ask(attempt, Stage::List, HubRequest::List);

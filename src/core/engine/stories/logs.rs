@@ -2,11 +2,8 @@
 
 use super::*;
 
-fn due() -> Story {
-    Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", -6, 1)))
-}
-
-fn ours() -> FileContent {
+/// Far from due.
+fn fresh() -> FileContent {
     FileContent::Bytes(license("S-1", 0, 7))
 }
 
@@ -99,7 +96,7 @@ fn a_reload_that_works_again_makes_its_failure_news_again() {
 
 #[test]
 fn the_states_are_logged_as_they_change() {
-    let story = Story::command(TRANSPORT, ours());
+    let story = Story::command(TRANSPORT, fresh());
     assert_eq!(said(&story, "license state is unchecked: nobody checks its signature"), (1, Some(Level::Info)));
     let mut story = Story::command(TRANSPORT, FileContent::Missing);
     story.step(Event::Tick);
@@ -112,7 +109,7 @@ fn the_states_are_logged_as_they_change() {
 
 #[test]
 fn the_clock_is_told_of_when_the_trust_in_it_changes() {
-    let mut story = Story::command(TRANSPORT, ours());
+    let mut story = Story::command(TRANSPORT, fresh());
     assert_eq!(said(&story, "the clock can").0, 0, "as it should be");
     let now = story.moment.now.wall;
     story.moment.now.wall = WallTime::from_unix(0);
@@ -143,12 +140,12 @@ fn the_clock_is_told_of_when_the_trust_in_it_changes() {
 
 #[test]
 fn the_hook_runs_once_for_a_change() {
-    let mut story = Story::command(TRANSPORT, ours());
+    let mut story = Story::command(TRANSPORT, fresh());
     assert_eq!(story.hooks, 1);
     story.pass(MINUTE);
     assert_eq!(story.hooks, 1);
     assert_eq!(story.again(MINUTE, "boot").hooks, 0, "a restart is no change");
-    let mut story = Story::command(TRANSPORT, ours());
+    let mut story = Story::command(TRANSPORT, fresh());
     story.step(Event::File(FileContent::Missing));
     assert_eq!(story.hooks, 2);
 }
@@ -192,7 +189,7 @@ fn the_next_attempt_is_told_as_it_was_unless_it_moves_by_seconds() {
 
 #[test]
 fn the_status_tells_of_license_hub_and_reload() {
-    let status = Story::command(TRANSPORT, ours()).status().clone();
+    let status = Story::command(TRANSPORT, fresh()).status().clone();
     assert_eq!(status.license.serial.as_deref(), Some("S-1"));
     assert_eq!((status.hub.kind.as_str(), status.reload.method.as_str()), ("api", "auto"));
     let foreign = FileContent::Bytes(license_with("S-2", 0, 7, r#""duid":"D-2""#));

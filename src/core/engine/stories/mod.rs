@@ -4,6 +4,7 @@
 mod files;
 mod logs;
 mod looks;
+mod patience;
 mod provisioning;
 mod reloads;
 mod requests;
@@ -283,6 +284,23 @@ impl Story {
         (at.since(self.moment.now.wall), renewal.reason.as_deref().unwrap_or_default())
     }
 
+    /// The hub asks for patience.
+    fn limited(&mut self, seconds: u32) {
+        assert!(self.asked.take().is_some());
+        let retry_after = Some(seconds.to_string());
+        self.step(Event::Answer(Ok(RawAnswer { status: 429, retry_after, ..RawAnswer::default() })));
+    }
+
+    /// Time goes by until the next attempt, and not a millisecond less.
+    #[track_caller]
+    fn wait(&mut self) {
+        let (wait, _) = self.next();
+        self.pass(wait - 1);
+        assert_eq!(self.asked, None, "too early");
+        self.pass(1);
+        assert!(self.asked.is_some(), "too late");
+    }
+
     fn status(&self) -> &Status {
         self.engine.status().expect("a status")
     }
@@ -291,6 +309,22 @@ impl Story {
     fn noted(&self, level: Level, words: &str) {
         assert!(self.notes.iter().any(|(l, text)| *l == level && text.contains(words)), "{:?}", self.notes);
     }
+}
+
+/// The daemon of a license that ends in a day and is due; the hub is being asked.
+fn due() -> Story {
+    Story::daemon(TRANSPORT, FileContent::Bytes(ours()))
+}
+
+fn ours() -> Vec<u8> {
+    license("S-1", -6, 1)
+}
+
+/// The hub answers what the daemon of this license asks: the time until it asks again.
+fn wait_after(story: &mut Story, status: u16, body: &[u8]) -> Millis {
+    story.answer(&view("S-1"), status, body.to_vec());
+    story.reloaded_if_asked();
+    story.next().0
 }
 
 fn view(serial: &str) -> HubRequest {

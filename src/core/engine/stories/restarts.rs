@@ -2,11 +2,6 @@
 
 use super::*;
 
-/// The daemon of a license that is due; the hub is being asked.
-fn due() -> Story {
-    Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", -6, 1)))
-}
-
 /// The daemon of a license that is far from due, whose memory is on disk.
 fn quiet() -> Story {
     let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
