@@ -94,6 +94,12 @@ fn a_relay_whose_path_ends_in_a_slash() {
     configuration::run(b"[hub]\nkind = \"relay\"\nurl = \"https://relay.example/license/\"\n");
 }
 
+/// Its canonical form wrote the version 1, so the same license said two things.
+#[test]
+fn a_license_whose_version_is_a_number_with_a_fraction_of_zero() {
+    license::run(br#"{"version":1.0,"serial":"S-1","expire_at":{"unix":1800600000},"duid":"DEV-1"}"#);
+}
+
 /// Licenses of S-1 for this device: one that ends in two days and is due, and two that end later.
 const DUE: usize = 0;
 const WEEK: usize = 12;

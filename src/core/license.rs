@@ -25,8 +25,6 @@ pub struct License {
     pub renewable: Option<bool>,
     /// Whether it may move to another device; absent means not said.
     pub transferable: Option<bool>,
-    /// License format version.
-    pub version: Option<String>,
     /// What the license entitles to, by name.
     pub entitlements: Vec<Entitlement>,
 }
@@ -85,6 +83,9 @@ fn read(members: &Map<String, Value>) -> Result<License, String> {
             "no member `serial`".to_owned()
         }
     })?;
+    if !members.get("version").is_some_and(Value::is_number) {
+        text("version")?;
+    }
     Ok(License {
         serial,
         issued_to: text("issued_to")?,
@@ -93,10 +94,6 @@ fn read(members: &Map<String, Value>) -> Result<License, String> {
         duid: text("duid")?,
         renewable: flag("renewable")?,
         transferable: flag("transferable")?,
-        version: match members.get("version") {
-            Some(Value::Number(number)) => Some(number.to_string()),
-            _ => text("version")?,
-        },
         entitlements: entitlements(members),
     })
 }
