@@ -406,10 +406,7 @@ impl Engine {
         let taken = if attempt.manual {
             self.volatile.manual.take(floor::MANUAL)
         } else {
-            let license = self.reference().unwrap_or(theirs);
-            let issued = self.durable.issue_of(license.sha256()).map(|issue| issue.at);
-            let begin = issued.or(license.license().created_at).unwrap_or(self.moment.now.wall);
-            let life = license.license().expires_at.since(begin);
+            let life = self.life(self.reference().unwrap_or(theirs));
             self.durable.automatic.take(floor::automatic(life))
         };
         if let Err(wait) = taken {
@@ -420,6 +417,19 @@ impl Engine {
         attempt.serial = Some(serial.clone());
         let term_days = self.config.renewal.term_days;
         self.ask(attempt, Stage::Renew, HubRequest::Renew { serial, term_days });
+    }
+
+    /// How long the license lives, for the floor. Our clock alone may be days ahead and believed, so it makes no life
+    /// shorter than a day: the license or the hub has to say so.
+    fn life(&self, license: &Authentic) -> Millis {
+        let fields = license.license();
+        let begin = self.durable.issue_of(license.sha256()).map(|issue| issue.at).or(fields.created_at);
+        let told = begin.map_or(0, |begin| fields.expires_at.since(begin));
+        match self.hub_now() {
+            Some(now) => told.max(fields.expires_at.since(now)),
+            None if begin.is_some() && begin == fields.created_at => told,
+            None => told.max(DAY),
+        }
     }
 
     fn confirm(&mut self, attempt: Attempt) {

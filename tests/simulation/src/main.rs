@@ -87,6 +87,10 @@ fn report(outcome: &Outcome, years: i64, took: Duration) -> ExitCode {
         println!("BROKEN by seed {seed}: {violation}");
         println!("  replay: cargo run --profile sim -p simulation -- replay {seed}");
     }
+    let others: Vec<_> = outcome.violations.iter().skip(20).map(|(seed, _)| seed.to_string()).collect();
+    if !others.is_empty() {
+        println!("BROKEN by the seeds {} too", others.join(", "));
+    }
     println!("{} broken invariants", outcome.violations.len());
     if outcome.violations.is_empty() && s.spread.is_even() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -191,6 +191,42 @@ fn the_hub_s_clock_dates_what_the_hub_made() {
     assert!(due < START.plus(DAY), "it lives a week, not two days: {due}");
 }
 
+/// A week looks like an hour where nobody but a clock that is almost a week ahead, and believed, tells when it began.
+#[test]
+fn our_clock_alone_lowers_no_floor() {
+    let ending = |at: WallTime, tells: &str| {
+        let (begin, end) = (at.plus(-HOUR).unix(), at.unix());
+        let created =
+            if tells == "created_at" { format!(r#""created_at":{{"unix":{begin}}},"#) } else { String::new() };
+        format!(r#"{{"serial":"S-1",{created}"expire_at":{{"unix":{end}}},"duid":"D-1"}}"#).into_bytes()
+    };
+    let renewals = |tells: &str| {
+        let mut license = ending(START.plus(HOUR), tells);
+        let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(license.clone()));
+        let mut made = 0;
+        while story.moment.now.wall < START.plus(DAY) {
+            story.reloaded_if_asked();
+            let now = story.moment.now.wall;
+            let date = (tells == "date").then(|| now.rfc3339());
+            let body = |data: &[u8]| [&br#"{"status_code":0,"data":"#[..], data, b"}"].concat();
+            match story.asked.take() {
+                Some(asked) => {
+                    if matches!(asked, HubRequest::Renew { .. }) {
+                        license = ending(now.plus(HOUR), tells);
+                        made += 1;
+                    }
+                    let body = body(&license);
+                    story.step(Event::Answer(Ok(RawAnswer { status: 200, date, body, ..RawAnswer::default() })));
+                }
+                None if story.install.is_some() => story.written(&license),
+                None => story.wait(),
+            }
+        }
+        made
+    };
+    assert_eq!(["nothing", "date", "created_at"].map(|tells| renewals(tells) <= 12), [true, false, false]);
+}
+
 /// A license of a week that ends so soon.
 fn license_until(serial: &str, span: Millis) -> Vec<u8> {
     let [from, to] = [span - 7 * DAY, span].map(|at| START.plus(at).unix());
