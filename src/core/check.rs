@@ -154,11 +154,12 @@ pub(crate) mod tests {
             (ok.exit, ok.line.as_str()),
             (0, "LICENSE OK - valid, S-1, ends in 5 days | days_left=5.00;2:;1:;; consecutive_failures=0;;;0;")
         );
-        assert_eq!(judge(&status(State::Valid), USUAL, at(2).plus(1), None).exit, 1);
+        assert_eq!([at(2), at(2).plus(1)].map(|now| judge(&status(State::Valid), USUAL, now, None).exit), [0, 1]);
         assert_eq!(judge(&status(State::Unchecked), USUAL, at(1).plus(1), None).exit, 2);
         let expired = judge(&status(State::Expired), USUAL, at(-1), None);
         assert_eq!(expired.exit, 2);
         assert!(expired.line.contains("ended 1 day ago"), "{}", expired.line);
+        assert!(judge(&status(State::Expired), USUAL, at(0), None).line.contains("ended now"));
         assert_eq!(judge(&status(State::ClockUntrusted), USUAL, at(5), None).exit, 1);
         for bad in [
             State::Missing,
@@ -192,6 +193,15 @@ pub(crate) mod tests {
         failing.renewal.consecutive_failures = 1;
         let late = judge(&failing, USUAL, at(3), None);
         assert_eq!(late.exit, 2);
+        failing.renewal.due_at = None;
+        let times = [1, 2, 3].map(|times| {
+            (failing.healthy, failing.renewal.consecutive_failures) = (true, times);
+            judge(&failing, USUAL, at(5), None).exit
+        });
+        assert_eq!(times, [0, 0, 1], "the third in a row");
+        (failing.healthy, failing.renewal.consecutive_failures) = (false, 0);
+        let none = judge(&failing, USUAL, at(5), None);
+        assert!(!none.line.contains("attempt"), "{}", none.line);
         assert!(late.line.contains("1 attempt failed: a/b |"), "{}", late.line);
     }
 

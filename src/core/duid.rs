@@ -224,11 +224,13 @@ mod tests {
         assert_eq!(one(Source::NetifydSerial, "AI-7B-3C-44\n").as_deref(), Ok("AI-7B-3C-44"));
         assert_eq!(one(Source::NetifydAgent, "7B-3C-44-1D").as_deref(), Ok("7B-3C-44-1D"));
         assert!(one(Source::Dmi, "4c4c4544-0042-3510-8052-b4c04f4d3733\n").is_ok());
+        assert!(one(Source::Dmi, "A-1B2").is_ok() && one(Source::Dmi, "A-1B").is_err());
         assert!(one(Source::Mac("eth0".to_owned()), "00:00:00:00:00:00").is_err());
         assert_eq!(one(Source::Mac("eth0".to_owned()), "52:54:00:12:34:56\n").as_deref(), Ok("52:54:00:12:34:56"));
         assert!(one(Source::NetifydAgent, "00-00-00-00").is_err());
         assert!(one(Source::File, "").is_err());
         assert!(one(Source::File, "a b").is_err());
+        assert!(one(Source::File, &"x".repeat(128)).is_ok());
         assert!(one(Source::File, &"x".repeat(129)).is_err());
         assert!(usable(&Source::File, b"\xff").is_err());
     }
@@ -238,6 +240,9 @@ mod tests {
         let raw = "b642b4217b34b1e8d3bd915fc65c4452";
         let derived = one(Source::MachineId, raw).expect("derived");
         assert_eq!(derived.len(), 36);
+        // As Python's hmac and hashlib have it; devices that were licensed by it keep it.
+        let known = one(Source::MachineId, "0123456789abcdef0123456789abcde0");
+        assert_eq!(known.as_deref(), Ok("0cf136f3-8073-413b-9266-7cc618ecc711"));
         assert!(!derived.replace('-', "").contains(&raw[..8]));
         assert_eq!(derived, one(Source::MachineId, &raw.to_uppercase()).expect("derived"), "stable");
         assert_ne!(derived, one(Source::MachineId, "b642b4217b34b1e8d3bd915fc65c4453").expect("derived"));

@@ -68,8 +68,7 @@ pub fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, JsonError> {
         // A member's name may look like a position, so only the end is one.
         let suffix = format!(" at line {} column {}", error.line(), error.column());
         let reason = text.strip_suffix(&suffix).unwrap_or(&text).to_owned();
-        let position = (error.line() > 0).then(|| (error.line(), error.column().max(1)));
-        JsonError { reason, position }
+        JsonError { reason, position: Some((error.line().max(1), error.column().max(1))) }
     })?;
     match value {
         Value::Object(members) => Ok(members),
@@ -284,6 +283,10 @@ mod tests {
         assert!(parse_object(nested(32).as_bytes()).is_ok());
         refused(nested(33).as_bytes(), "nested deeper than 32 levels");
         refused(&vec![b'['; 60_000], "nested deeper");
+        // Brackets in strings do not count, and an escape hides one character.
+        let name = r#"{"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[":1,"a":"#;
+        assert!(parse_object(format!("{name}1}}").as_bytes()).is_ok());
+        refused(format!("{name}{}}}", nested(32)).as_bytes(), "nested deeper");
         refused(&vec![b' '; 10 * 1024 * 1024], "larger than");
         let mut full = b"{}".to_vec();
         full.resize(MAX_BYTES, b' ');

@@ -123,7 +123,9 @@ pub(crate) mod tests {
 
     #[test]
     fn bad_files_are_named() {
-        assert!(ring("").problems[0].starts_with("k.pem: no public key in it"));
+        for none in ["", "nothing of the kind"] {
+            assert!(ring(none).problems[0].starts_with("k.pem: no public key in it"));
+        }
         assert!(
             ring("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n").problems[0].contains("private key")
         );
@@ -141,6 +143,12 @@ pub(crate) mod tests {
                 Ok(pem(&ed25519_dalek::SigningKey::from_bytes(&[3; 32]).verifying_key().to_bytes()).into_bytes()),
             ),
         ]);
-        assert_eq!((both.keys().len(), both.problems.len()), (1, 1));
+        assert_eq!((both.keys().len(), both.problems.len(), both.is_empty()), (1, 1, false));
+        assert!(ring("").is_empty());
+    }
+
+    #[test]
+    fn digits() {
+        assert_eq!(hex(&[0x00, 0x19, 0x9a, 0xaf, 0xf0]), "00199aaff0");
     }
 }

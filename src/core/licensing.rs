@@ -45,10 +45,8 @@ impl Term {
     pub fn until(date: &str, now: WallTime) -> Result<Self, String> {
         let day = Some(date).filter(|date| date.len() == 10).and_then(WallTime::from_date);
         match day {
-            // Reading is lenient; what is sent is exactly the documented form.
-            Some(day) if day.date() != date => Err(format!("{date}: not a date; write YYYY-MM-DD")),
             Some(day) if day <= now => Err(format!("{date}: this day is not in the future")),
-            Some(_) => Ok(Self::Until(date.to_owned())),
+            Some(day) => Ok(Self::Until(day.date())),
             None => Err(format!("{}: not a date; write YYYY-MM-DD", one_line(date))),
         }
     }
@@ -158,8 +156,30 @@ mod tests {
                 "renewable": false, "transferable": true, "duration_days": 30, "format": "object" })
         );
         assert_eq!(Renewal::default().body(), json!({ "format": "netifyd" }));
+        let object = NewLicense { format: Format::Object, ..NewLicense::default() };
+        assert_eq!(object.body()["format"], "object");
+        assert_eq!([Format::Netifyd, Format::Object].map(Format::word), ["netifyd", "object"]);
         let until = Renewal { term: Some(Term::Until("2026-06-01".to_owned())), ..Renewal::default() };
         assert_eq!(until.body(), json!({ "expire_at": "2026-06-01", "format": "netifyd" }));
+    }
+
+    #[test]
+    fn what_is_configured_is_asked_for() {
+        let wanted = Provision {
+            issued_to: Some("A".to_owned()),
+            entitlements: vec!["x".to_owned()],
+            description: Some("d".to_owned()),
+            notes: Some("n".to_owned()),
+            renewable: Some(true),
+            transferable: Some(false),
+            term_days: Some(30),
+            ..Provision::default()
+        };
+        assert_eq!(
+            NewLicense::for_device(&wanted, "D").body(),
+            json!({ "issued_to": "A", "entitlements": ["x"], "duid": "D", "description": "d", "notes": "n",
+                "renewable": true, "transferable": false, "duration_days": 30, "format": "netifyd" })
+        );
     }
 
     #[test]

@@ -193,6 +193,12 @@ mod tests {
     }
 
     #[test]
+    fn answers_are_one_line() {
+        let line = Answer::words(3, "two\nlines").line();
+        assert_eq!(line, "{\"v\":1,\"exit\":3,\"message\":\"two\\nlines\"}\n");
+    }
+
+    #[test]
     fn members_may_be_written_as_on_the_command_line() {
         let renew = Command::Renew { if_due: true, dry_run: true };
         assert_eq!(parse(br#"{"v":1,"command":"renew","if-due":true,"dry-run":true}"#), Ok(renew));

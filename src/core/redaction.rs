@@ -67,6 +67,8 @@ mod tests {
         assert_eq!(redaction.applied("a top-secrettop-secret b, short77"), "a REDACTEDREDACTED b, REDACTED");
         assert_eq!(redaction.applied("top-secre"), "top-secre");
         assert_eq!(redaction.applied(""), "");
+        let other_order = hiding(&["short77", "top-secret", "secret"]);
+        assert_eq!(other_order.applied("a top-secrettop-secret b, short77"), "a REDACTEDREDACTED b, REDACTED");
         assert_eq!(hiding(&["xyl"]).applied("a xylophone"), "a xylophone");
         assert_eq!(hiding(&[]).applied("nothing to hide"), "nothing to hide");
     }

@@ -183,6 +183,10 @@ mod tests {
         assert_eq!(t.human(), "2026-05-29 00:00:00 UTC");
         assert_eq!(WallTime::parse("Fri, 29 May 2026 00:00:00 GMT"), Some(t));
         assert_eq!(WallTime::parse("2026-05-29T00:00:00Z"), Some(t));
+        assert_eq!(WallTime::parse("Friday, 29-May-26 00:00:00 GMT"), Some(t));
+        assert_eq!(WallTime::parse("Fri May 29 00:00:00 2026"), Some(t));
+        assert_eq!(WallTime::parse("Sun Nov  6 08:49:37 1994"), Some(WallTime::from_unix(784_111_777)));
+        assert_eq!(WallTime::parse("Friday, 29-May-26 00:00:00"), None);
         assert_eq!(WallTime::from_date("2026-05-29"), Some(t));
         assert_eq!(WallTime::from_date("2026-05-29 12:13:14"), Some(t));
         assert_eq!(WallTime::from_date("soon"), None);
@@ -211,13 +215,18 @@ mod tests {
     fn spans_for_people() {
         assert_eq!(span(45 * SECOND), "45 s");
         assert_eq!(span(90 * SECOND), "1 min 30 s");
+        assert_eq!(span(2 * MINUTE), "2 min");
+        assert_eq!(span(5 * MINUTE + 30 * SECOND), "5 min");
         assert_eq!(span(12 * MINUTE), "12 min");
         assert_eq!(span(3 * HOUR), "3 h");
         assert_eq!(span(DAY + 4 * HOUR), "1 day 4 h");
-        assert_eq!(span(30 * DAY + 4 * HOUR), "30 days");
+        assert_eq!(span(9 * DAY + 4 * HOUR), "9 days 4 h");
+        assert_eq!(span(10 * DAY + 4 * HOUR), "10 days");
         let now = WallTime::from_unix(1_000_000);
         assert_eq!(relative(now.plus(2 * DAY), now), "in 2 days");
         assert_eq!(relative(now.plus(-90 * SECOND), now), "1 min 30 s ago");
         assert_eq!(relative(now, now), "now");
+        assert_eq!(relative(now.plus(SECOND), now), "in 1 s");
+        assert_eq!(relative(now.plus(1 - SECOND), now), "now");
     }
 }

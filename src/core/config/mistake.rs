@@ -136,3 +136,15 @@ fn distance(a: &str, b: &str) -> usize {
     }
     row[b.len()]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::distance;
+
+    #[test]
+    fn distances() {
+        let pairs =
+            [("kitten", "sitting"), ("", "abc"), ("abc", ""), ("ab", "b"), ("b", "ab"), ("mdoe", "mode"), ("x", "x")];
+        assert_eq!(pairs.map(|(a, b)| distance(a, b)), [3, 3, 3, 1, 1, 2, 0]);
+    }
+}

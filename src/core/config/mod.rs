@@ -170,10 +170,4 @@ impl Config {
     pub fn control_socket(&self, runtime: &std::path::Path) -> PathBuf {
         self.status.socket.as_ref().map_or_else(|| runtime.join("control.sock"), AbsolutePath::to_path_buf)
     }
-
-    /// What a `renew` body asks for, or [`None`] where the hub decides.
-    #[must_use]
-    pub const fn renewal_term(&self) -> Option<u16> {
-        self.renewal.term_days
-    }
 }

@@ -170,6 +170,7 @@ fn contradiction(config: &Config) -> Option<(&'static str, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::PathBuf;
 
     fn error(text: &str) -> String {
         parse(text, "c.toml").err().map(|error| error.to_string()).unwrap_or_default()
@@ -177,6 +178,9 @@ mod tests {
 
     #[test]
     fn mistakes_have_a_line_and_a_remedy() {
+        assert_eq!(error("[trust]\nmdoe = \"x\"\n"), "c.toml:2: unknown key `mdoe` in [trust]; did you mean `mode`?");
+        assert!(error("[renewal]\nrneewbefor = \"3d\"\n").ends_with("did you mean `renew-before`?"));
+        assert!(error("[hub]\nproxy = \"socks://x\"\n").starts_with("c.toml:2: hub.proxy wants an http:// or"));
         assert_eq!(
             error("[renewal]\nrenew-befor = \"3d\"\n"),
             "c.toml:2: unknown key `renew-befor` in [renewal]; did you mean `renew-before`?"
@@ -302,6 +306,7 @@ mod tests {
             assert!(sentence.starts_with("c.toml:2: device.duid wants 1 to 128 printable"), "{sentence}");
         }
         assert_eq!(error(&format!("[device]\nduid = \"{}\"\n", &long[1..])), "");
+        assert_eq!(error("[renewal]\nmin-retry = \"5m\"\nmax-retry = \"5m\"\n"), "");
         for section in ["renewal", "provision"] {
             let sentence = error(&format!("[{section}]\nterm-days = 0\n"));
             assert!(sentence.contains(&format!("{section}.term-days wants a number of days from 1")), "{sentence}");
@@ -327,6 +332,27 @@ mod tests {
     }
 
     #[test]
+    fn values_arrive_as_they_were_written() {
+        let text = "[status]\nfile = \"/s/status\"\nsocket = \"/s/socket\"\n[hub]\ntimeout = \"90s\"\n\
+                    [hooks]\non-change = [\"/bin/x\", \"a b\", \"\"]\n";
+        let config = parse(text, "c.toml").expect("valid");
+        let run = std::path::Path::new("/r");
+        assert_eq!(
+            [config.status_file(run), config.control_socket(run)],
+            ["/s/status", "/s/socket"].map(PathBuf::from)
+        );
+        let usual = Config::default();
+        assert_eq!(
+            [usual.status_file(run), usual.control_socket(run)],
+            ["/r/status.json", "/r/control.sock"].map(PathBuf::from)
+        );
+        assert_eq!(config.hub.timeout.duration(), std::time::Duration::from_secs(90));
+        let hook = config.hooks.on_change.expect("a hook");
+        assert_eq!((hook.program(), hook.arguments()), ("/bin/x", &["a b".to_owned(), String::new()][..]));
+        assert_eq!(Vec::from(hook), ["/bin/x", "a b", ""]);
+    }
+
+    #[test]
     fn an_empty_file_is_the_defaults() {
         assert_eq!(parse("", "c.toml"), Ok(Config::default()));
     }
@@ -344,6 +370,7 @@ mod tests {
     #[test]
     fn what_is_shown_can_be_loaded_and_holds_no_password() {
         let text = "[hub]\nproxy = \"http://user:geheim@proxy:3128\"\n[renewal]\nrenew-before = \"3d\"\n";
+        assert!(!render(&Config::default()).contains("# Default:"));
         let shown = render(&parse(text, "c").expect("valid"));
         assert!(
             !shown.contains("geheim") && shown.contains("REDACTED") && shown.contains("renew-before = \"3d\""),

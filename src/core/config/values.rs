@@ -187,7 +187,8 @@ impl TryFrom<String> for ProxyUrl {
         // The text itself may hold a password, so no error quotes it.
         let url = Url::parse(&text).map_err(|error| format!("hub.proxy is not a URL ({error})"))?;
         match url.scheme() {
-            "http" | "https" if url.has_host() => Ok(Self(url)),
+            // They always have a host.
+            "http" | "https" => Ok(Self(url)),
             _ => Err("hub.proxy wants an http:// or https:// URL, such as \"http://proxy.example:3128\"".to_owned()),
         }
     }
