@@ -30,10 +30,11 @@ fn another_configuration_judges_again() {
     assert_eq!(story.status().state, State::Unchecked);
     story.step(Event::Configured(Box::new(config(SIGNATURE)), KeyRing::from_files([])));
     assert_eq!(story.status().state, State::Unsigned);
-    assert_eq!(story.engine.config().trust.mode, config(SIGNATURE).trust.mode);
+    assert_eq!(story.engine.config(), &config(SIGNATURE));
     story.noted(Level::Warn, "license state is unsigned");
     story.step(Event::Configured(Box::new(config(TRANSPORT)), KeyRing::from_files([])));
     assert_eq!(story.status().state, State::Unchecked);
+    assert_eq!(story.engine.config(), &config(TRANSPORT));
 }
 
 #[test]
@@ -202,7 +203,10 @@ fn state_that_cannot_be_written_is_written_later() {
     let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
     story.step(Event::StateTrouble(Some("the state directory is full".to_owned())));
     assert!(story.status().problems.iter().any(|problem| problem.contains("is full")));
+    assert_eq!(story.engine.state_trouble(), Some("the state directory is full"));
     story.kept = None;
+    story.step(Event::StateTrouble(Some("the state directory is read-only".to_owned())));
+    assert_eq!(story.kept, None, "not before it can be");
     story.step(Event::StateTrouble(None));
     assert_eq!(story.kept.as_ref().map(Authentic::bytes), Some(&license("S-1", 0, 7)[..]));
 }
@@ -342,6 +346,9 @@ fn the_beginning_of_a_version_is_remembered() {
     assert_eq!(adopting(license("S-1", -1, 30), false), Some(START.plus(-DAY)), "another date is its own");
     assert_eq!(adopting(license("S-1", 0, 30), false), Some(START.plus(DAY)), "when it came");
     assert_eq!(adopting(license("S-1", 0, 30), true), Some(START.plus(23 * DAY)), "no clock: the shortest life");
+    let ends_now = format!(r#"{{"serial":"S-1","expire_at":{{"unix":{}}},"duid":"D-1"}}"#, START.unix());
+    let story = Story::daemon(TRANSPORT, FileContent::Bytes(ends_now.into_bytes()));
+    assert_eq!(issue(&story), Some(START.plus(-7 * DAY)), "nor one by which it ends now");
     // Seen again, it is the newest once more, with its date.
     let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
     for (from, to) in [(1, 8), (0, 7), (1, 8)] {

@@ -49,6 +49,26 @@ fn a_file_that_changes_all_the_time_is_read_all_the_same() {
     assert_eq!(story.reads, reads + 1, "after five seconds");
 }
 
+#[test]
+fn nobody_looks_while_somebody_writes() {
+    let mut story = quiet();
+    story.step(Event::FileChanged);
+    let reads = story.reads;
+    story.engine.look_first(super::super::install::Looking::Candidate(Vec::new()));
+    assert_eq!(story.engine.looking.len(), 1);
+    story.step(Event::Tick);
+    assert_eq!(story.reads, reads, "it settles");
+    // The hub's license is judged after the one that is being written.
+    let mut story = due();
+    story.give(license("S-1", 0, 8), false);
+    story.data(&view("S-1"), &license("S-1", 0, 9));
+    let reads = story.reads;
+    story.written(&license("S-1", 0, 8));
+    assert_eq!(story.reads, reads + 1);
+    story.written(&license("S-1", 0, 9));
+    assert_eq!(story.reads, reads + 1, "nobody waits any more");
+}
+
 /// Whoever asks has it read at once, also while somebody writes it: a torn file is looked at again before it is put right.
 #[test]
 fn what_a_request_finds_torn_is_looked_at_again() {

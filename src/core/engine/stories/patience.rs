@@ -173,6 +173,13 @@ fn the_kept_license_waits_for_no_hub() {
     story.step(Event::File(FileContent::Bytes(license("S-1", -8, -1))));
     story.written(&ours());
     assert_eq!((story.status().state, &story.asked), (State::Unchecked, &None));
+    // And with nothing at hand, an end is no reason to lose patience.
+    let mut story = due();
+    story.limited(7_200);
+    let before = story.next().0;
+    story.engine.kept = None;
+    story.step(Event::File(FileContent::Bytes(license("S-1", -8, -1))));
+    assert_eq!(story.next().0, before);
 }
 
 /// A license that does not tell when it was issued, and a clock that is five days ahead and believed.

@@ -202,6 +202,13 @@ fn a_license_that_the_hub_has_lost_is_made_anew() {
 }
 
 #[test]
+fn a_list_of_several_pages_makes_none() {
+    let (mut story, id) = asking();
+    story.data(&HubRequest::List, br#"{"data":[],"next":"2"}"#);
+    story.replied(id, 1, "lists a part of its licenses only");
+}
+
+#[test]
 fn creations_by_hand_have_a_floor() {
     let (mut story, id) = asking();
     while story.engine.volatile.manual.take(crate::core::floor::MANUAL).is_ok() {}

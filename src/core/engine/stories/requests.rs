@@ -70,6 +70,15 @@ fn a_secret_that_is_put_in_its_place_is_found_within_minutes() {
 }
 
 #[test]
+fn the_installed_license_has_a_serial_to_ask_for() {
+    let mut story = Story::begin(TRANSPORT, false, None, Durable::default());
+    story.device(Err("no such file"));
+    story.step(Event::File(FileContent::Bytes(license_with("S-1", -6, 1, r#""entitlements":["a"]"#))));
+    story.renew();
+    assert_eq!(story.asked, Some(view("S-1")));
+}
+
+#[test]
 fn a_serial_is_enough() {
     let text = format!("{TRANSPORT}[license]\nserial = \"S-1\"\n");
     let mut story = Story::begin(&text, false, None, Durable::default());

@@ -47,6 +47,23 @@ fn failures_back_off_and_a_success_ends_that() {
     assert!(story.next().0 > 2 * DAY);
 }
 
+/// Whoever renewed by hand after many failures: the license is due again soon, and the hub is well.
+#[test]
+fn a_success_by_hand_ends_the_wait() {
+    let mut story = due();
+    for _ in 0..6 {
+        story.away();
+        story.pass(story.next().0);
+    }
+    story.away();
+    story.renew();
+    let soon = license("S-1", -5, 2);
+    story.data(&view("S-1"), &soon);
+    story.written(&soon);
+    story.reloaded(ReloadOutcome::Confirmed);
+    assert!(story.next().0 <= 2 * MINUTE, "{:?}", story.next());
+}
+
 #[test]
 fn a_daemon_that_may_not_create_does_not() {
     let mut story = Story::daemon(TRANSPORT, FileContent::Missing);
