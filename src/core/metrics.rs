@@ -39,8 +39,7 @@ impl Page {
             (Format::Prometheus, "info") => "gauge",
             (_, kind) => kind,
         };
-        let name =
-            if self.format == Format::OpenMetrics && kind == "info" { name.trim_end_matches("_info") } else { name };
+        let name = if kind == "info" { name.trim_end_matches("_info") } else { name };
         // Writing into a String cannot fail.
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }

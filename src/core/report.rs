@@ -271,6 +271,18 @@ pub struct Verification {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::verify::Verifier;
+
+    #[test]
+    fn what_is_authentic_is_told_with_its_hash_and_what_is_only_claimed_without() {
+        let verifier = Verifier { keys: None, duid: Some("D-1".to_owned()), require_device_binding: false };
+        let license = verifier.check(br#"{"serial":"S-1","expire_at":{"unix":5},"duid":"D-1"}"#).expect("a license");
+        let told = LicenseStatus::of("/l", &license);
+        assert_eq!((told.sha256.as_deref(), told.key_id.as_deref()), (Some(license.sha256()), None));
+        let claimed = LicenseStatus::claims("/l", license.license());
+        assert_eq!((claimed.sha256.as_deref(), claimed.serial.as_deref()), (None, Some("S-1")));
+        assert_eq!(LicenseStatus::none("/l").path, "/l");
+    }
 
     #[test]
     fn a_moment_is_written_in_whole_seconds_and_what_is_none_is_refused() {

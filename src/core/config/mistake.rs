@@ -23,7 +23,7 @@ pub(super) fn explain(message: &str, text: &str, span: Option<Range<usize>>) -> 
             let key = KEYS.iter().find(|key| key.section == section && key.name == name);
             match (key.and_then(|key| wanted(key, value)), first.split_once(", expected ")) {
                 (Some(wanted), _) => format!("{path} wants {wanted}"),
-                (None, Some((found, known))) if found.starts_with("unknown variant ") => {
+                (None, Some((found, known))) => {
                     format!("{path} wants {known}, not {}", found.trim_start_matches("unknown variant "))
                 }
                 _ if first.contains(&path) => first.to_owned(),

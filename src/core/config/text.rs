@@ -371,6 +371,8 @@ mod tests {
     fn what_is_shown_can_be_loaded_and_holds_no_password() {
         let text = "[hub]\nproxy = \"http://user:geheim@proxy:3128\"\n[renewal]\nrenew-before = \"3d\"\n";
         assert!(!render(&Config::default()).contains("# Default:"));
+        let patient = render(&parse("[hub]\ntimeout = \"90s\"\n", "c").expect("valid"));
+        assert_eq!(patient.matches("# Default:").count(), 1, "{patient}");
         let shown = render(&parse(text, "c").expect("valid"));
         assert!(
             !shown.contains("geheim") && shown.contains("REDACTED") && shown.contains("renew-before = \"3d\""),

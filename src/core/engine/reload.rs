@@ -58,11 +58,6 @@ impl Engine {
         self.volatile.unload || untold.is_some()
     }
 
-    /// Owed and not even tried: nothing is written meanwhile.
-    pub(super) fn reload_is_fresh(&self) -> bool {
-        self.reload_is_owed() && self.volatile.reload_failures == 0 && self.reload.next_at.is_none()
-    }
-
     /// Owed, and nothing but time stands in its way.
     pub(super) fn reload_may_start(&self) -> bool {
         let asked = self.daemon || !self.reload.waiters.is_empty();

@@ -34,7 +34,7 @@ impl Engine {
 
     pub(super) fn save_when_quiet(&mut self) {
         let busy = self.attempt.is_some() || self.installing.is_some() || self.reload.running;
-        if !busy && !self.file.is_unknown() && !self.reload_is_fresh() {
+        if !busy && !self.file.is_unknown() {
             self.save_durable();
         }
         self.save_volatile();

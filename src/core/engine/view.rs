@@ -195,8 +195,7 @@ impl Engine {
             _ => self.trust.why.to_string(),
         };
         let Findings { problems, advice } = self.findings(state, (!self.trust.trusted).then_some(why.as_str()));
-        let reload_in_trouble =
-            self.volatile.reload_failures > 0 && reload.is_some_and(|last| last.outcome == "failed");
+        let reload_in_trouble = reload.is_some_and(|last| last.outcome == "failed");
         Status {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,6 +1,13 @@
 //! What is logged, and what is published: changes, once each.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::Signer as _;
+
 use super::*;
+use crate::core::keyring::tests::pem;
+use crate::core::license;
+use crate::core::verify::{State, signed_bytes};
 
 /// Far from due.
 fn fresh() -> FileContent {
@@ -108,6 +115,33 @@ fn the_states_are_logged_as_they_change() {
     story.step(Event::File(FileContent::Bytes(b"{".to_vec())));
     assert_eq!(said(&story, "license state is malformed"), (1, Some(Level::Warn)));
     assert_eq!(said(&story, "license state is").0, 2);
+}
+
+/// What a line about the license has said is not said again.
+#[test]
+fn a_license_is_called_valid_once() {
+    let key = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
+    let signed = |to: i64| {
+        let plain = license("S-1", 0, to);
+        let bytes = signed_bytes(&license::parse(&plain).expect("a license")).expect("canonical");
+        let signature = STANDARD.encode(key.sign(&bytes).to_bytes());
+        [&plain[..plain.len() - 1], format!(r#","signature":"{signature}"}}"#).as_bytes()].concat()
+    };
+    let keys = || KeyRing::from_files([("k.pem".to_owned(), Ok(pem(key.verifying_key().as_bytes()).into_bytes()))]);
+    let mut story = Story::begin("", true, None, Durable::default());
+    story.step(Event::Configured(Box::new(config("")), keys()));
+    story.moment.now.wall = WallTime::from_unix(0);
+    story = story.on_device(FileContent::Bytes(signed(7)));
+    assert_eq!(story.status().state, State::ClockUntrusted);
+    story.moment.now.wall = START;
+    story.step(Event::Tick);
+    assert_eq!(story.status().state, State::Valid);
+    assert_eq!(said(&story, "license state is valid"), (1, Some(Level::Info)));
+    story.reloaded_if_asked();
+    story.step(Event::File(FileContent::Missing));
+    story.written(&signed(7));
+    story.noted(Level::Info, "license S-1 put back");
+    assert_eq!((story.status().state, said(&story, "license state is valid").0), (State::Valid, 1));
 }
 
 #[test]

@@ -144,7 +144,15 @@ fn a_wait_that_was_chosen_with_more_time_left_does_not_cost_another_license() {
             story.wait();
         }
     }
-    // The same license is no reason to forget the hub's word.
+    // Another one that leaves time enough, or the same one, is no reason to forget the hub's word.
+    let mut story = due();
+    story.limited(7_200);
+    let before = story.next().0;
+    let other = license_until("S-1", 26_000_000);
+    story.give(other.clone(), true);
+    story.written(&other);
+    story.reloaded_if_asked();
+    assert_eq!(story.next().0, before);
     let mut story = due();
     story.limited(7_200);
     let before = story.next().0;

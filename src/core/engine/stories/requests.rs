@@ -76,6 +76,13 @@ fn the_installed_license_has_a_serial_to_ask_for() {
     story.step(Event::File(FileContent::Bytes(license_with("S-1", -6, 1, r#""entitlements":["a"]"#))));
     story.renew();
     assert_eq!(story.asked, Some(view("S-1")));
+    // And so has the one that was there before, as long as no other device is known.
+    let durable = Durable { boot_id: "boot".to_owned(), serial: "S-1".parse().ok(), ..Durable::default() };
+    let mut story = Story::begin(TRANSPORT, false, None, durable);
+    story.device(Err("no such file"));
+    story.step(Event::File(FileContent::Missing));
+    story.renew();
+    assert_eq!(story.asked, Some(view("S-1")));
 }
 
 #[test]
