@@ -72,6 +72,24 @@ fn renewals_by_hand_are_counted_over_restarts() {
     assert_eq!(asks(story.again(6 * MINUTE, "boot")).0, Some(renewal("S-1")));
 }
 
+/// Before the hub is asked to renew, before the file changes, and when netifyd has it: no more, for the flash.
+#[test]
+fn a_renewal_is_written_down_three_times() {
+    let mut story = due();
+    story.reloaded_if_asked();
+    let saves = story.saves;
+    story.data(&view("S-1"), &license("S-1", -6, 1));
+    assert_eq!(story.saves, saves + 1);
+    let new = license("S-1", 0, 7);
+    story.data(&renewal("S-1"), &new);
+    story.data(&view("S-1"), &new);
+    assert_eq!(story.saves, saves + 2);
+    story.written(&new);
+    assert_eq!(story.saves, saves + 2, "the reload is under way");
+    story.reloaded(ReloadOutcome::Confirmed);
+    assert_eq!(story.saves, saves + 3);
+}
+
 /// Once a day is enough: whoever starts it anew all the time does not wear out the flash.
 #[test]
 fn the_last_good_time_is_written_at_the_end_and_at_most_daily() {
