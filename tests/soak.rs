@@ -1,7 +1,7 @@
 //! The real daemon for as long as one likes: licenses that live seconds, a hub that errs at random, a reader that looks
 //! without pause. Memory and file descriptors stay as they are, and no look finds anything but a good license.
 //!
-//! `SOAK_RENEWALS=10000 cargo test --test soak -- --nocapture` is the long form; without the variable it takes
+//! `SOAK_RENEWALS=10000 cargo test --release --test soak -- --nocapture` is the long form; without the variable it takes
 //! half a minute.
 #![allow(clippy::disallowed_methods, reason = "the tests touch files and start programs")]
 

@@ -154,7 +154,8 @@ pub(crate) mod tests {
             (ok.exit, ok.line.as_str()),
             (0, "LICENSE OK - valid, S-1, ends in 5 days | days_left=5.00;2:;1:;; consecutive_failures=0;;;0;")
         );
-        assert_eq!([at(2), at(2).plus(1)].map(|now| judge(&status(State::Valid), USUAL, now, None).exit), [0, 1]);
+        let exit = |now| judge(&status(State::Valid), USUAL, now, None).exit;
+        assert_eq!([at(2), at(2).plus(1), at(1), at(1).plus(1)].map(exit), [0, 1, 1, 2]);
         assert_eq!(judge(&status(State::Unchecked), USUAL, at(1).plus(1), None).exit, 2);
         let expired = judge(&status(State::Expired), USUAL, at(-1), None);
         assert_eq!(expired.exit, 2);
