@@ -25,6 +25,12 @@ pub fn automatic(life: Millis) -> Rate {
     Rate { capacity: 4, interval: (life.clamp(1, DAY) / 8).max(1) }
 }
 
+impl Rate {
+    const fn full(self) -> Millis {
+        self.interval.saturating_mul(self.capacity as Millis)
+    }
+}
+
 /// A bucket. It is remembered over restarts, so it counts spent tokens: forgotten means full, not empty.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Bucket {
@@ -66,6 +72,13 @@ impl Bucket {
         aged.debt.saturating_add(super::time::SECOND) >= later.debt
     }
 
+    /// Takes a token for an automatic renewal. What is owed beyond this life's tokens was taken while a license lived
+    /// longer, and is paid off as it was taken: else a shorter life would get none at all until all of it is paid.
+    pub fn take_automatic(&mut self, life: Millis) -> Result<(), Millis> {
+        let rate = automatic(life);
+        self.take(if self.debt > rate.full() { automatic(DAY) } else { rate })
+    }
+
     /// Takes a token, or says how long until there is one.
     pub fn take(&mut self, rate: Rate) -> Result<(), Millis> {
         let wait = self.wait(rate);
@@ -79,8 +92,8 @@ impl Bucket {
     /// How long until [`Bucket::take`] would succeed; zero means now.
     #[must_use]
     pub fn wait(&self, rate: Rate) -> Millis {
-        let full = rate.interval.saturating_mul(i64::from(rate.capacity));
-        // A slower rate than the one that the debt was made with must not punish beyond a full bucket.
+        let full = rate.full();
+        // A file that says more must not punish beyond a full bucket.
         (self.debt.min(full) + rate.interval - full).max(0)
     }
 }
@@ -115,6 +128,28 @@ mod tests {
             bucket.pass(100, WallTime(0));
         }
         assert!((11..=12).contains(&taken), "{taken}");
+    }
+
+    #[test]
+    fn a_short_life_does_not_wait_for_all_that_a_long_one_took() {
+        let (week, hours) = (7 * DAY, 2 * HOUR);
+        let mut bucket = Bucket::default();
+        for _ in 0..4 {
+            assert_eq!(bucket.take_automatic(week), Ok(()));
+        }
+        assert_eq!(bucket.take_automatic(hours), Err(3 * HOUR), "as if the week went on");
+        bucket.pass(8 * HOUR, WallTime(0));
+        assert_eq!([bucket.take_automatic(hours), bucket.take_automatic(hours)], [Ok(()), Ok(())]);
+        assert_eq!(bucket.take_automatic(hours), Err(HOUR));
+        // And once that is paid, it has its own.
+        bucket.pass(9 * HOUR, WallTime(0));
+        let mut taken = 0;
+        while bucket.take_automatic(hours).is_ok() {
+            taken += 1;
+        }
+        assert_eq!(taken, 0, "an hour is owed, which are the four of two hours");
+        bucket.pass(HOUR / 2, WallTime(0));
+        assert_eq!([(); 3].map(|()| bucket.take_automatic(hours)), [Ok(()), Ok(()), Err(15 * MINUTE)]);
     }
 
     #[test]

@@ -407,7 +407,7 @@ impl Engine {
             self.volatile.manual.take(floor::MANUAL)
         } else {
             let life = self.life(self.reference().unwrap_or(theirs));
-            self.durable.automatic.take(floor::automatic(life))
+            self.durable.automatic.take_automatic(life)
         };
         if let Err(wait) = taken {
             return self.end_attempt(attempt, End::Floor(wait));

@@ -285,17 +285,22 @@ impl Engine {
         }
         let fields = license.license();
         // A hub that keeps the first issue's date through renewals: the date tells nothing about this version.
-        let known = [self.file.good(), self.kept.as_ref()].into_iter().flatten();
+        let known = || [self.file.good(), self.kept.as_ref()].into_iter().flatten();
         let stale =
-            known.filter(|k| k.sha256() != license.sha256()).any(|k| k.license().created_at == fields.created_at);
+            known().filter(|k| k.sha256() != license.sha256()).any(|k| k.license().created_at == fields.created_at);
         // The hub's clock dates its licenses: by ours, which may be days ahead and believed, a week would look like hours. A
         // clock that cannot be right tells nothing either.
         let now = self.hub_now().or_else(|| self.trusted_now()).filter(|now| *now < fields.expires_at);
         let told = fields.created_at.filter(|_| !stale).or(now);
         let at = told.unwrap_or_else(|| fields.expires_at.plus(-SHORTEST_LIFE)).min(fields.expires_at);
         let own_renewal = origin.is_of_attempt();
+        // What lies there and what is kept stay known, however many are tried and never get onto a full disk.
+        let is_in_use = |issue: &Issue| known().any(|license| license.sha256() == issue.sha256);
+        let oldest = self.durable.issues.iter().rposition(|issue| !is_in_use(issue));
+        if let (Some(oldest), true) = (oldest, self.durable.issues.len() >= ISSUES) {
+            self.durable.issues.remove(oldest);
+        }
         self.durable.issues.insert(0, Issue { sha256: license.sha256().to_owned(), at, own_renewal });
-        self.durable.issues.truncate(ISSUES);
         true
     }
 

@@ -359,6 +359,27 @@ fn the_beginning_of_a_version_is_remembered() {
     assert_eq!(story.saved.0.serial.as_ref().map(crate::core::license::Serial::as_str), Some("S-1"));
 }
 
+/// Licenses come and never get onto the full disk: the beginning of the one that lies there stays known.
+#[test]
+fn what_could_not_be_written_displaces_nothing() {
+    let undated = |days: i64| {
+        let end = START.plus(days * DAY).unix();
+        format!(r#"{{"serial":"S-1","expire_at":{{"unix":{end}}},"duid":"D-1"}}"#).into_bytes()
+    };
+    let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(undated(7)));
+    story.reloaded_if_asked();
+    let due = |story: &Story| story.status().renewal.due_at;
+    let before = due(&story);
+    for days in 8..13 {
+        story.pass(60 * MINUTE);
+        story.give(undated(days), false);
+        assert!(story.install.take().is_some());
+        story.step(Event::Installed(Err("no space left on device".to_owned())));
+        assert_eq!(due(&story), before);
+    }
+    assert_eq!(story.engine.durable.issues.len(), crate::core::memory::ISSUES);
+}
+
 /// A date in the future would poison the next boot's clock where there is no real-time clock.
 #[test]
 fn a_file_is_dated_by_the_best_clock() {

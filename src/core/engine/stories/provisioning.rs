@@ -168,6 +168,30 @@ fn a_clock_that_is_not_believed_makes_no_new_day() {
     assert_eq!(story.asked, None);
 }
 
+/// Our clock is set ten years ahead, believed, and set back: to the hub it is the same day.
+#[test]
+fn the_hub_s_clock_counts_the_days() {
+    let mut story = daemon(None);
+    let hub = |story: &Story| START.plus(story.moment.now.boot.since(BootTime(60_000)));
+    let creates = |story: &mut Story, ahead: Millis| {
+        let now = hub(story);
+        story.moment.now.wall = now.plus(ahead);
+        story.dated(&HubRequest::List, b"[]", now);
+        let asked = story.asked == Some(creation());
+        if asked {
+            story.away();
+        }
+        story.pass(story.next().0);
+        asked
+    };
+    assert!(creates(&mut story, 0));
+    assert_eq!([(); 2].map(|()| creates(&mut story, 3_650 * DAY)), [false, false]);
+    while hub(&story) < START.plus(DAY) {
+        assert!(!creates(&mut story, 0));
+    }
+    assert!(creates(&mut story, 0));
+}
+
 #[test]
 fn a_license_that_the_hub_has_lost_is_made_anew() {
     let ours = license("S-1", -6, 1);
