@@ -90,6 +90,18 @@ fn a_renewal_is_written_down_three_times() {
     assert_eq!(story.saves, saves + 3);
 }
 
+/// What changes while the hub is asked is written down with the end of it.
+#[test]
+fn nothing_is_written_by_the_way() {
+    let mut story = due();
+    story.reloaded_if_asked();
+    assert_eq!(story.saves, 1, "that netifyd has it");
+    story.step(Event::File(FileContent::Bytes(license("S-1", -7, 0))));
+    assert_eq!(story.saves, 1);
+    story.away();
+    assert!(story.saves > 1);
+}
+
 /// Once a day is enough: whoever starts it anew all the time does not wear out the flash.
 #[test]
 fn the_last_good_time_is_written_at_the_end_and_at_most_daily() {
