@@ -194,6 +194,7 @@ pub(crate) mod tests {
         failing.renewal.consecutive_failures = 1;
         let late = judge(&failing, USUAL, at(3), None);
         assert_eq!(late.exit, 2);
+        assert!(late.line.contains("1 attempt failed: a/b |"), "{}", late.line);
         failing.renewal.due_at = None;
         let times = [1, 2, 3].map(|times| {
             (failing.healthy, failing.renewal.consecutive_failures) = (true, times);
@@ -203,7 +204,6 @@ pub(crate) mod tests {
         (failing.healthy, failing.renewal.consecutive_failures) = (false, 0);
         let none = judge(&failing, USUAL, at(5), None);
         assert!(!none.line.contains("attempt"), "{}", none.line);
-        assert!(late.line.contains("1 attempt failed: a/b |"), "{}", late.line);
     }
 
     #[test]

@@ -288,9 +288,8 @@ impl Engine {
         let known = || [self.file.good(), self.kept.as_ref()].into_iter().flatten();
         let stale =
             known().filter(|k| k.sha256() != license.sha256()).any(|k| k.license().created_at == fields.created_at);
-        // The hub's clock dates its licenses: by ours, which may be days ahead and believed, a week would look like hours. A
-        // clock that cannot be right tells nothing either.
-        let now = self.hub_now().or_else(|| self.trusted_now()).filter(|now| *now < fields.expires_at);
+        // By our clock a week might look like hours. One that cannot be right tells nothing either.
+        let now = self.dating_now().filter(|now| *now < fields.expires_at);
         let told = fields.created_at.filter(|_| !stale).or(now);
         let at = told.unwrap_or_else(|| fields.expires_at.plus(-SHORTEST_LIFE)).min(fields.expires_at);
         let own_renewal = origin.is_of_attempt();

@@ -301,6 +301,12 @@ impl Engine {
         self.trusted_now().or_else(|| self.hub_now())
     }
 
+    /// The time by which the hub dates its licenses and counts its days: its own where it tells. Ours may be days or years
+    /// ahead and believed.
+    fn dating_now(&self) -> Option<WallTime> {
+        self.hub_now().or_else(|| self.trusted_now())
+    }
+
     /// What the hub's clock says by now, if it ever told.
     fn hub_now(&self) -> Option<WallTime> {
         self.hub_clock.map(|(wall, boot)| wall.plus(self.moment.now.boot.since(boot)))

@@ -80,16 +80,11 @@ impl Engine {
 
     pub(super) fn may_provision(&self) -> bool {
         let Some(at) = self.durable.provision_tried_at else { return true };
-        let now = self.hub_day();
+        let now = self.dating_now();
         let since = now.unwrap_or(self.moment.now.wall).since(at);
         // A clock that boots in the past must not make a new day. A date far in the future, by a clock that is right
         // now, was written by one that was not.
         since >= DAY || (since < -DAY && now.is_some())
-    }
-
-    /// The time by which its creations are counted: the hub's own. Ours may be years ahead and believed.
-    fn hub_day(&self) -> Option<WallTime> {
-        self.hub_now().or_else(|| self.trusted_now())
     }
 
     pub(super) fn create(&mut self, mut attempt: Attempt) {
@@ -110,7 +105,7 @@ impl Engine {
         {
             return self.end_attempt(attempt, End::Floor(wait));
         }
-        self.durable.provision_tried_at = Some(self.hub_day().unwrap_or(self.moment.now.wall));
+        self.durable.provision_tried_at = Some(self.dating_now().unwrap_or(self.moment.now.wall));
         self.save_durable();
         attempt.made = Some(Made::License);
         self.ask(attempt, Stage::Create, HubRequest::Create { duid });

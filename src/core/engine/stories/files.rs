@@ -346,8 +346,7 @@ fn the_beginning_of_a_version_is_remembered() {
     assert_eq!(adopting(license("S-1", -1, 30), false), Some(START.plus(-DAY)), "another date is its own");
     assert_eq!(adopting(license("S-1", 0, 30), false), Some(START.plus(DAY)), "when it came");
     assert_eq!(adopting(license("S-1", 0, 30), true), Some(START.plus(23 * DAY)), "no clock: the shortest life");
-    let ends_now = format!(r#"{{"serial":"S-1","expire_at":{{"unix":{}}},"duid":"D-1"}}"#, START.unix());
-    let story = Story::daemon(TRANSPORT, FileContent::Bytes(ends_now.into_bytes()));
+    let story = Story::daemon(TRANSPORT, FileContent::Bytes(undated(0)));
     assert_eq!(issue(&story), Some(START.plus(-7 * DAY)), "nor one by which it ends now");
     // Seen again, it is the newest once more, with its date.
     let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
@@ -362,10 +361,6 @@ fn the_beginning_of_a_version_is_remembered() {
 /// Licenses come and never get onto the full disk: the beginning of the one that lies there stays known.
 #[test]
 fn what_could_not_be_written_displaces_nothing() {
-    let undated = |days: i64| {
-        let end = START.plus(days * DAY).unix();
-        format!(r#"{{"serial":"S-1","expire_at":{{"unix":{end}}},"duid":"D-1"}}"#).into_bytes()
-    };
     let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(undated(7)));
     story.reloaded_if_asked();
     let due = |story: &Story| story.status().renewal.due_at;

@@ -48,6 +48,12 @@ fn license_with(serial: &str, from: i64, to: i64, members: &str) -> Vec<u8> {
         .into_bytes()
 }
 
+/// One that does not tell when it was issued, and ends on this day of the story.
+fn undated(to: i64) -> Vec<u8> {
+    let end = START.plus(to * DAY).unix();
+    format!(r#"{{"serial":"S-1","expire_at":{{"unix":{end}}},"duid":"D-1"}}"#).into_bytes()
+}
+
 fn config(text: &str) -> Config {
     parse(text, "story").expect("a configuration")
 }

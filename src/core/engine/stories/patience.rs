@@ -193,10 +193,6 @@ fn the_kept_license_waits_for_no_hub() {
 /// A license that does not tell when it was issued, and a clock that is five days ahead and believed.
 #[test]
 fn the_hub_s_clock_dates_what_the_hub_made() {
-    let undated = |days: i64| {
-        let end = START.plus(days * DAY).unix();
-        format!(r#"{{"serial":"S-1","expire_at":{{"unix":{end}}},"duid":"D-1"}}"#).into_bytes()
-    };
     let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(undated(1)));
     story.reloaded_if_asked();
     story.renew();
