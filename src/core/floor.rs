@@ -1,6 +1,7 @@
 //! The floor under all renewals: a token bucket that holds whatever else goes wrong.
 //!
-//! Automatic renewals: 4 tokens, 8 more a day (or a life, if that is shorter), so no day sees more than 12.
+//! Automatic renewals: 4 tokens, 8 more a day (or a life, if that is shorter), so no day sees more than 12. In a short
+//! window two of them are kept for its end.
 //! Manual ones: 10 tokens, one more every six minutes.
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,17 @@ impl Rate {
     const fn full(self) -> Millis {
         self.interval.saturating_mul(self.capacity as Millis)
     }
+}
+
+/// The license whose renewal is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ending {
+    /// How long it lives.
+    pub life: Millis,
+    /// How long before its end its renewal window begins.
+    pub window: Millis,
+    /// How long until its end: zero when it has ended, or nobody knows the time.
+    pub remaining: Millis,
 }
 
 /// A bucket. It is remembered over restarts, so it counts spent tokens: forgotten means full, not empty.
@@ -74,14 +86,26 @@ impl Bucket {
 
     /// Takes a token for an automatic renewal. What is owed beyond this life's tokens was taken while a license lived
     /// longer, and is paid off as it was taken: else a shorter life would get none at all until all of it is paid.
-    pub fn take_automatic(&mut self, life: Millis) -> Result<(), Millis> {
-        let rate = automatic(life);
-        self.take(if self.debt > rate.full() { automatic(DAY) } else { rate })
+    ///
+    /// Where a token takes longer to come back than a tenth of the window, two are kept for the end, one for the last
+    /// fifth of the window and one for the last tenth: a hub that spoiled all renewals before may be well then.
+    pub fn take_automatic(&mut self, license: Ending) -> Result<(), Millis> {
+        let own = automatic(license.life);
+        let rate = if self.debt > own.full() { automatic(DAY) } else { own };
+        let tenth = license.window / 10;
+        let until = |share: Millis| (license.remaining - share).max(0);
+        let unlocked = if rate == own && tenth < own.interval { [until(tenth), until(2 * tenth), 0] } else { [0; 3] };
+        let wait = |(kept, from): (Millis, Millis)| from.max(self.wait_keeping(rate, kept));
+        let wait = (0..).zip(unlocked).map(wait).min();
+        self.pay(rate, wait.unwrap_or(0))
     }
 
     /// Takes a token, or says how long until there is one.
     pub fn take(&mut self, rate: Rate) -> Result<(), Millis> {
-        let wait = self.wait(rate);
+        self.pay(rate, self.wait(rate))
+    }
+
+    const fn pay(&mut self, rate: Rate, wait: Millis) -> Result<(), Millis> {
         if wait > 0 {
             return Err(wait);
         }
@@ -92,9 +116,14 @@ impl Bucket {
     /// How long until [`Bucket::take`] would succeed; zero means now.
     #[must_use]
     pub fn wait(&self, rate: Rate) -> Millis {
+        self.wait_keeping(rate, 0)
+    }
+
+    /// The same, with so many tokens left over.
+    fn wait_keeping(&self, rate: Rate, kept: Millis) -> Millis {
         let full = rate.full();
         // A file that says more must not punish beyond a full bucket.
-        (self.debt.min(full) + rate.interval - full).max(0)
+        (self.debt.min(full) + rate.interval.saturating_mul(1 + kept) - full).max(0)
     }
 }
 
@@ -102,6 +131,10 @@ impl Bucket {
 mod tests {
     use super::*;
     use crate::core::time::{HOUR, SECOND};
+
+    fn ended(life: Millis) -> Ending {
+        Ending { life, window: life / 2, remaining: 0 }
+    }
 
     #[test]
     fn never_more_than_twelve_in_any_day() {
@@ -132,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_short_life_does_not_wait_for_all_that_a_long_one_took() {
-        let (week, hours) = (7 * DAY, 2 * HOUR);
+        let (week, hours) = (ended(7 * DAY), ended(2 * HOUR));
         let mut bucket = Bucket::default();
         for _ in 0..4 {
             assert_eq!(bucket.take_automatic(week), Ok(()));
@@ -150,6 +183,33 @@ mod tests {
         assert_eq!(taken, 0, "an hour is owed, which are the four of two hours");
         bucket.pass(HOUR / 2, WallTime(0));
         assert_eq!([(); 3].map(|()| bucket.take_automatic(hours)), [Ok(()), Ok(()), Err(15 * MINUTE)]);
+    }
+
+    #[test]
+    fn the_last_two_are_kept_for_the_end() {
+        // A day's license: its tenth is 72 minutes, and a token takes three hours.
+        let at = |remaining: Millis| Ending { life: DAY, window: 12 * HOUR, remaining };
+        let mut bucket = Bucket::default();
+        let mut take = |remaining| bucket.take_automatic(at(remaining * MINUTE));
+        assert_eq!([take(600), take(600)], [Ok(()); 2]);
+        assert_eq!(take(600), Err(3 * HOUR), "as one comes back");
+        assert_eq!(take(320), Err(176 * MINUTE), "or when the last fifth of the window begins");
+        assert_eq!([take(145), take(144), take(144)], [Err(MINUTE), Ok(()), Err(72 * MINUTE)]);
+        assert_eq!([take(73), take(72), take(72)], [Err(MINUTE), Ok(()), Err(3 * HOUR)]);
+    }
+
+    #[test]
+    fn nothing_is_kept_where_tokens_come_back_soon_enough_or_nothing_is_left() {
+        for license in [
+            Ending { life: 7 * DAY, window: 30 * HOUR, remaining: 30 * HOUR },
+            Ending { life: 7 * DAY, window: 29 * HOUR, remaining: 0 },
+        ] {
+            let mut bucket = Bucket::default();
+            assert_eq!(
+                [(); 5].map(|()| bucket.take_automatic(license)),
+                [Ok(()), Ok(()), Ok(()), Ok(()), Err(3 * HOUR)]
+            );
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::provision::{is_gone, is_past_renewing};
 use super::{Action, Engine, HubRequest, Look, RequestId};
 use crate::core::accept::{self, Acceptance, Refusal, Standing};
 use crate::core::answer::{self, RawAnswer, TransportError, Trouble};
-use crate::core::floor;
+use crate::core::floor::{self, Ending};
 use crate::core::foreign_text::one_line;
 use crate::core::license::Serial;
 use crate::core::time::{BootTime, DAY, HOUR, MINUTE, Millis, WallTime};
@@ -406,8 +406,11 @@ impl Engine {
         let taken = if attempt.manual {
             self.volatile.manual.take(floor::MANUAL)
         } else {
-            let life = self.life(self.reference().unwrap_or(theirs));
-            self.durable.automatic.take_automatic(life)
+            let license = self.reference().unwrap_or(theirs);
+            let (life, plan) = (self.life(license), self.plan(license));
+            let remaining = self.best_now().map_or(0, |now| plan.expires.since(now));
+            let window = plan.expires.since(plan.window_from);
+            self.durable.automatic.take_automatic(Ending { life, window, remaining })
         };
         if let Err(wait) = taken {
             return self.end_attempt(attempt, End::Floor(wait));

@@ -238,6 +238,36 @@ fn our_clock_alone_lowers_no_floor() {
     assert_eq!(["nothing", "date", "created_at"].map(|tells| renewals(tells) <= 12), [true, false, false]);
 }
 
+/// Ten hours of a hub that answers every renewal with another device's license use up what the floor allows; a tenth of
+/// the window is left when it is well again.
+#[test]
+fn a_renewal_is_kept_for_the_end() {
+    let text = format!("{TRANSPORT}[renewal]\nrenew-before = \"20h\"\n");
+    let (mut hub, next) = (license_until("S-1", 12 * HOUR), license_until("S-1", 7 * DAY));
+    let end = START.plus(12 * HOUR);
+    let mut story = Story::daemon(&text, FileContent::Bytes(hub.clone()));
+    let foreign = String::from_utf8(next.clone()).expect("text").replace("D-1", "D-2").into_bytes();
+    let mut spoiled = 0;
+    while story.install.is_none() && story.moment.now.wall < end {
+        story.reloaded_if_asked();
+        match story.asked.clone() {
+            Some(asked @ HubRequest::Renew { .. }) if end.since(story.moment.now.wall) > 2 * HOUR => {
+                spoiled += 1;
+                story.data(&asked, &foreign);
+            }
+            Some(asked) => {
+                if asked == renewal("S-1") {
+                    hub.clone_from(&next);
+                }
+                story.data(&asked, &hub);
+            }
+            None => story.wait(),
+        }
+    }
+    assert!(spoiled >= 4, "{spoiled}");
+    story.written(&next);
+}
+
 /// A license of a week that ends so soon.
 fn license_until(serial: &str, span: Millis) -> Vec<u8> {
     let [from, to] = [span - 7 * DAY, span].map(|at| START.plus(at).unix());
