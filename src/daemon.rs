@@ -142,7 +142,7 @@ async fn serve(
             biased;
             _ = wakers.terminate.recv() => break,
             _ = wakers.interrupt.recv() => break,
-            Some(event) = results.recv() => daemon.driver.handle(event),
+            // The timers before what may come in any number.
             result = wakers.alarm.wait() => {
                 despite_failure(result).await;
                 daemon.driver.handle(Event::Tick);
@@ -160,6 +160,7 @@ async fn serve(
                     daemon.driver.handle(Event::Poll);
                 }
             }
+            Some(event) = results.recv() => daemon.driver.handle(event),
             Some(()) = file_changed.recv() => {
                 while file_changed.try_recv().is_ok() {}
                 // Whatever the stamp says: two writes within a tick of the file system's clock look like one.

@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::core::config::Config;
 use crate::core::duid;
-use crate::core::engine::{Action, Engine, Event, Level, Reply, Request, RequestId, Start};
+use crate::core::engine::{Action, Engine, Event, Level, Reply, Request, RequestId, Start, StateFile};
 use crate::core::keyring::KeyRing;
 use crate::core::metrics;
 use crate::core::report::Status;
@@ -217,8 +217,8 @@ impl Driver {
                     let _ = sender.send(Event::Reloaded(report));
                 });
             }
-            Action::Keep(license) if writes => self.wrote(self.store.keep(license.bytes())),
-            Action::SaveDurable(durable) if writes => self.wrote(self.store.save_durable(&durable)),
+            Action::Keep(license) if writes => self.wrote(StateFile::Kept, self.store.keep(license.bytes())),
+            Action::SaveDurable(durable) if writes => self.wrote(StateFile::Memory, self.store.save_durable(&durable)),
             Action::SaveVolatile(volatile) if writes => {
                 if let Err(error) = self.store.save_volatile(&volatile) {
                     tracing::debug!("{error}");
@@ -238,12 +238,10 @@ impl Driver {
         }
     }
 
-    fn wrote(&self, result: Result<(), String>) {
-        // Told through the channel, so that a failing disk cannot keep the engine busy.
-        let trouble = result.err();
-        let known = self.engine.state_trouble();
-        if trouble.as_deref() != known {
-            let _ = self.sender.send(Event::StateTrouble(trouble));
+    /// Only a change is told, and in its turn.
+    fn wrote(&mut self, file: StateFile, result: Result<(), String>) {
+        if result.as_ref().err().map(String::as_str) != self.engine.state_trouble(file) {
+            self.queue.push_back(Event::Wrote(file, result));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use netify_licensed::core::answer::{RawAnswer, TransportError};
 use netify_licensed::core::config::{HubKind, TrustMode};
-use netify_licensed::core::engine::{Event, FileContent, HubRequest, ReloadOutcome, ReloadReport, Request};
+use netify_licensed::core::engine::{Event, FileContent, HubRequest, ReloadOutcome, ReloadReport, Request, StateFile};
 use netify_licensed::core::time::{DAY, HOUR, MINUTE, Millis, SECOND};
 
 use crate::cursor::Cursor;
@@ -75,8 +75,9 @@ fn happen(world: &mut World, cursor: &mut Cursor<'_>) {
         18 => {
             let done = cursor.yes();
             world.end_remove(done);
-            let trouble = cursor.yes().then(|| "the state directory is full".to_owned());
-            world.step(Event::StateTrouble(trouble));
+            let file = if cursor.yes() { StateFile::Kept } else { StateFile::Memory };
+            let full = if cursor.yes() { Err("the state directory is full".to_owned()) } else { Ok(()) };
+            world.step(Event::Wrote(file, full));
         }
         _ => {
             let reboot = cursor.yes();

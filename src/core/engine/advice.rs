@@ -1,7 +1,7 @@
 //! What is wrong, and what a person can do about it: one sentence each, the worst first.
 
 use super::file::FileView;
-use super::{Authentic, Engine};
+use super::{Authentic, Engine, StateFile};
 use crate::core::accept;
 use crate::core::config::TrustMode;
 use crate::core::duid;
@@ -49,9 +49,12 @@ impl Engine {
             found.problem("somebody installed an older license than the one that is kept");
             found.advise("`netify-licensed install --force FILE` makes it the one to keep; otherwise the later one comes back when this one falls due");
         }
-        if let Some(trouble) = &self.state_trouble {
-            found.problem(trouble.clone());
-            found.advise("make the daemon's state writable again; until then a restart forgets which license netifyd has loaded, and the last time that was right");
+        let troubles = [StateFile::Kept, StateFile::Memory].map(|file| self.state_trouble(file));
+        for trouble in troubles.into_iter().flatten() {
+            found.problem(trouble.to_owned());
+        }
+        if troubles != [None; 2] {
+            found.advise("make the daemon's state writable again; until then a restart forgets what is not written: the copy of the license, or which one netifyd has loaded and the last time that was right");
         }
         if self.config.trust.mode == TrustMode::Transport {
             found.problem("the signature is not checked (trust.mode = \"transport\")");

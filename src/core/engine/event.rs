@@ -21,6 +21,15 @@ pub struct Moment {
     pub random: f64,
 }
 
+/// What lies in the state directory. Each may fail alone: on a nearly full disk the smaller one still fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateFile {
+    /// The copy of the best license, [`Action::Keep`].
+    Kept,
+    /// What is remembered, [`Action::SaveDurable`].
+    Memory,
+}
+
 /// Identifies a request of the control socket or the command line.
 pub type RequestId = u64;
 
@@ -41,8 +50,8 @@ pub enum Event {
     Removed(Result<(), String>),
     /// [`Action::Reload`] ended.
     Reloaded(ReloadReport),
-    /// State could not be written, or can be again (`None`).
-    StateTrouble(Option<String>),
+    /// A file of the state directory was written, or was not.
+    Wrote(StateFile, Result<(), String>),
     /// Somebody asks for something.
     Request(RequestId, Request),
     /// New configuration and keys, already checked.

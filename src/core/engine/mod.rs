@@ -30,7 +30,7 @@ use reload::Reload;
 
 pub use event::{
     Action, Deadline, Event, FileContent, HubRequest, Level, Moment, ReloadOutcome, ReloadReport, Reply, Request,
-    RequestId,
+    RequestId, StateFile,
 };
 
 /// What the engine begins with.
@@ -88,7 +88,7 @@ pub struct Engine {
     saved_durable: Option<Durable>,
     volatile: Volatile,
     saved_volatile: Option<Volatile>,
-    state_trouble: Option<String>,
+    unwritten: save::Unwritten,
     published: Option<Status>,
     notes: view::Notes,
     lot: Lot,
@@ -161,7 +161,7 @@ impl Engine {
             durable: start.durable,
             saved_volatile: Some(start.volatile.clone()),
             volatile: start.volatile,
-            state_trouble: None,
+            unwritten: save::Unwritten::default(),
             published: None,
             notes: view::Notes::default(),
             lot: Lot::default(),
@@ -209,7 +209,7 @@ impl Engine {
             Event::Installed(result) => self.installed(result),
             Event::Removed(result) => self.removed(result),
             Event::Reloaded(report) => self.reloaded(&report),
-            Event::StateTrouble(trouble) => self.state_trouble_changed(trouble),
+            Event::Wrote(file, result) => self.wrote(file, result),
             Event::Request(id, request) => self.deferred.push((id, request)),
             Event::Configured(config, keys) => self.configured(*config, keys),
             Event::Tick => {}
@@ -270,7 +270,8 @@ impl Engine {
     pub fn stop(&mut self) -> Vec<Action> {
         let saved = self.saved_durable.as_ref().and_then(|saved| saved.last_good_time);
         let aged = self.trusted_now().is_some_and(|now| saved.is_none_or(|saved| now.since(saved) > DAY));
-        if aged && !self.file.is_unknown() {
+        let unwritten = self.state_trouble(StateFile::Memory).is_some();
+        if (aged || unwritten) && !self.file.is_unknown() {
             self.saved_durable = None;
         }
         self.save_durable();
@@ -404,8 +405,9 @@ impl Engine {
         self.read_license();
     }
 
-    /// A device id or a file that could not be read may have become readable.
+    /// A device id or a file that could not be read may have become readable, and what could not be written writable.
     fn look_around(&mut self) {
+        self.write_again();
         if self.duid().is_none() {
             self.actions.push(Action::ReadDevice);
         }

@@ -1,28 +1,54 @@
 //! What is remembered, and when it is worth a write.
 
+use super::event::StateFile;
 use super::{Action, Engine};
 
-impl Engine {
-    /// Why the state directory cannot be written.
-    #[must_use]
-    pub fn state_trouble(&self) -> Option<&str> {
-        self.state_trouble.as_deref()
-    }
+/// Why a file of the state directory cannot be written.
+#[derive(Debug, Default)]
+pub(super) struct Unwritten {
+    kept: Option<String>,
+    memory: Option<String>,
+}
 
-    /// What could not be written meanwhile is written as soon as it can be.
-    pub(super) fn state_trouble_changed(&mut self, trouble: Option<String>) {
-        let over = self.state_trouble.is_some() && trouble.is_none();
-        self.state_trouble = trouble;
-        if let (Some(kept), true) = (self.kept.clone(), over) {
-            self.actions.push(Action::Keep(Box::new(kept)));
+impl Unwritten {
+    const fn of(&mut self, file: StateFile) -> &mut Option<String> {
+        match file {
+            StateFile::Kept => &mut self.kept,
+            StateFile::Memory => &mut self.memory,
+        }
+    }
+}
+
+impl Engine {
+    /// Why this file of the state directory cannot be written.
+    #[must_use]
+    pub fn state_trouble(&self, file: StateFile) -> Option<&str> {
+        match file {
+            StateFile::Kept => self.unwritten.kept.as_deref(),
+            StateFile::Memory => self.unwritten.memory.as_deref(),
         }
     }
 
-    /// Writes the durable memory now, if it differs from what is on disk.
+    pub(super) fn wrote(&mut self, file: StateFile, result: Result<(), String>) {
+        *self.unwritten.of(file) = result.err();
+    }
+
+    /// What could not be written is tried again, once a minute: a full disk must not cost more than that.
+    pub(super) fn write_again(&mut self) {
+        if self.unwritten.kept.is_some()
+            && let Some(kept) = self.kept.clone()
+        {
+            self.actions.push(Action::Keep(Box::new(kept)));
+        }
+        if self.unwritten.memory.is_some() {
+            self.saved_durable = None;
+        }
+    }
+
+    /// Writes the durable memory now, if it differs from what was last written.
     pub(super) fn save_durable(&mut self) {
         self.durable.boot_id.clone_from(&self.boot_id);
-        // While writing fails, nothing is known to be on disk, so it is tried again.
-        if self.state_trouble.is_none() && self.saved_durable.as_ref().is_some_and(|saved| saved.tells(&self.durable)) {
+        if self.saved_durable.as_ref().is_some_and(|saved| saved.tells(&self.durable)) {
             return;
         }
         if let Some(now) = self.trusted_now() {

@@ -9,6 +9,7 @@ use crate::happening::{Fault, Happening, Write, edit, notice};
 use crate::hub;
 use crate::netifyd;
 use crate::sabotage::Sabotage;
+use crate::stage::Fits;
 use crate::world::World;
 
 impl World {
@@ -64,6 +65,7 @@ impl World {
             return self.after(MINUTE, Happening::Deliver(incarnation, event));
         }
         self.oracle.delivers(&self.stage, &event);
+        self.polls &= !matches!(event, Event::Poll);
         let failed = matches!(&event, Event::Answer(answer) if answer.as_ref().map_or(true, |raw| raw.status != 200));
         let event = self.sabotage.bend(event);
         self.step(event);
@@ -132,6 +134,12 @@ impl World {
             Fault::Disk => {
                 self.stage.disk.full = true;
                 let span = self.random.magnitude(MINUTE, 4 * DAY);
+                // Two of six fill it to the last byte but some.
+                self.stage.disk.fits = match span % 6 {
+                    0 => Fits::Memory,
+                    1 => Fits::Licenses,
+                    _ => Fits::Nothing,
+                };
                 self.fault_lasts(fault, span);
                 self.say("the disk is full");
             }

@@ -1,11 +1,12 @@
 //! The edge of the simulated device: does what the engine says, or dies between two actions.
 
 use netify_licensed::core::duid::{Judged, Source};
-use netify_licensed::core::engine::{Action, Engine, Event, FileContent, Start};
+use netify_licensed::core::engine::{Action, Engine, Event, FileContent, Start, StateFile};
 use netify_licensed::core::time::{MINUTE, SECOND};
 
 use crate::happening::Happening;
 use crate::license::key_ring;
+use crate::stage::Fits;
 use crate::world::World;
 
 impl World {
@@ -53,7 +54,7 @@ impl World {
             Action::Install { license, .. } => {
                 let document = self.stage.document(license.bytes());
                 self.oracle.installs(&self.stage, document.as_ref());
-                let result = if self.stage.disk.full {
+                let result = if !self.stage.disk.takes(Fits::Licenses) {
                     Err("no space left on device".to_owned())
                 } else {
                     self.stage.disk.file = document;
@@ -66,7 +67,7 @@ impl World {
             Action::Keep(license) => {
                 let document = self.stage.document(license.bytes());
                 self.oracle.keeps(document.clone());
-                if !self.writes_state() {
+                if !self.writes_state(StateFile::Kept) {
                     self.stage.disk.kept = document;
                 }
             }
@@ -79,7 +80,7 @@ impl World {
             }
             Action::SaveDurable(durable) => {
                 self.oracle.saves(&durable);
-                let failed = self.writes_state();
+                let failed = self.writes_state(StateFile::Memory);
                 self.oracle.saved(!failed);
                 if !failed {
                     self.statistics.saves += 1;
@@ -98,13 +99,20 @@ impl World {
     }
 
     /// A write to the state directory; tells the engine when that begins to fail and when it works again.
-    fn writes_state(&mut self) -> bool {
-        let failed = self.stage.disk.full;
-        // As the daemon does it: only a change is told, so that a failing disk cannot keep the engine busy.
-        if failed != self.state_trouble {
-            self.state_trouble = failed;
-            let trouble = failed.then(|| "/var/lib/netify-licensed: no space left on device".to_owned());
-            self.deliver(1, Event::StateTrouble(trouble));
+    fn writes_state(&mut self, file: StateFile) -> bool {
+        let fits = if file == StateFile::Kept { Fits::Licenses } else { Fits::Memory };
+        let failed = !self.stage.disk.takes(fits);
+        // As the daemon does it: only a change is told.
+        let known = &mut self.state_trouble[file as usize];
+        if failed != *known {
+            *known = failed;
+            let full = "/var/lib/netify-licensed: no space left on device";
+            self.deliver(1, Event::Wrote(file, if failed { Err(full.to_owned()) } else { Ok(()) }));
+        }
+        // The poll of each minute matters only here: it makes the engine try again.
+        if failed && !self.polls {
+            self.polls = true;
+            self.deliver(MINUTE, Event::Poll);
         }
         failed
     }
@@ -124,7 +132,8 @@ impl World {
         self.engine = None;
         self.stage.daemon = false;
         self.incarnation += 1;
-        self.state_trouble = false;
+        self.state_trouble = [false; 2];
+        self.polls = false;
         self.oracle.daemon_is_gone(&self.stage);
     }
 

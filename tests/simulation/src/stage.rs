@@ -23,8 +23,30 @@ pub struct Disk {
     pub durable: Durable,
     /// The runtime directory; gone after a boot.
     pub volatile: Volatile,
-    /// Nothing can be written but the runtime directory.
+    /// Something cannot be written.
     pub full: bool,
+    /// While it is full, what still fits.
+    pub fits: Fits,
+}
+
+/// What a full disk still takes. The runtime directory always does.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Fits {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The memory, but no license.
+    Memory,
+    /// Licenses, but not the memory.
+    Licenses,
+}
+
+impl Disk {
+    /// Whether this can be written.
+    #[must_use]
+    pub fn takes(&self, what: Fits) -> bool {
+        !self.full || self.fits == what
+    }
 }
 
 /// The world without the daemon.

@@ -201,14 +201,33 @@ fn more_is_asked_for_than_the_license_has() {
 #[test]
 fn state_that_cannot_be_written_is_written_later() {
     let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
-    story.step(Event::StateTrouble(Some("the state directory is full".to_owned())));
-    assert!(story.status().problems.iter().any(|problem| problem.contains("is full")));
-    assert_eq!(story.engine.state_trouble(), Some("the state directory is full"));
-    story.kept = None;
-    story.step(Event::StateTrouble(Some("the state directory is read-only".to_owned())));
-    assert_eq!(story.kept, None, "not before it can be");
-    story.step(Event::StateTrouble(None));
-    assert_eq!(story.kept.as_ref().map(Authentic::bytes), Some(&license("S-1", 0, 7)[..]));
+    story.reloaded_if_asked();
+    let full = || Err("the state directory is full".to_owned());
+    let problems = |story: &Story| story.status().problems.iter().filter(|problem| problem.contains("is full")).count();
+    for (file, saves, kept) in [(StateFile::Kept, 0, true), (StateFile::Memory, 1, false)] {
+        story.step(Event::Wrote(file, full()));
+        assert_eq!((problems(&story), story.engine.state_trouble(file)), (1, Some("the state directory is full")));
+        (story.kept, story.saves) = (None, 0);
+        // One file that is written is no reason to write the other one, and neither is time that goes by.
+        let other = if kept { StateFile::Memory } else { StateFile::Kept };
+        story.step(Event::Wrote(other, Ok(())));
+        story.step(Event::Tick);
+        assert_eq!((story.kept.as_ref(), story.saves), (None, 0));
+        story.step(Event::Poll);
+        let written = story.kept.take();
+        assert_eq!(
+            (written.map(|kept| kept.bytes().to_vec()), story.saves),
+            (kept.then(|| license("S-1", 0, 7)), saves)
+        );
+        story.step(Event::Wrote(file, Ok(())));
+        story.saves = 0;
+        story.step(Event::Poll);
+        assert_eq!((problems(&story), story.kept.as_ref(), story.saves), (0, None, 0));
+    }
+    story.step(Event::Wrote(StateFile::Memory, full()));
+    story.saves = 0;
+    story.end();
+    assert_eq!(story.saves, 1, "once more at the end");
 }
 
 /// The daemon of a license that is due; its file was put right three times just now, and the hub is away.

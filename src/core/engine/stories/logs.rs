@@ -106,7 +106,7 @@ fn the_states_are_logged_as_they_change() {
     let story = Story::command(TRANSPORT, fresh());
     assert_eq!(said(&story, "license state is unchecked: nobody checks its signature"), (1, Some(Level::Info)));
     let mut story = Story::command(TRANSPORT, fresh());
-    story.step(Event::StateTrouble(Some("the state directory is full".to_owned())));
+    story.step(Event::Wrote(StateFile::Kept, Err("the state directory is full".to_owned())));
     assert_eq!(said(&story, "license state is").0, 1, "another status, and no other state");
     let mut story = Story::command(TRANSPORT, FileContent::Missing);
     story.step(Event::Tick);

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Action, Engine, Event, FileContent, HubRequest, Level, Look, Moment, ReloadOutcome, ReloadReport, Reply, Request,
-    RequestId, Start,
+    RequestId, Start, StateFile,
 };
 use crate::core::answer::{RawAnswer, TransportError};
 use crate::core::clock_trust::Evidence;

@@ -9,7 +9,7 @@ use super::{Oracle, View};
 use crate::stage::Stage;
 
 /// Steps that a busy day may have.
-const STEPS_PER_DAY: u32 = 10_000;
+const STEPS_PER_DAY: u32 = 12_000;
 
 /// What was published, and when the engine was stepped last.
 #[derive(Debug, Default)]
