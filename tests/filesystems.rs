@@ -276,6 +276,40 @@ fn full_state_and_runtime_directories_stop_no_renewal() {
     accepted(&device, &large(&device, 5, 20_000));
 }
 
+/// The copy of the license does not fit, what is remembered does: neither keeps the daemon busy.
+#[test]
+fn a_nearly_full_state_directory_costs_nothing() {
+    if !inside("a_nearly_full_state_directory_costs_nothing") {
+        return;
+    }
+    let device = device();
+    fs::write(device.license_path(), large(&device, 5, 9_000)).expect("written");
+    let state = device.path("state");
+    mount(&["-t", "tmpfs", "-o", "size=64k", "netify-test"], &state);
+    fill(&state);
+    let ballast = fs::OpenOptions::new().write(true).open(state.join("ballast")).expect("opened");
+    let full = ballast.metadata().expect("its length").len();
+    ballast.set_len(full - 8_192).expect("two pages are free");
+    let daemon = device.daemon();
+    let is_written = || state.join("state.json").exists();
+    wait_until(is_written, PATIENCE, "what fits is written").expect("what fits is written");
+    let told = || {
+        let (_, output) = device.run(&["status"]);
+        output.contains("previous-license.json: ") && output.contains("no space left on device")
+    };
+    wait_until(told, PATIENCE, "the status tells").expect("the status tells");
+    let writes = || {
+        let counts = fs::read_to_string(format!("/proc/{}/io", daemon.pid())).expect("the kernel's count");
+        let count = counts.lines().find_map(|line| line.strip_prefix("syscw: ")).expect("a count");
+        count.parse::<u64>().expect("a number")
+    };
+    let before = writes();
+    for _ in 0..20 {
+        assert!(told());
+    }
+    assert!(writes() - before < 100, "{} writes beside twenty answers", writes() - before);
+}
+
 #[test]
 fn a_directory_that_is_missing_is_made() {
     let device = device();
