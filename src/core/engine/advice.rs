@@ -43,6 +43,10 @@ impl Engine {
         self.find_failed_attempts(state, &mut found);
         self.find_reload_trouble(&mut found);
         if let Some(license) = self.file.good() {
+            if self.durable.retired {
+                found.problem("the license was given back with `retire`, and is not renewed");
+                found.advise("`netify-licensed provision` gets a new one");
+            }
             self.find_what_the_license_lacks(license, &mut found);
         }
         if self.reload.left_alone.is_some() {

@@ -283,12 +283,13 @@ impl Engine {
                 let text = format!("{} has a license that ends {ends}; it would be installed", self.source());
                 self.end_attempt(attempt, End::DryRun(text));
             }
-            Ok(Acceptance::Install { lost }) => self.install_candidate(attempt, candidate, lost),
+            Ok(Acceptance::Install { lost }) => self.install_candidate(attempt, candidate, lost, None),
             // The file is broken, and the hub has what we once had: that is as good as new. Unless ours was better.
             _ if as_good_as_new => {
                 let ends = candidate.license().expires_at;
                 let better = self.kept.clone().filter(|kept| kept.license().expires_at > ends);
-                self.install_candidate(attempt, better.unwrap_or(candidate), Vec::new());
+                let origin = better.is_some().then_some(Origin::Restored);
+                self.install_candidate(attempt, better.unwrap_or(candidate), Vec::new(), origin);
             }
             Ok(Acceptance::Same) | Err(Refusal::NotLater { .. } | Refusal::Expired { .. }) => {
                 self.nothing_newer(attempt, &candidate);
@@ -314,15 +315,15 @@ impl Engine {
                 .is_none_or(|license| self.best_now().is_some_and(|now| now >= self.plan(license).emergency_from))
     }
 
-    fn install_candidate(&mut self, attempt: Attempt, candidate: Authentic, lost: Vec<String>) {
+    fn install_candidate(&mut self, attempt: Attempt, candidate: Authentic, lost: Vec<String>, origin: Option<Origin>) {
         if self.installing.is_some() {
             return self.end_attempt(attempt, End::Busy);
         }
-        let origin = match attempt.made {
+        let origin = origin.unwrap_or(match attempt.made {
             Some(Made::License) => Origin::Created,
             Some(Made::Renewal) => Origin::Renewed,
             None => Origin::Pulled,
-        };
+        });
         if self.file.good().is_none() && self.kept.is_some() {
             self.volatile.heals.push(self.moment.now.wall);
         }

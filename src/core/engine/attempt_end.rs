@@ -1,6 +1,7 @@
 //! How an attempt ends: what is remembered of it, when the next one may begin, what those who wait are told.
 
 use super::attempt::{Attempt, Goal, Made, longest_wait};
+use super::file::FileView;
 use super::{Engine, Level, RequestId, Retiring};
 use crate::core::answer::{Trouble, TroubleKind};
 use crate::core::backoff::{Limits, Situation};
@@ -93,6 +94,11 @@ impl Engine {
             (_, Some(sentence)) => sentence,
             (_, None) => UP_TO_DATE.to_owned(),
         };
+        // All that was compared is the kept copy of what cannot be read.
+        let (exit, message) = match &self.file {
+            FileView::Unreadable(reason) if exit == 0 => (3, format!("{message}; {reason}")),
+            _ => (exit, message),
+        };
         self.reply_after_reload(attempt.waiters, exit, &message);
     }
 
@@ -106,7 +112,7 @@ impl Engine {
             End::CandidateRefused(reason) => ("candidate-refused", Some(reason.clone()), None, true, 3),
             End::NotFound(reason) => ("not-found", Some(reason.clone()), None, true, 1),
             End::NothingNewer(reason) | End::NotRenewable(reason) => {
-                ("nothing-newer", Some(reason.clone()), None, false, u8::from(self.attempt_was_due()))
+                ("nothing-newer", Some(reason.clone()), None, false, u8::from(self.is_due_now()))
             }
             End::UpToDate => ("up-to-date", None, None, false, 0),
             End::Floor(wait) => {
@@ -121,13 +127,6 @@ impl Engine {
             }
             End::DryRun(_) => ("dry-run", None, None, false, 0),
         }
-    }
-
-    fn attempt_was_due(&self) -> bool {
-        self.reference().is_none_or(|license| {
-            let due = self.plan(license).due;
-            self.best_now().is_none_or(|now| now >= due)
-        })
     }
 
     fn limits(&self) -> Limits {
@@ -270,13 +269,14 @@ impl Engine {
         });
         self.wait(delay);
         self.record("install-failed", Some(reason.to_owned()), None);
-        let again = if self.daemon { format!("; it is tried again in {}", span(delay)) } else { String::new() };
+        let again = self.daemon && self.is_due_now();
+        let again = if again { format!("; it is tried again in {}", span(delay)) } else { String::new() };
         self.reply(waiters, 1, &format!("not installed: {reason}{again}"));
     }
 
     /// The file is gone after a `retire`.
     pub(super) fn removed(&mut self, result: Result<(), String>) {
-        let Some(Retiring { waiters, keep_file, how }) = self.retiring.take() else { return };
+        let Some(Retiring { waiters, keep_file, how, .. }) = self.retiring.take() else { return };
         match result {
             Ok(()) => {
                 self.kept = None;
@@ -290,7 +290,7 @@ impl Engine {
                 if keep_file {
                     return self.reply(waiters, 0, &text);
                 }
-                self.file = super::file::FileView::Missing;
+                self.file = FileView::Missing;
                 self.volatile.unload = true;
                 self.reload.expect(waiters, &text, self.moment.now.boot);
             }

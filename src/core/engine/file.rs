@@ -3,6 +3,7 @@
 use super::install::{Looking, Origin};
 use super::{Action, Engine, FileContent, Level, Memory};
 use crate::core::accept;
+use crate::core::foreign_text::one_line;
 use crate::core::memory::{ISSUES, Issue};
 use crate::core::time::{BootTime, DAY, HOUR, Millis, SECOND, WallTime, relative};
 use crate::core::verify::{Authentic, Rejection, State};
@@ -50,6 +51,11 @@ impl FileView {
             Self::Good(license) => Some(license.bytes()),
             Self::Unknown | Self::Missing | Self::Unreadable(_) => None,
         }
+    }
+
+    /// Missing, or nothing that is genuine: the kept copy is better.
+    pub(super) const fn is_broken(&self) -> bool {
+        matches!(self, Self::Missing | Self::Bad(..))
     }
 
     pub(super) const fn is_unknown(&self) -> bool {
@@ -115,6 +121,7 @@ impl Engine {
             }
             match looking {
                 Looking::Given { id, bytes, force } => self.install_given(id, &bytes, force),
+                Looking::Deleted => self.remove_deleted(),
                 Looking::Candidate(data) => {
                     if let Some(attempt) = self.attempt.take() {
                         self.candidate(attempt, &data);
@@ -198,7 +205,7 @@ impl Engine {
                 self.save_durable();
             }
             self.keep(&license);
-            let (serial, when) = (&license.license().serial, relative(expires, self.moment.now.wall));
+            let (serial, when) = (one_line(&license.license().serial), relative(expires, self.moment.now.wall));
             match before {
                 FileView::Unknown => self.note(Level::Info, format!("license {serial} found, ends {expires} ({when})")),
                 _ if lost.is_empty() => {
@@ -240,8 +247,7 @@ impl Engine {
 
     /// Puts the kept license back where the file holds none that is genuine.
     fn heal(&mut self) {
-        let broken = matches!(self.file, FileView::Missing | FileView::Bad(..));
-        if !broken || !self.daemon || self.durable.retired || self.installing.is_some() {
+        if !self.file.is_broken() || !self.daemon || self.durable.retired || self.installing.is_some() {
             return;
         }
         let Some(kept) = self.kept.clone() else { return };

@@ -4,6 +4,7 @@ use super::file::FileView;
 use super::{Action, Engine, Level, RequestId};
 use crate::core::accept::{self, Acceptance, Standing};
 use crate::core::clock_trust::build_date;
+use crate::core::foreign_text::one_line;
 use crate::core::time::{Millis, SECOND, WallTime, relative};
 use crate::core::verify::{Authentic, CLOCK_TOLERANCE, State};
 
@@ -21,6 +22,8 @@ pub(super) enum Origin {
     Created,
     /// The kept copy puts the file right.
     Healed,
+    /// The same by an attempt: the hub has nothing better.
+    Restored,
     /// `install FILE`.
     Given,
 }
@@ -28,7 +31,7 @@ pub(super) enum Origin {
 impl Origin {
     /// Whether the attempt under way ends with the install.
     pub(super) const fn is_of_attempt(self) -> bool {
-        matches!(self, Self::Pulled | Self::Renewed | Self::Created)
+        matches!(self, Self::Pulled | Self::Renewed | Self::Created | Self::Restored)
     }
 }
 
@@ -39,6 +42,8 @@ pub(super) enum Looking {
     Candidate(Vec<u8>),
     /// `install FILE`.
     Given { id: RequestId, bytes: Vec<u8>, force: bool },
+    /// The license is gone at the hub: what lies there now may be another one.
+    Deleted,
 }
 
 /// An install under way.
@@ -101,10 +106,8 @@ impl Engine {
             }
             Err(refusal) => {
                 let exit = if candidate.state(self.trusted_now()) == State::Expired { 4 } else { 3 };
-                let hint = match refusal {
-                    accept::Refusal::Expired { .. } | accept::Refusal::NotYetValid { .. } => "",
-                    _ => "; --force installs it all the same",
-                };
+                let usable = candidate.state(self.trusted_now()).is_usable();
+                let hint = if usable { "; --force installs it all the same" } else { "" };
                 self.reply(vec![id], exit, &format!("not installed: {refusal}{hint}"));
             }
         }
@@ -141,10 +144,12 @@ impl Engine {
         if let Err(reason) = result {
             self.note_failure(
                 "install",
-                format!("license {} could not be installed: {reason}", license.license().serial),
+                format!("license {} could not be installed: {reason}", one_line(&license.license().serial)),
             );
             match origin {
-                Origin::Pulled | Origin::Renewed | Origin::Created => self.end_attempt_install_failed(&reason, waiters),
+                Origin::Pulled | Origin::Renewed | Origin::Created | Origin::Restored => {
+                    self.end_attempt_install_failed(&reason, waiters);
+                }
                 Origin::Given => self.reply(waiters, 1, &format!("not installed: {reason}")),
                 Origin::Healed => {
                     self.volatile.heals.pop();
@@ -158,12 +163,12 @@ impl Engine {
             return;
         }
         let fields = license.license();
-        let (serial, expires) = (&fields.serial, fields.expires_at);
+        let (serial, expires) = (one_line(&fields.serial), fields.expires_at);
         let verb = match origin {
             Origin::Pulled => "fetched and installed",
             Origin::Renewed => "renewed and installed",
             Origin::Created => "created and installed",
-            Origin::Healed => "put back",
+            Origin::Healed | Origin::Restored => "put back",
             Origin::Given => "installed",
         };
         let mut message =

@@ -19,6 +19,7 @@ use super::clock_trust::{self, Known, Trust};
 use super::config::{ClockTrust, Config, HubKind, TrustMode};
 use super::duid::{self, Judged};
 use super::keyring::KeyRing;
+use super::license::Serial;
 use super::memory::{Durable, Volatile};
 use super::report::Status;
 use super::schedule::{Life, Lot, Plan};
@@ -120,6 +121,8 @@ enum Memory {
 #[derive(Debug)]
 struct Retiring {
     waiters: Vec<RequestId>,
+    /// The license that is gone.
+    serial: Option<Serial>,
     keep_file: bool,
     /// What became of it at the hub: one clause.
     how: &'static str,

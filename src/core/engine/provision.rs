@@ -5,9 +5,11 @@ use serde_json::Value;
 use super::Retiring;
 use super::attempt::{Attempt, Goal, Made, Stage};
 use super::attempt_end::End;
-use super::{Action, Engine, HubRequest};
+use super::install::Looking;
+use super::{Action, Engine, HubRequest, Level};
 use crate::core::answer::Trouble;
 use crate::core::floor;
+use crate::core::foreign_text::one_line;
 use crate::core::hub_list::List;
 use crate::core::license::{self, License, Serial};
 use crate::core::time::{DAY, WallTime};
@@ -145,8 +147,27 @@ impl Engine {
         self.durable.serial = None;
         self.durable.duid = None;
         self.save_durable();
-        self.retiring = Some(Retiring { waiters: attempt.waiters, keep_file, how });
-        self.actions.push(Action::Remove { keep_file });
+        self.retiring = Some(Retiring { waiters: attempt.waiters, serial: attempt.serial, keep_file, how });
+        self.look_first(Looking::Deleted);
+    }
+
+    /// The file that holds the deleted license goes, or one that is no license. Another license stays.
+    pub(super) fn remove_deleted(&mut self) {
+        let Some(retiring) = self.retiring.take() else { return };
+        let gone = retiring.serial.as_ref().map(Serial::as_str);
+        let other = self.file.good().filter(|file| Some(file.license().serial.as_str()) != gone).cloned();
+        let Some(other) = other else {
+            self.durable.retired = true;
+            self.actions.push(Action::Remove { keep_file: retiring.keep_file });
+            self.retiring = Some(retiring);
+            return;
+        };
+        self.durable.retired = false;
+        self.remember_serial(&other);
+        let serial = one_line(&other.license().serial);
+        let text = format!("{}; the file holds another one, {serial}, which stays", retiring.how);
+        self.note(Level::Warn, text.clone());
+        self.reply(retiring.waiters, 0, &text);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What people and programs ask for.
 
 use super::attempt::Goal;
+use super::file::FileView;
 use super::install::Looking;
 use super::{Action, Engine, Request, RequestId};
 use crate::core::time::relative;
@@ -22,7 +23,11 @@ impl Engine {
                 }
                 self.look_first(Looking::Given { id, bytes, force });
             }
-            Request::Renew { if_due: true, .. } if !self.is_due_now() => {
+            Request::Renew { if_due: true, .. } if !self.is_due_now() && !self.file.is_broken() => {
+                if let FileView::Unreadable(reason) = &self.file {
+                    let text = reason.clone();
+                    return self.reply(vec![id], 3, &text);
+                }
                 let when = match self.due_at() {
                     Some(due) => format!("due {} ({due})", relative(due, self.moment.now.wall)),
                     None => "not due".to_owned(),
@@ -57,7 +62,7 @@ impl Engine {
         }
     }
 
-    fn is_due_now(&self) -> bool {
+    pub(super) fn is_due_now(&self) -> bool {
         self.reference().is_none_or(|license| {
             let due = self.plan(license).due;
             self.best_now().is_none_or(|now| now >= due)

@@ -9,12 +9,6 @@ fn unreadable() -> FileContent {
     FileContent::Unreadable("permission denied".to_owned())
 }
 
-/// With a kept copy of a license.
-fn keeping(text: &str, daemon: bool, file: FileContent) -> Story {
-    let durable = Durable { boot_id: "boot".to_owned(), ..Durable::default() };
-    Story::begin(text, daemon, Some(license("S-1", 0, 7)), durable).on_device(file)
-}
-
 #[test]
 fn nothing_is_judged_before_the_device_is_known() {
     let mut story = Story::begin(TRANSPORT, true, None, Durable::default());

@@ -317,6 +317,12 @@ impl Story {
     }
 }
 
+/// With a kept copy of a license.
+fn keeping(text: &str, daemon: bool, file: FileContent) -> Story {
+    let durable = Durable { boot_id: "boot".to_owned(), ..Durable::default() };
+    Story::begin(text, daemon, Some(license("S-1", 0, 7)), durable).on_device(file)
+}
+
 /// The daemon of a license that ends in a day and is due; the hub is being asked.
 fn due() -> Story {
     Story::daemon(TRANSPORT, FileContent::Bytes(ours()))

@@ -141,6 +141,57 @@ fn if_due_does_nothing_before() {
     assert_eq!(story.asked, Some(view("S-1")));
 }
 
+/// Nobody checks who chose it.
+#[test]
+fn a_serial_speaks_to_no_terminal() {
+    let hostile = license(r"S\u001b[31m\n|1", 0, 7);
+    let mut story = Story::daemon(TRANSPORT, FileContent::Missing);
+    story.away();
+    let id = story.give(hostile.clone(), false);
+    story.written(&hostile);
+    story.reloaded(ReloadOutcome::Confirmed);
+    story.replied(id, 0, "license S [31m |1 installed, ends ");
+    let mut found = Story::daemon(TRANSPORT, FileContent::Bytes(hostile));
+    found.step(Event::File(FileContent::Bytes(license(r"S\u001b[31m\n|1", 0, 8))));
+    for (_, text) in story.notes.iter().chain(&found.notes) {
+        assert!(!text.contains(char::is_control), "{text:?}");
+    }
+}
+
+/// What has ended is refused with --force as well.
+#[test]
+fn force_is_offered_where_it_helps() {
+    for (to, hint) in [(8, true), (-1, false)] {
+        let mut story = Story::command(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
+        let id = story.give(license("S-2", -2, to), false);
+        assert_eq!(story.reply(id).1.contains("--force"), hint, "{}", story.reply(id).1);
+    }
+}
+
+/// The kept copy is due in days; that is nothing to netifyd, which has no license.
+#[test]
+fn if_due_puts_right_what_is_broken() {
+    for file in [FileContent::Missing, FileContent::Bytes(b"junk".to_vec())] {
+        let mut story = keeping(TRANSPORT, false, file);
+        let id = story.request(Request::Renew { if_due: true, dry_run: false });
+        story.data(&view("S-1"), &license("S-1", 0, 5));
+        story.written(&license("S-1", 0, 7));
+        story.reloaded(ReloadOutcome::Confirmed);
+        story.replied(id, 0, "license S-1 put back, ends ");
+    }
+    let unreadable = FileContent::Unreadable("license.json: is a directory".to_owned());
+    let mut story = keeping(TRANSPORT, false, unreadable);
+    let id = story.request(Request::Renew { if_due: true, dry_run: false });
+    story.replied(id, 3, "license.json: is a directory");
+    assert_eq!(story.asked, None);
+    // Nor does a renewal that brought nothing make it readable.
+    let id = story.renew();
+    for to in [view("S-1"), renewal("S-1"), view("S-1")] {
+        story.data(&to, &license("S-1", 0, 7));
+    }
+    story.replied(id, 3, "license.json: is a directory");
+}
+
 #[test]
 fn a_dry_run_changes_nothing() {
     let old = license("S-1", -5, 2);

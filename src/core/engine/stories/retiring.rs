@@ -36,6 +36,29 @@ fn the_file_may_stay() {
     let (mut story, id) = retiring(true);
     story.step(Event::Removed(Ok(())));
     story.replied(id, 0, "its file was left in place");
+    assert!(story.status().problems.iter().any(|problem| problem.contains("was given back with `retire`")));
+}
+
+/// Somebody put another license there, long ago or while the hub was asked: it is not the one that was deleted.
+#[test]
+fn another_license_stays() {
+    let text = format!("[license]\nserial = \"S-1\"\n{TRANSPORT}");
+    for before in ["S-1", "S-2"] {
+        let mut story = Story::daemon(&text, FileContent::Bytes(license(before, 0, 6)));
+        story.reloaded_if_asked();
+        let id = story.request(Request::Retire { keep_file: false });
+        story.file = FileContent::Bytes(license("S-2", 0, 7));
+        story.data(&deletion(), b"null");
+        story.replied(id, 0, "the license was deleted at the hub; the file holds another one, S-2, which stays");
+        assert_eq!((story.remove, story.engine.retiring.is_some(), story.saved.0.retired), (None, false, false));
+    }
+    // Another version of the same one is gone as well.
+    let mut story = Story::daemon(&text, FileContent::Bytes(license("S-1", 0, 6)));
+    story.reloaded_if_asked();
+    story.request(Request::Retire { keep_file: false });
+    story.file = FileContent::Bytes(license("S-1", 0, 7));
+    story.data(&deletion(), b"null");
+    assert_eq!((story.remove, story.engine.durable.retired), (Some(false), true));
 }
 
 #[test]
