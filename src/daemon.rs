@@ -198,7 +198,10 @@ impl Daemon {
         }
         if let Some(deadline) = self.driver.engine().next_deadline() {
             tracing::trace!(after_ms = deadline.after, why = deadline.why, "sleeping");
-            if let Err(error) = alarm.set(clock::now().wall, deadline.after) {
+            // Not every turn of the loop steps the engine, and none of them may put its deadline off.
+            let now = clock::now();
+            let gone = now.boot.since(self.driver.engine().stepped_at());
+            if let Err(error) = alarm.set(now.wall, deadline.after - gone) {
                 tracing::error!("the timer cannot be set: {error}");
             }
         }

@@ -1,5 +1,6 @@
 //! Carries out what the engine decides and tells it what came of it. The daemon and the commands share it.
 
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -22,6 +23,8 @@ use crate::edge::{clock, device, hub, license_file, process, reload, service};
 
 /// Longest time for a hook.
 const HOOK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Changes that a hook may be behind.
+const HOOK_NEWS: usize = 16;
 
 /// What the run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +49,12 @@ pub struct Driver {
     replies: Vec<(RequestId, oneshot::Sender<Reply>)>,
     last_id: RequestId,
     device_known: bool,
+    /// Lookups of the device id that were begun, and the last one whose result was told.
+    lookups: u64,
+    lookup_told: Rc<Cell<u64>>,
+    /// The hook's turn, and what it has yet to be told.
     hook_turn: Rc<Mutex<()>>,
+    hook_news: Rc<RefCell<VecDeque<Status>>>,
     /// Reports that could not be written, each with the reason: said once, not at every change of the status.
     unpublished: Vec<(&'static str, String)>,
 }
@@ -86,7 +94,10 @@ impl Driver {
             replies: Vec::new(),
             last_id: 0,
             device_known: false,
+            lookups: 0,
+            lookup_told: Rc::default(),
             hook_turn: Rc::default(),
+            hook_news: Rc::default(),
             unpublished: Vec::new(),
         };
         for trouble in [durable_trouble, volatile_trouble].into_iter().flatten() {
@@ -176,10 +187,16 @@ impl Driver {
             }
             Action::ReadDevice => {
                 let (config, sender) = (self.engine.config().clone(), self.sender.clone());
+                self.lookups += 1;
+                let (turn, told) = (self.lookups, Rc::clone(&self.lookup_told));
                 tokio::task::spawn_local(async move {
                     let readings = device::readings(&config, false).await;
-                    // The receiver lives as long as the run.
-                    let _ = sender.send(Event::Device(duid::judge(&readings)));
+                    // One that took longer than the one after it is of a configuration before.
+                    if told.get() < turn {
+                        told.set(turn);
+                        // The receiver lives as long as the run.
+                        let _ = sender.send(Event::Device(duid::judge(&readings)));
+                    }
                 });
             }
             Action::Ask(request) => {
@@ -287,11 +304,18 @@ impl Driver {
         let (Some(command), Some(status)) = (self.engine.config().hooks.on_change.clone(), self.status()) else {
             return;
         };
-        let input = serde_json::to_vec(&status).unwrap_or_default();
-        let turn = Rc::clone(&self.hook_turn);
+        let mut waiting = self.hook_news.borrow_mut();
+        if waiting.len() >= HOOK_NEWS {
+            // A hook that is too slow for all of it hears of the last state at least.
+            waiting.pop_back();
+            return waiting.push_back(status);
+        }
+        waiting.push_back(status);
+        let (turn, news) = (Rc::clone(&self.hook_turn), Rc::clone(&self.hook_news));
         tokio::task::spawn_local(async move {
             // One after the other: the last one to end has seen the last state.
             let _turn = turn.lock().await;
+            let input = serde_json::to_vec(&news.borrow_mut().pop_front()).unwrap_or_default();
             match process::run(&command, &[], input, HOOK_TIMEOUT).await {
                 Ok(done) if done.success => {}
                 Ok(done) => {

@@ -57,6 +57,48 @@ fn sockets_and_files_move() {
     assert!(new.iter().all(|path| !path.exists()));
 }
 
+/// A program that takes long is of the configuration before, and has nothing more to say.
+#[test]
+fn a_device_id_that_comes_too_late_is_nobody_s() {
+    let (_hub, mut rig) = device();
+    let (slow, old) = (rig.path("slow"), rig.path("old.sh"));
+    let script = format!("#!/bin/sh\ncat {}\necho OLD-DEVICE\necho > {}\n", slow.display(), rig.path("done").display());
+    rig.write("old.sh", script);
+    std::fs::set_permissions(&old, Permissions::from_mode(0o755)).expect("a program");
+    assert!(std::process::Command::new("mkfifo").arg(&slow).status().expect("mkfifo").success());
+    let daemon = rig.daemon();
+    rig.unset("device.duid");
+    rig.set("device.duid-command", format!("[{:?}]", old.display().to_string()));
+    applied(&daemon);
+    rig.unset("device.duid-command");
+    rig.set("device.duid", DUID);
+    applied(&daemon);
+    // Only now the first one gets its answer.
+    std::fs::write(&slow, "").expect("the program waits");
+    wait_until(|| rig.path("done").exists(), PATIENCE, "it ends").expect("it ends");
+    hang_up(&daemon, "configuration read again");
+    let status = rig.wait_for_status("still", |status| status["pid"].is_number());
+    assert_eq!(status["device"]["duid"], DUID, "{status}");
+    assert!(!daemon.output().contains("OLD-DEVICE"), "{}", daemon.output());
+}
+
+/// Whoever looks all the time puts nothing off.
+#[test]
+fn a_deadline_holds_while_it_is_asked_for_the_status() {
+    let (_hub, rig) = device();
+    let daemon = rig.daemon();
+    let text = rig.installed();
+    rig.write("other.json", "{}");
+    std::fs::rename(rig.path("other.json"), rig.license()).expect("replaced");
+    let socket = rig.path("run/control.sock");
+    let put_back = || {
+        ask(&socket, STATUS).expect("it answers");
+        std::fs::read_to_string(rig.license()).is_ok_and(|now| now == text)
+    };
+    let done = wait_until(put_back, PATIENCE, "the license is put back");
+    assert!(done.is_ok(), "{done:?}: {}", daemon.output());
+}
+
 #[test]
 fn the_license_moves() {
     let (_hub, mut rig) = device();

@@ -257,6 +257,12 @@ impl Engine {
         self.daemon && !busy && self.look != Look::Asked && self.settle.is_none()
     }
 
+    /// When it was last stepped, by the clock that does not step: deadlines count from there.
+    #[must_use]
+    pub const fn stepped_at(&self) -> BootTime {
+        self.moment.now.boot
+    }
+
     /// The status as last published.
     #[must_use]
     pub const fn status(&self) -> Option<&Status> {

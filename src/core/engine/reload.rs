@@ -119,13 +119,19 @@ impl Engine {
             ReloadOutcome::Failed(detail) => ("failed", Some(detail.clone())),
             ReloadOutcome::Disabled => ("none", None),
         };
-        self.volatile.reload = Some(ReloadRecord {
-            at: now.wall,
-            method: report.method.clone(),
-            outcome: word.to_owned(),
-            detail: detail.clone(),
-        });
-        *self.volatile.reloads.entry(word.to_owned()).or_default() += 1;
+        // A netifyd that is off is looked for each minute: that it is still off is nothing to write down.
+        let is_news = word != "not-running"
+            || self.volatile.reload_failures == 0
+            || last.is_none_or(|last| last.outcome != word || last.method != report.method || last.detail != detail);
+        if is_news {
+            self.volatile.reload = Some(ReloadRecord {
+                at: now.wall,
+                method: report.method.clone(),
+                outcome: word.to_owned(),
+                detail: detail.clone(),
+            });
+            *self.volatile.reloads.entry(word.to_owned()).or_default() += 1;
+        }
         let method = &report.method;
         let detail = detail.unwrap_or_default();
         let mut wait = 0;
@@ -154,7 +160,7 @@ impl Engine {
             }
         };
         if wait > 0 {
-            self.volatile.reload_failures += 1;
+            self.volatile.reload_failures += u32::from(is_news);
             self.reload.failed_at = Some(now.boot);
             self.reload.next_at = Some(now.boot.plus(wait));
             self.pause_reloads(wait);

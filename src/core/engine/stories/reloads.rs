@@ -56,6 +56,29 @@ fn a_netifyd_that_died_of_a_reload_is_not_one_that_was_stopped() {
     assert!(!story.status().reload.pending);
 }
 
+/// A netifyd that is off for days costs no write.
+#[test]
+fn that_netifyd_is_still_off_is_no_news() {
+    let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
+    story.give(license("S-1", 0, 9), false);
+    story.written(&license("S-1", 0, 9));
+    story.reloaded(away());
+    let before = (story.status().reload.clone(), story.hooks);
+    for _ in 0..3 {
+        story.pass(60_000);
+        story.reloaded(away());
+    }
+    assert_eq!((story.status().reload.clone(), story.hooks), before);
+    assert!(story.engine.next_deadline().is_some_and(|deadline| deadline.after == 60_000), "and it is looked for");
+    // Another reason is.
+    story.pass(60_000);
+    story.reloaded(ReloadOutcome::NotRunning("netifyd.service is not installed".to_owned()));
+    assert_eq!(story.status().reload.reloads.get("not-running"), Some(&2));
+    story.pass(60_000);
+    story.reloaded(ReloadOutcome::Confirmed);
+    assert_eq!(story.engine.volatile.reload_failures, 0);
+}
+
 #[test]
 fn a_license_that_goes_before_netifyd_is_told() {
     let (mut story, _) = telling();
