@@ -211,7 +211,7 @@ impl World {
         self.stage.asleep = false;
         self.stage.netifyd.running = false;
         self.stage.disk.volatile = Volatile::default();
-        self.oracle.switched_off();
+        self.oracle.switched_off(self.stage.now);
     }
 
     fn boots(&mut self) {

@@ -283,8 +283,8 @@ impl Oracle {
     }
 
     /// The machine is gone, with all that was not durable.
-    pub fn switched_off(&mut self) {
-        self.requests.switched_off();
+    pub fn switched_off(&mut self, now: Millis) {
+        self.requests.switched_off(now);
         self.reload.switched_off();
     }
 

@@ -46,8 +46,9 @@ pub(super) struct Requests {
     /// Renewals that the memory may have lost.
     forgiven: Vec<Millis>,
     unsaved: bool,
-    /// Crashes of the last day: an attempt that dies with the daemon counts for no backoff.
-    crashes: Vec<Millis>,
+    /// Crashes and boots of the last day: an attempt that dies with the daemon counts for no backoff, and a boot begins
+    /// it anew.
+    setbacks: Vec<Millis>,
     stepped: bool,
     /// Since when more than enough time is left.
     calm_since: Option<Millis>,
@@ -68,7 +69,7 @@ impl Requests {
             closest: (10 * SECOND).min(device.min_retry()),
             forgiven: Vec::new(),
             unsaved: false,
-            crashes: Vec::new(),
+            setbacks: Vec::new(),
             stepped: false,
             calm_since: None,
         }
@@ -113,11 +114,12 @@ impl Requests {
     }
 
     pub(super) fn crashed(&mut self, now: Millis) {
-        self.crashes.push(now);
+        self.setbacks.push(now);
     }
 
-    pub(super) const fn switched_off(&mut self) {
+    pub(super) fn switched_off(&mut self, now: Millis) {
         self.patience = None;
+        self.setbacks.push(now);
     }
 
     fn count(&self, kind: Kind) -> usize {
@@ -187,9 +189,9 @@ impl Oracle {
             requests.last_day.pop_front();
         }
         requests.forgiven.retain(|at| *at > day_ago);
-        requests.crashes.retain(|at| *at > day_ago);
+        requests.setbacks.retain(|at| *at > day_ago);
         let forgiven = requests.forgiven.len();
-        let allowed = REQUESTS_PER_DAY + 3 * requests.crashes.len();
+        let allowed = REQUESTS_PER_DAY + 3 * requests.setbacks.len();
         let (all, renewals) = (requests.last_day.len(), requests.count(Kind::Renewal));
         let hour_ago = stage.now - HOUR;
         let manual =
@@ -220,7 +222,7 @@ impl Oracle {
         self.requests.calm_since = Some(since);
         let all = self.requests.last_day.len();
         let calm = stage.now - since > DAY;
-        let allowed = CALM_REQUESTS_PER_DAY + 3 * self.requests.crashes.len();
+        let allowed = CALM_REQUESTS_PER_DAY + 3 * self.requests.setbacks.len();
         self.require(!calm || all <= allowed, || format!("{all} requests in 24 hours although days are left"));
     }
 
