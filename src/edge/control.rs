@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::{identity, places, reason};
+use crate::core::foreign_text::clean_lines;
 use crate::core::protocol::{self, Answer, Command, MAX_LINE};
 
 /// Clients that may be about to say what they want, at a time.
@@ -85,12 +86,11 @@ impl Server {
             Ok(_) => return Err(format!("{}: cannot listen there: it is no socket", path.display())),
             Err(_) => {}
         }
-        // Nobody else gets in before the mode is set.
-        let mask = rustix::process::umask(Mode::from_raw_mode(0o177));
+        // 0660 from the first moment on. By its name the mode would be set of whatever has taken its place.
+        let mask = rustix::process::umask(Mode::from_raw_mode(0o117));
         let listener = UnixListener::bind(path);
         rustix::process::umask(mask);
         let listener = listener.map_err(failed)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(failed)?;
         let task = tokio::task::spawn_local(serve(listener, sender));
         Ok(Self { path: path.to_path_buf(), file: file_at(path), task })
     }
@@ -297,10 +297,38 @@ pub async fn ask(path: &Path, command: Command, longest: Duration) -> Result<Ans
         let mut text = Vec::new();
         // A refusal may come before the question is out, and the connection be closed behind it.
         let _ = stream.read_to_end(&mut text).await;
-        serde_json::from_slice::<Answer>(&text).map_err(|_| match sent {
+        let answer = serde_json::from_slice::<Answer>(&text).map_err(|_| match sent {
             Ok(()) => broken("the daemon ended, or is too busy; try again"),
             Err(_) => broken("the daemon turned us away; try again"),
-        })
+        })?;
+        // The daemon may be in other hands, and root's terminal is not to be.
+        Ok(Answer { message: clean_lines(&answer.message), ..answer })
     };
     tokio::time::timeout(longest, talk).await.unwrap_or_else(|_| Err(broken("the daemon gave no answer in time")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs on an event loop of its own, with a socket's path.
+    fn with_a_socket<T>(test: impl AsyncFnOnce(PathBuf) -> T) -> T {
+        let directory = test_support::temp_dir().expect("a directory");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("an event loop");
+        tokio::task::LocalSet::new().block_on(&runtime, test(directory.path().join("socket")))
+    }
+
+    #[test]
+    fn an_answer_does_nothing_to_a_terminal() {
+        let message = with_a_socket(async |path| {
+            let listener = UnixListener::bind(&path).expect("listens");
+            let daemon = async {
+                let (mut stream, _) = listener.accept().await.expect("a client");
+                tell(&mut stream, &Answer::words(1, "two\nlines\u{1b}[2J")).await;
+            };
+            let (answer, ()) = tokio::join!(ask(&path, Command::Status, PATIENCE), daemon);
+            answer.expect("an answer").message
+        });
+        assert_eq!(message, "two\nlines[2J");
+    }
 }
