@@ -3,16 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::core::config::Config;
+use crate::core::config::ConfigError;
 use crate::core::engine::{Event, Request};
-use crate::core::keyring::KeyRing;
 use crate::core::protocol::Command;
 use crate::core::time::{MINUTE, Millis};
 use crate::driver::{Driver, Role};
+use crate::edge::clock;
+use crate::edge::config_file::{self, Loaded};
 use crate::edge::control::{self, AskError};
 use crate::edge::lock::{self, Lock, LockError};
 use crate::edge::places::Places;
-use crate::edge::{clock, config_file};
 use crate::exit::Exit;
 
 /// Longest wait for the outcome.
@@ -21,12 +21,12 @@ const LONGEST: Duration = Duration::from_secs(600);
 const PATIENCE: Millis = MINUTE;
 
 pub(super) async fn ask(path: Option<&Path>, name: &str, request: Request, as_json: bool) -> Exit {
-    let (config, keys) = match config_file::load(path).and_then(|loaded| Ok((loaded.check_files()?, loaded))) {
-        Ok((keys, loaded)) => (loaded.config, keys),
+    let loaded = config_file::load(path);
+    let places = Places::from_environment();
+    let socket = match config_file::to_find_the_daemon(path, &loaded) {
+        Ok(config) => config.control_socket(&places.runtime),
         Err(error) => return Exit::outcome(78, error.to_string(), as_json),
     };
-    let places = Places::from_environment();
-    let socket = config.control_socket(&places.runtime);
     let deadline = clock::now().boot.plus(PATIENCE);
     let is_over = || clock::now().boot >= deadline;
     loop {
@@ -39,7 +39,7 @@ pub(super) async fn ask(path: Option<&Path>, name: &str, request: Request, as_js
             Err(AskError::Broken(_) | AskError::NoDaemon) => {}
         }
         match lock::take_waiting(&places.lock(), name, Duration::from_millis(PATIENCE.unsigned_abs())).await {
-            Ok(lock) => return alone(lock, config, keys, places, request, as_json).await,
+            Ok(lock) => return alone(lock, loaded, places, request, as_json).await,
             // The daemon holds the lock but does not listen yet, or not any more.
             Err(LockError::Held(_)) if !is_over() => {
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -60,8 +60,18 @@ pub(super) async fn ask(path: Option<&Path>, name: &str, request: Request, as_js
     }
 }
 
-/// Without a daemon.
-async fn alone(lock: Lock, config: Config, keys: KeyRing, places: Places, request: Request, as_json: bool) -> Exit {
+/// Without a daemon. Only now it counts what this user may read.
+async fn alone(
+    lock: Lock,
+    loaded: Result<Loaded, ConfigError>,
+    places: Places,
+    request: Request,
+    as_json: bool,
+) -> Exit {
+    let (keys, config) = match loaded.and_then(|loaded| Ok((loaded.check_files()?, loaded.config))) {
+        Ok(checked) => checked,
+        Err(error) => return Exit::outcome(78, error.to_string(), as_json),
+    };
     let (mut driver, mut results) = Driver::new(config, keys, places, Role::Command);
     while !driver.device_known() {
         match results.recv().await {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::args::StatusFormat;
 use crate::core::check::{self, Thresholds};
-use crate::core::config::{Config, ConfigError};
+use crate::core::config::ConfigError;
 use crate::core::metrics;
 use crate::core::protocol::{Answer, Command};
 use crate::core::report::Status;
@@ -76,14 +76,8 @@ pub(super) async fn check(path: Option<&Path>, warning: f64, critical: f64, as_j
 async fn see(path: Option<&Path>) -> Result<Seen, Exit> {
     let places = Places::from_environment();
     let loaded = config_file::load(path);
-    let (socket, file) = match &loaded {
-        Ok(loaded) => (loaded.config.control_socket(&places.runtime), loaded.config.status_file(&places.runtime)),
-        Err(_) if config_file::is_forbidden(path) => {
-            let usual = Config::default();
-            (usual.control_socket(&places.runtime), usual.status_file(&places.runtime))
-        }
-        Err(error) => return Err(Exit::config(error)),
-    };
+    let config = config_file::to_find_the_daemon(path, &loaded).map_err(|error| Exit::config(&error))?;
+    let (socket, file) = (config.control_socket(&places.runtime), config.status_file(&places.runtime));
     let why = match control::ask(&socket, Command::Status, PATIENCE).await {
         Ok(Answer { status: Some(status), .. }) => return Ok(Seen { status: *status, from: None }),
         Ok(answer) => answer.message,

@@ -54,9 +54,18 @@ pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
     Ok(Loaded { config, path: name, text })
 }
 
+/// The configuration to find the daemon by: the usual one for a user who may not read it. Whoever may ask the daemon need
+/// not be able to read what it reads.
+pub fn to_find_the_daemon(path: Option<&Path>, loaded: &Result<Loaded, ConfigError>) -> Result<Config, ConfigError> {
+    match loaded {
+        Ok(loaded) => Ok(loaded.config.clone()),
+        Err(_) if is_forbidden(path) => Ok(Config::default()),
+        Err(error) => Err(error.clone()),
+    }
+}
+
 /// Whether there is a configuration that this user may not read.
-#[must_use]
-pub fn is_forbidden(path: Option<&Path>) -> bool {
+fn is_forbidden(path: Option<&Path>) -> bool {
     let opened = regular::open(path.unwrap_or(Path::new(DEFAULT_PATH)));
     opened.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }

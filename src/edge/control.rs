@@ -2,7 +2,8 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,18 +12,21 @@ use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect as connect_to, socket_with};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::oneshot::error::RecvError;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
+use tokio::time::error::Elapsed;
 
 use super::{identity, places, reason};
+use crate::core::foreign_text::clean_lines;
 use crate::core::protocol::{self, Answer, Command, MAX_LINE};
 
 /// Clients that may be about to say what they want, at a time.
 const MAX_LISTENED_TO: usize = 32;
-/// Clients that may wait for their answer, at a time.
+/// Clients that may wait for their answer, at a time: so many for work, and as many again for a look.
 const MAX_WAITING: usize = 64;
 /// A client has this long to say what it wants while others queue for its place.
 const CROWDED: Duration = Duration::from_millis(10);
@@ -85,12 +89,11 @@ impl Server {
             Ok(_) => return Err(format!("{}: cannot listen there: it is no socket", path.display())),
             Err(_) => {}
         }
-        // Nobody else gets in before the mode is set.
-        let mask = rustix::process::umask(Mode::from_raw_mode(0o177));
+        // 0660 from the first moment on. By its name the mode would be set of whatever has taken its place.
+        let mask = rustix::process::umask(Mode::from_raw_mode(0o117));
         let listener = UnixListener::bind(path);
         rustix::process::umask(mask);
         let listener = listener.map_err(failed)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(failed)?;
         let task = tokio::task::spawn_local(serve(listener, sender));
         Ok(Self { path: path.to_path_buf(), file: file_at(path), task })
     }
@@ -112,6 +115,20 @@ pub fn listener(path: &Path) -> Option<i32> {
     }
 }
 
+/// Places for those who wait.
+struct Room {
+    /// For an answer that is at hand.
+    looks: Semaphore,
+    /// For one that takes time. However many there are, whoever wants to see what is going on gets in.
+    work: Semaphore,
+}
+
+impl Room {
+    const fn of(&self, command: &Command) -> &Semaphore {
+        if matches!(command, Command::Status | Command::Metrics) { &self.looks } else { &self.work }
+    }
+}
+
 /// A client that has not yet said what it wants.
 struct Guest {
     task: AbortHandle,
@@ -127,7 +144,7 @@ impl Guest {
 
 /// Takes in clients. Whoever says nothing, or says it byte by byte, makes room for the next one.
 async fn serve(listener: UnixListener, sender: mpsc::Sender<Incoming>) {
-    let places = Rc::new(Semaphore::new(MAX_WAITING));
+    let room = Rc::new(Room { looks: Semaphore::new(MAX_WAITING), work: Semaphore::new(MAX_WAITING) });
     let mut guests: VecDeque<Guest> = VecDeque::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -145,25 +162,26 @@ async fn serve(listener: UnixListener, sender: mpsc::Sender<Incoming>) {
             }
         }
         let spoke = Rc::new(Cell::new(false));
-        let task = tokio::task::spawn_local(talk(stream, sender.clone(), Rc::clone(&spoke), Rc::clone(&places)));
+        let task = tokio::task::spawn_local(talk(stream, sender.clone(), Rc::clone(&spoke), Rc::clone(&room)));
         guests.push_back(Guest { task: task.abort_handle(), since: Instant::now(), spoke });
     }
 }
 
 /// One request, one answer.
-async fn talk(mut stream: UnixStream, sender: mpsc::Sender<Incoming>, spoke: Rc<Cell<bool>>, places: Rc<Semaphore>) {
+async fn talk(mut stream: UnixStream, sender: mpsc::Sender<Incoming>, spoke: Rc<Cell<bool>>, room: Rc<Room>) {
     let answer = if may_act(&stream) {
         match tokio::time::timeout(PATIENCE, read_line(&mut stream)).await {
             Err(_) | Ok(None) => return,
-            Ok(Some(line)) => match (line.and_then(|line| protocol::parse(&line)), places.try_acquire()) {
-                (Err(refusal), _) => Answer::words(2, refusal),
-                (_, Err(_)) => Answer::words(1, "too many wait for an answer; try again"),
-                (Ok(command), Ok(_place)) => {
-                    spoke.set(true);
-                    let answer = answer(&stream, command, &sender).await;
-                    let Some(answer) = answer else { return };
+            Ok(Some(line)) => match line.and_then(|line| protocol::parse(&line)) {
+                Err(refusal) => Answer::words(2, refusal),
+                Ok(command) => {
                     // The place is kept until the client has its answer.
-                    return tell(&mut stream, &answer).await;
+                    if let Ok(_place) = room.of(&command).try_acquire() {
+                        spoke.set(true);
+                        let Some(answer) = answer(&stream, command, &sender).await else { return };
+                        return tell(&mut stream, &answer).await;
+                    }
+                    Answer::words(1, "too many wait for an answer; try again")
                 }
             },
         }
@@ -183,27 +201,28 @@ async fn answer(stream: &UnixStream, command: Command, sender: &mpsc::Sender<Inc
     let (answer, done) = oneshot::channel();
     sender.send(Incoming { command, answer }).await.ok()?;
     tokio::select! {
-        done = tokio::time::timeout(LONGEST_WORK, done) => Some(match done {
-            Ok(Ok(answer)) => answer,
-            _ => Answer::words(1, "the daemon ended before it was done"),
-        }),
+        done = tokio::time::timeout(LONGEST_WORK, done) => Some(outcome(done)),
         // What a client asked for goes on without it.
         () = hung_up(stream) => None,
     }
 }
 
-/// Waits for the client's end.
+fn outcome(done: Result<Result<Answer, RecvError>, Elapsed>) -> Answer {
+    match done {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => Answer::words(1, "the daemon ended before it was done"),
+        Err(_) => Answer::words(1, "the daemon is still at work; `netify-licensed status` tells what comes of it"),
+    }
+}
+
+/// Waits until the client has closed its end. One that only shut down its sending side still wants its answer, so
+/// nothing is waited for but what epoll(7) tells unasked: a hang-up.
 async fn hung_up(stream: &UnixStream) {
-    let mut chatter = [0_u8; 4_096];
-    let mut heard = 0;
-    while heard <= MAX_LINE && stream.readable().await.is_ok() {
-        match stream.try_read(&mut chatter) {
-            // A client that shut down its sending side still wants its answer.
-            Ok(0) => return std::future::pending().await,
-            Ok(read) => heard += read,
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(_) => return,
-        }
+    let own = stream.as_fd().try_clone_to_owned().and_then(|fd| super::watched(fd, Interest::PRIORITY));
+    match own {
+        Ok(own) => drop(own.ready(Interest::PRIORITY).await),
+        // Out of file descriptors: the answer comes all the same.
+        Err(_) => std::future::pending().await,
     }
 }
 
@@ -297,10 +316,97 @@ pub async fn ask(path: &Path, command: Command, longest: Duration) -> Result<Ans
         let mut text = Vec::new();
         // A refusal may come before the question is out, and the connection be closed behind it.
         let _ = stream.read_to_end(&mut text).await;
-        serde_json::from_slice::<Answer>(&text).map_err(|_| match sent {
+        let answer = serde_json::from_slice::<Answer>(&text).map_err(|_| match sent {
             Ok(()) => broken("the daemon ended, or is too busy; try again"),
             Err(_) => broken("the daemon turned us away; try again"),
-        })
+        })?;
+        // The daemon may be in other hands, and root's terminal is not to be.
+        Ok(Answer { message: clean_lines(&answer.message), ..answer })
     };
     tokio::time::timeout(longest, talk).await.unwrap_or_else(|_| Err(broken("the daemon gave no answer in time")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs on an event loop of its own, with a socket's path.
+    fn with_a_socket<T>(test: impl AsyncFnOnce(PathBuf) -> T) -> T {
+        let directory = test_support::temp_dir().expect("a directory");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("an event loop");
+        tokio::task::LocalSet::new().block_on(&runtime, test(directory.path().join("socket")))
+    }
+
+    async fn client(path: &Path) -> UnixStream {
+        let mut stream = connect(path).await.expect("somebody listens");
+        stream.write_all(b"{\"v\":1,\"command\":\"renew\"}\n").await.expect("sent");
+        stream
+    }
+
+    async fn next(incoming: &mut mpsc::Receiver<Incoming>) -> Incoming {
+        tokio::time::timeout(PATIENCE, incoming.recv()).await.expect("in time").expect("a request")
+    }
+
+    #[test]
+    fn whoever_has_left_makes_room_and_nobody_waits_in_front_of_a_look() {
+        with_a_socket(async |path| {
+            let (sender, mut incoming) = mpsc::channel(1);
+            let _server = Server::listen(&path, sender).expect("it listens");
+            let (mut clients, mut waiting) = (Vec::new(), Vec::new());
+            for _ in 0..MAX_WAITING {
+                clients.push(client(&path).await);
+                waiting.push(next(&mut incoming).await.answer);
+            }
+            let renew = || Command::Renew { if_due: false, dry_run: false };
+            let crowded = ask(&path, renew(), PATIENCE).await.expect("an answer");
+            assert_eq!(crowded.message, "too many wait for an answer; try again");
+            let daemon = async {
+                let Incoming { command, answer } = next(&mut incoming).await;
+                assert!(answer.send(Answer::words(0, format!("{command:?}"))).is_ok(), "nobody waits for it");
+            };
+            let (seen, ()) = tokio::join!(ask(&path, Command::Status, PATIENCE), daemon);
+            assert_eq!(seen.expect("an answer").message, "Status");
+
+            // A half of a connection is enough to wait with.
+            let (mut half, mut answer) = (clients.remove(0), waiting.remove(0));
+            half.shutdown().await.expect("it can");
+            drop(clients);
+            for answer in &mut waiting {
+                tokio::time::timeout(PATIENCE, answer.closed()).await.expect("its client has left");
+            }
+            let _client = client(&path).await;
+            assert_eq!(next(&mut incoming).await.command, renew(), "there is room");
+            assert!(tokio::time::timeout(Duration::ZERO, answer.closed()).await.is_err(), "it still waits");
+            assert!(answer.send(Answer::words(0, "done")).is_ok());
+            let mut text = String::new();
+            half.read_to_string(&mut text).await.expect("an answer");
+            assert!(text.contains("done"), "{text}");
+        });
+    }
+
+    #[test]
+    fn a_daemon_that_works_is_not_called_ended() {
+        with_a_socket(async |_| {
+            let (answer, mut done) = oneshot::channel();
+            let late = outcome(tokio::time::timeout(Duration::ZERO, &mut done).await);
+            assert!(late.exit == 1 && late.message.starts_with("the daemon is still at work; "), "{late:?}");
+            drop(answer);
+            let ended = outcome(tokio::time::timeout(PATIENCE, done).await);
+            assert_eq!((ended.exit, ended.message.as_str()), (1, "the daemon ended before it was done"));
+        });
+    }
+
+    #[test]
+    fn an_answer_does_nothing_to_a_terminal() {
+        let message = with_a_socket(async |path| {
+            let listener = UnixListener::bind(&path).expect("listens");
+            let daemon = async {
+                let (mut stream, _) = listener.accept().await.expect("a client");
+                tell(&mut stream, &Answer::words(1, "two\nlines\u{1b}[2J")).await;
+            };
+            let (answer, ()) = tokio::join!(ask(&path, Command::Status, PATIENCE), daemon);
+            answer.expect("an answer").message
+        });
+        assert_eq!(message, "two\nlines[2J");
+    }
 }

@@ -66,8 +66,8 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     regular::rest(file, MAX).map_err(failed)
 }
 
-/// Only root and the own user may be able to write; not even the own group, whose members may use the control socket,
-/// and no more.
+/// Only root and the own user may be able to write; not even the own group, whose members may have licenses installed
+/// through the control socket, and so must not decide which ones are genuine.
 fn guarded(path: &Path, meta: &Metadata) -> Result<(), String> {
     let name = path.display();
     if meta.mode() & 0o022 != 0 {

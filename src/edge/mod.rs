@@ -26,7 +26,11 @@ mod tls;
 pub mod watch;
 pub mod way;
 
+use std::os::fd::OwnedFd;
+
 use rustix::fs::OFlags;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// An error of the operating system, without its number.
 #[must_use]
@@ -76,8 +80,13 @@ pub fn remedy(error: &std::io::Error) -> Option<&'static str> {
     })
 }
 
+/// A descriptor that the event loop waits on, to be read.
+fn readable(fd: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
+    watched(fd, Interest::READABLE)
+}
+
 /// A descriptor that the event loop waits on.
 #[expect(deprecated, reason = "its successor is unsafe for types that may change their descriptor; an OwnedFd cannot")]
-fn readable(fd: std::os::fd::OwnedFd) -> std::io::Result<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>> {
-    tokio::io::unix::AsyncFd::with_interest(fd, tokio::io::Interest::READABLE)
+fn watched(fd: OwnedFd, interest: Interest) -> std::io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::with_interest(fd, interest)
 }

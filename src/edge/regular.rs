@@ -1,6 +1,6 @@
 //! Regular files: opened without waiting for anybody, and read no further than agreed.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -11,12 +11,27 @@ use rustix::io::Errno;
 /// Opens a file to read it. A FIFO without a writer, a device and a directory are errors at once: one thread serves all
 /// of the daemon. Files of procfs and sysfs are regular ones.
 pub(super) fn open(path: &Path) -> Result<(File, Metadata)> {
+    open_as(File::options().read(true), path, OFlags::empty())
+}
+
+/// The same of a file of our own, which is never a link. Its directory belongs to the daemon's user, whom root must not
+/// follow out of it.
+pub(super) fn open_own(path: &Path) -> Result<(File, Metadata)> {
+    open_as(File::options().read(true), path, OFlags::NOFOLLOW)
+}
+
+/// Opens a file in whatever way.
+pub(super) fn open_as(how: &mut OpenOptions, path: &Path, more: OFlags) -> Result<(File, Metadata)> {
     #[allow(clippy::cast_possible_wrap)]
-    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC).bits() as i32;
-    let opened = File::options().read(true).custom_flags(flags).open(path);
-    // open(2) of a socket.
-    let file = opened
-        .map_err(|error| if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) { other() } else { error })?;
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | more).bits() as i32;
+    let file = how.custom_flags(flags).open(path).map_err(|error| {
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
+            // open(2) of a socket, and of a link that is not followed.
+            Some(Errno::NXIO) => other(),
+            Some(Errno::LOOP) if more.contains(OFlags::NOFOLLOW) => other(),
+            _ => error,
+        }
+    })?;
     let meta = file.metadata()?;
     if meta.is_dir() {
         return Err(ErrorKind::IsADirectory.into());
@@ -27,6 +42,11 @@ pub(super) fn open(path: &Path) -> Result<(File, Metadata)> {
 /// All of a file that has at most `longest` bytes.
 pub(super) fn read(path: &Path, longest: usize) -> Result<Vec<u8>> {
     rest(open(path)?.0, longest)
+}
+
+/// All of a file of our own that has at most `longest` bytes.
+pub(super) fn read_own(path: &Path, longest: usize) -> Result<Vec<u8>> {
+    rest(open_own(path)?.0, longest)
 }
 
 /// All of an opened file that has at most `longest` bytes.
@@ -72,6 +92,13 @@ mod tests {
             let error = read(&path(name), 10).expect_err("refused");
             assert_eq!(super::super::reason(&error), "it is not a regular file", "{name}");
         }
+        // A file of our own is no link, wherever that leads to.
+        std::fs::write(path("file"), "x").expect("written");
+        std::os::unix::fs::symlink("file", path("link")).expect("a link");
+        assert_eq!(read(&path("link"), 10).expect("it is followed"), b"x");
+        let error = read_own(&path("link"), 10).expect_err("refused");
+        assert_eq!(super::super::reason(&error), "it is not a regular file");
+        assert_eq!(read_own(&path("file"), 10).expect("a file"), b"x");
         assert_eq!(read(directory.path(), 10).map_err(|error| error.kind()), Err(ErrorKind::IsADirectory));
         assert_eq!(read(&path("none"), 10).map_err(|error| error.kind()), Err(ErrorKind::NotFound));
     }

@@ -43,8 +43,9 @@ impl Store {
     /// Whether this user may read what is remembered; also when there is nothing.
     #[must_use]
     pub fn is_readable(&self) -> bool {
-        let denied =
-            |path: &Path| regular::open(path).is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied);
+        let denied = |path: &Path| {
+            regular::open_own(path).is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+        };
         !denied(&self.durable) && !denied(&self.volatile)
     }
 
@@ -63,7 +64,7 @@ impl Store {
     /// The kept license.
     #[must_use]
     pub fn kept(&self) -> Option<Vec<u8>> {
-        regular::read(&self.kept, MAX).ok()
+        regular::read_own(&self.kept, MAX).ok()
     }
 
     /// Writes the durable memory to disk.
@@ -95,7 +96,7 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 }
 
 fn load<T: DeserializeOwned + Default>(path: &Path) -> (T, Option<String>) {
-    match regular::read(path, MAX) {
+    match regular::read_own(path, MAX) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => (T::default(), None),
         Err(error) => (T::default(), Some(format!("{}: cannot read the state: {}", path.display(), reason(&error)))),
         Ok(bytes) => match serde_json::from_slice(&bytes) {

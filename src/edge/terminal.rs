@@ -19,6 +19,6 @@ pub fn paint() -> Paint {
 /// What a daemon last published.
 #[must_use]
 pub fn read_status(path: &Path) -> Option<Status> {
-    let text = super::regular::read(path, MAX).ok()?;
+    let text = super::regular::read_own(path, MAX).ok()?;
     serde_json::from_slice(&text).ok()
 }

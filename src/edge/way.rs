@@ -133,8 +133,8 @@ pub fn look(path: &Path) -> io::Result<Option<Metadata>> {
 /// Whose group may write to a directory on the way.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Group {
-    /// Root's, as where root works with a wide umask. Not the daemon's own: its members may ask the daemon to renew,
-    /// and no more.
+    /// Root's, as where root works with a wide umask. Not the daemon's own: its members may have the daemon do all that
+    /// its socket takes, within root's configuration; they may not choose the file that it writes.
     MayBeRoot,
     /// Nobody's. Where there is an access control list, the group's rights are those of everybody in that list.
     Nobody,

@@ -133,7 +133,7 @@ fn keys_change() {
     rig.wait_for_status("the second key", |status| status["state"] == "valid");
 }
 
-/// Members of the daemon's group may ask it to renew. They may not bring keys of their own.
+/// Members of the daemon's group may have it install what verifies. They may not bring keys of their own.
 #[test]
 fn keys_that_a_group_may_write_are_refused() {
     let (_hub, mut rig) = device();

@@ -83,6 +83,42 @@ fn the_socket_lets_in_root_and_its_group() {
     assert_eq!(status_as(&rig, &STRANGER), Err("PermissionError".to_owned()));
 }
 
+/// A member of the group asks the daemon, which can read what the member cannot.
+#[test]
+fn a_member_need_not_read_what_the_daemon_reads() {
+    if !can_be_tried() {
+        return;
+    }
+    let (_hub, mut rig) = open_device();
+    let member = ["setpriv", "--reuid=65534", "--regid=65534", "--groups=0"];
+    let renew = |rig: &Rig| rig.wrapped(&member, &["renew", "--if-due"]).output().expect("setpriv starts");
+    let (key, certificate) = (rig.secret("client.key", "x"), rig.write("client.pem", "x"));
+    rig.set("hub.client-key", key.display());
+    rig.set("hub.client-cert", certificate.display());
+    let daemon = rig.daemon();
+    for hidden in ["client.key", "keys.d", "config.toml"] {
+        let mode = if hidden == "keys.d" { 0o700 } else { 0o600 };
+        std::fs::set_permissions(rig.path(hidden), Permissions::from_mode(mode)).expect("chmod");
+        let done = renew(&rig);
+        assert_eq!(done.status.code(), Some(0), "{hidden}: {done:?}");
+    }
+    std::fs::set_permissions(rig.path("config.toml"), Permissions::from_mode(0o644)).expect("chmod");
+    // Where the daemon listens stands in a configuration that can be read, so that one has to be in order.
+    rig.write("config.toml", "[hub]\nulr = \"x\"\n");
+    for who in [&member[..], &["setpriv", "--reuid=0"]] {
+        let done = rig.wrapped(who, &["renew"]).output().expect("setpriv starts");
+        assert_eq!(done.status.code(), Some(78), "{done:?}");
+    }
+    // Alone, a command needs all that the daemon needs.
+    rig.set("hub.client-key", rig.path("none").display());
+    drop(daemon);
+    let refused = rig.run(&["renew", "--if-due"]);
+    assert!(refused.expect(78).contains("hub.client-key: "), "{refused:?}");
+    let done = renew(&rig);
+    let words = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.code() == Some(1) && words.contains("run/lock: cannot lock it: permission denied"), "{done:?}");
+}
+
 /// Even if somebody opens the file up: the peer is looked at.
 #[test]
 fn an_opened_up_socket_gives_strangers_nothing() {
