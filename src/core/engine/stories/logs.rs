@@ -135,7 +135,7 @@ fn a_license_is_called_valid_once() {
     assert_eq!(story.status().state, State::ClockUntrusted);
     story.moment.now.wall = START;
     story.step(Event::Tick);
-    assert_eq!(story.status().state, State::Valid);
+    assert_eq!((story.status().state, story.status().license.key_id.is_some()), (State::Valid, true));
     assert_eq!(said(&story, "license state is valid"), (1, Some(Level::Info)));
     story.reloaded_if_asked();
     story.step(Event::File(FileContent::Missing));
