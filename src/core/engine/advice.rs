@@ -149,12 +149,12 @@ impl Engine {
         found.advice.extend(self.advice_on_attempt(last));
     }
 
-    fn last_failure(&self) -> Option<&AttemptRecord> {
+    pub(super) fn last_failure(&self) -> Option<&AttemptRecord> {
         self.volatile.history.last().filter(|_| self.volatile.failures > 0)
     }
 
     /// Where the sentence about the failure does not say itself what to do.
-    fn advice_on_attempt(&self, last: &AttemptRecord) -> Option<String> {
+    pub(super) fn advice_on_attempt(&self, last: &AttemptRecord) -> Option<String> {
         let url = self.config.hub.url.text();
         let hub = if self.is_relay() { "relay" } else { "hub" };
         Some(match (last.outcome.as_str(), last.http_status) {

@@ -89,11 +89,19 @@ impl Engine {
             let level = if matches!(end, End::NotRenewable(_)) { Level::Warn } else { Level::Info };
             self.note(level, sentence.clone());
         }
-        let message = match (&attempt.goal, sentence) {
+        let mut message = match (&attempt.goal, sentence) {
             (Goal::Retire { .. }, Some(sentence)) => format!("nothing was removed: {sentence}"),
             (_, Some(sentence)) => sentence,
             (_, None) => UP_TO_DATE.to_owned(),
         };
+        // What does not pass by itself needs whoever asked.
+        let advice = match word {
+            "refused" | "not-found" | "candidate-refused" => {
+                self.last_failure().and_then(|last| self.advice_on_attempt(last))
+            }
+            _ => None,
+        };
+        message.extend(advice.into_iter().flat_map(|advice| ["; ".to_owned(), advice]));
         // All that was compared is the kept copy of what cannot be read.
         let (exit, message) = match &self.file {
             FileView::Unreadable(reason) if exit == 0 => (3, format!("{message}; {reason}")),

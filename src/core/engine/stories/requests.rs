@@ -158,6 +158,19 @@ fn a_serial_speaks_to_no_terminal() {
     }
 }
 
+#[test]
+fn whoever_is_refused_is_told_what_to_do() {
+    for (status, words) in [(401, "; check the API key in "), (422, "; `netify-licensed hub list` shows"), (429, "")] {
+        let mut story = Story::command(TRANSPORT, FileContent::Bytes(ours()));
+        story.reloaded_if_asked();
+        let id = story.renew();
+        story.answer(&view("S-1"), status, b"{}".to_vec());
+        story.reloaded_if_asked();
+        let text = story.reply(id).1;
+        assert!(text.contains(words) && (status != 429 || !text.contains("above")), "{text}");
+    }
+}
+
 /// What has ended is refused with --force as well.
 #[test]
 fn force_is_offered_where_it_helps() {
