@@ -107,8 +107,7 @@ fn take_once(path: &Path, role: &str) -> Result<Lock, LockError> {
 
 /// Opens the lock's file, or creates it. The directory belongs to the daemon's user, who may have put there whatever
 /// would have root harm another file: so no link is followed, and what was there before has to be a file of the
-/// directory's owner, who could do to it all that is done here; or root's by this name alone, of a time before the
-/// directory had its owner.
+/// directory's owner, who could do to it all that is done here.
 fn open(path: &Path) -> std::io::Result<File> {
     let home = std::fs::metadata(path.parent().unwrap_or(Path::new("/")))?;
     let mut how = File::options();
@@ -124,10 +123,7 @@ fn open(path: &Path) -> std::io::Result<File> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             let (file, meta) = regular::open_as(&mut how, path, OFlags::NOFOLLOW)?;
             if process::is_root() && meta.uid() != home.uid() {
-                if meta.uid() != 0 || meta.nlink() != 1 {
-                    return Err(Error::other("it belongs to another user than its directory"));
-                }
-                let _ = fchown(&file, Some(home.uid()), Some(home.gid()));
+                return Err(Error::other("it belongs to another user than its directory"));
             }
             // Whoever can open the file can lock it too, and so keep the daemon from ever starting: nobody else may.
             // Failing to say so is the owner's business; the lock itself is had all the same.
@@ -211,11 +207,6 @@ mod tests {
         std::os::unix::fs::chown(&home, Some(4_242), Some(4_243)).expect("chown");
         fs::hard_link(&victim, &lock).expect("a link");
         refused("it belongs to another user than its directory");
-        // Root's own, of before.
-        fs::write(&lock, "").expect("written");
-        drop(take(&lock, "renew").expect("it is free"));
-        assert_eq!(of(&lock).0, 4_242);
-        fs::remove_file(&lock).expect("removed");
         // What root leaves behind is the daemon's, and taken by either.
         for role in ["renew", "install"] {
             drop(take(&lock, role).expect("it is free"));
