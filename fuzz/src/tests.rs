@@ -200,6 +200,8 @@ fn a_retire_during_a_retire() {
     world.ask = None;
     let body = br#"{"status_code":0,"data":null}"#.to_vec();
     world.step(Event::Answer(Ok(RawAnswer { status: 200, body, ..RawAnswer::default() })));
+    world.request(Request::Retire { keep_file: false });
+    world.tell_file();
     assert!(world.remove.is_some());
     world.request(Request::Retire { keep_file: true });
     world.request(install(LATER));
