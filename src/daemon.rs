@@ -18,11 +18,13 @@ use crate::edge::control::{self, Incoming, Server};
 use crate::edge::lock::{self, Holder, Lock, LockError};
 use crate::edge::places::Places;
 use crate::edge::watch::{POLL, Watch};
-use crate::edge::{clock, config_file, log, service};
+use crate::edge::{clock, config_file, log, process, service};
 use crate::exit::Exit;
 
 /// Longest wait for a command that holds the lock.
 const LOCK_PATIENCE: Duration = Duration::from_secs(120);
+/// Longest wait for a reload or a hook when all else has ended.
+const LAST_WAIT: Duration = Duration::from_secs(5);
 /// Requests of the control socket that may wait.
 const BACKLOG: usize = 8;
 /// A beat this late after the last look at everything brings the next one: a second early counts as [`POLL`].
@@ -178,6 +180,8 @@ async fn serve(
     service::stopping();
     tracing::info!("stopping");
     daemon.driver.stop();
+    // A reload that is cut short may leave netifyd with half a configuration.
+    let _ended = tokio::time::timeout(LAST_WAIT, process::all_ended()).await;
     Exit::done()
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{RwLock, RwLockWriteGuard};
 
 use super::reason;
 use crate::core::config::Command;
@@ -101,6 +102,14 @@ impl Drop for Group {
     }
 }
 
+/// Read by each program that runs.
+static RUNNING: RwLock<()> = RwLock::const_new(());
+
+/// Waits for all programs to end. None is started meanwhile, nor as long as the result is kept.
+pub async fn all_ended() -> RwLockWriteGuard<'static, ()> {
+    RUNNING.write().await
+}
+
 /// Runs `command` with more environment and with `input` on its standard input.
 pub async fn run(
     command: &Command,
@@ -108,6 +117,7 @@ pub async fn run(
     input: Vec<u8>,
     timeout: Duration,
 ) -> Result<Finished, String> {
+    let _running = RUNNING.read().await;
     let program = command.program();
     let mut child = tokio::process::Command::new(program)
         .args(command.arguments())

@@ -1,9 +1,11 @@
 //! `command`: a program of the operator's.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
-use test_support::wait_until;
+use test_support::{Proc, wait_until};
 
 use crate::device::Device;
 use crate::rig::{PATIENCE, SERIAL};
@@ -68,10 +70,44 @@ fn endless_output_and_a_daemon_left_behind_hold_up_nobody() {
     rustix::process::kill_process(pid, test_support::Signal::KILL).expect("what a program leaves behind lives on");
 }
 
+/// The daemon is told to stop while the program runs.
+fn stopped(script: &str) -> (Device, Proc) {
+    let mut device = device(script);
+    device.rig.set("reload.timeout", "60s");
+    let daemon = device.rig.daemon();
+    let file = device.rig.write("given.json", device.license());
+    let asking = Proc::spawn(&mut device.rig.command(&["install", &file.display().to_string()])).expect("it starts");
+    wait_until(|| device.rig.path("begun").exists(), PATIENCE, "the program runs").expect("it runs");
+    daemon.signal(test_support::Signal::TERM).expect("the daemon runs");
+    daemon.wait_for_line(|line| line.contains("stopping"), PATIENCE).expect("the daemon stops");
+    drop(asking);
+    (device, daemon)
+}
+
+#[test]
+fn what_is_under_way_ends_before_the_daemon_does() {
+    let (device, daemon) = stopped("mkfifo go; >begun; read word <go; echo $word >done");
+    let ended = daemon.wait_exit(Duration::from_millis(500));
+    assert!(ended.is_err(), "it did not wait: {ended:?}");
+    // Opened for both, it does not wait for a program that was killed.
+    let mut go = fs::File::options().read(true).write(true).open(device.rig.path("go")).expect("the program's pipe");
+    go.write_all(b"well\n").expect("the program goes on");
+    let ended = daemon.wait_exit(PATIENCE).expect("the daemon ends");
+    assert_eq!(ended.code(), Some(0), "{}", daemon.output());
+    assert_eq!(fs::read_to_string(device.rig.path("done")).expect("it was not killed"), "well\n");
+}
+
+#[test]
+fn what_does_not_end_holds_up_nobody() {
+    let (_device, daemon) = stopped("trap '' TERM; >begun; sleep 600");
+    let ended = daemon.wait_exit(PATIENCE).expect("it waits no longer");
+    assert_eq!(ended.code(), Some(0), "{}", daemon.output());
+}
+
 #[test]
 fn death() {
     let device = device("kill -HUP $(cat netifyd/netifyd.pid)");
-    let restart = std::time::Duration::from_millis(50);
+    let restart = Duration::from_millis(50);
     let netifyd = device.netifyd("die-once").supervise(restart).start().expect("netifyd starts");
     device.installs(0, "took its place");
     device.is_loaded_by(&netifyd);

@@ -71,6 +71,31 @@ impl Device {
         outcome
     }
 
+    /// `install` of a new license, started by these programs.
+    pub(crate) fn install_behind(&self, wrapper: &[&str]) -> Outcome {
+        let file = self.rig.write("given.json", self.license());
+        let done = self.rig.wrapped(wrapper, &["install", &file.display().to_string()]).output().expect("it starts");
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Outcome { code: done.status.code(), out: text(done.stdout), err: text(done.stderr) }
+    }
+
+    /// Lets the user nobody install here.
+    pub(crate) fn open_up(&self) {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(self.rig.dir(), mode).expect("chmod");
+        for owned in ["", "run", "state", "netifyd"] {
+            let path = self.rig.path(owned);
+            rustix::fs::chown(path, Some(rustix::fs::Uid::from_raw(65_534)), None).expect("chown");
+        }
+    }
+
+    /// A system bus where somebody listens and says nothing.
+    pub(crate) fn mute_bus(&mut self) -> std::os::unix::net::UnixListener {
+        let path = self.rig.path("silent");
+        self.rig.env("DBUS_SYSTEM_BUS_ADDRESS", format!("unix:path={}", path.display()));
+        std::os::unix::net::UnixListener::bind(&path).expect("listens")
+    }
+
     /// Waits until netifyd has loaded what is installed.
     #[track_caller]
     pub(crate) fn is_loaded_by(&self, netifyd: &Standin) {
@@ -85,6 +110,16 @@ impl Device {
         netifyd.loads().iter().any(|load| load.sha256 == installed)
     }
 }
+
+/// Starts a program as nobody, where /proc shows nobody else's processes: so does the packaged sandbox.
+pub(crate) const HIDDEN: &[&str] = &[
+    "unshare",
+    "--mount",
+    "sh",
+    "-c",
+    "mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid=65534 --regid=65534 --clear-groups \"$@\"",
+    "sh",
+];
 
 /// All cases at once: they spend their time with waiting.
 pub(crate) fn each<T: Sync>(cases: &[T], test: impl Fn(&T) + Sync) {

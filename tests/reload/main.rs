@@ -6,6 +6,7 @@ mod auto;
 mod command;
 mod device;
 mod kills;
+mod late_installer;
 mod mock_systemd;
 mod outcomes;
 mod procd;

@@ -24,6 +24,8 @@ pub(crate) enum Job {
     Done,
     /// The same, and the job's end is told before the job's name is.
     DoneEarly,
+    /// The same, and systemd says nothing more about the unit.
+    DoneThenMute,
     /// It fails.
     Failed,
     /// It fails, and a stranger says that it is done.
@@ -198,6 +200,7 @@ struct Client {
     stream: UnixStream,
     socket: PathBuf,
     serial: u32,
+    reloaded: bool,
 }
 
 impl Client {
@@ -211,7 +214,7 @@ impl Client {
             stream.read_exact(&mut byte)?;
         }
         stream.write_all(b"BEGIN\r\n")?;
-        let mut client = Self { stream, socket: socket.to_owned(), serial: 0 };
+        let mut client = Self { stream, socket: socket.to_owned(), serial: 0, reloaded: false };
         client.call_bus("Hello", &[])?;
         Ok(client)
     }
@@ -263,6 +266,9 @@ impl Client {
     fn serve(&mut self, call: &Incoming, unit: &Unit) -> io::Result<()> {
         let arguments: Vec<&str> = call.arguments.iter().map(String::as_str).collect();
         match (call.member.as_str(), arguments.as_slice()) {
+            ("Get", _) if self.reloaded && unit.job == Job::DoneThenMute => {
+                self.refuse(call, "org.freedesktop.DBus.Error.LimitsExceeded", "not now")
+            }
             ("LoadUnit", _) => self.reply(call, &[Value::Path("/org/freedesktop/systemd1/unit/x".to_owned())]),
             ("Get", [_, "LoadState"]) => self.reply(call, &[Value::Variant(Box::new(text(unit.load_state)))]),
             ("Get", [_, "ActiveState"]) => self.reply(call, &[Value::Variant(Box::new(text(unit.active_state)))]),
@@ -304,8 +310,9 @@ impl Client {
             _ => {}
         }
         self.reply(call, &[job])?;
+        self.reloaded = true;
         match unit.job {
-            Job::Done => {
+            Job::Done | Job::DoneThenMute => {
                 hang_up();
                 self.signal(None, JOB, "done")
             }

@@ -126,7 +126,8 @@ fn an_unprivileged_netifyd_still_reads_what_was_installed() {
     }
     each(&["socket", "signal"], |method| {
         let device = Device::new(method);
-        open_up(&device);
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(device.rig.dir(), mode).expect("chmod");
         let license = device.license();
         let netifyd = device.netifyd("ok").user("nobody").license(license).start().expect("netifyd starts");
         // Readable for netifyd's user through the group only, as its package has it.
@@ -140,30 +141,16 @@ fn an_unprivileged_netifyd_still_reads_what_was_installed() {
     });
 }
 
-/// Lets other users as far as netifyd's directory.
-fn open_up(device: &Device) {
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(device.rig.dir(), mode).expect("chmod");
-}
-
 #[test]
 fn a_signal_that_may_not_be_sent_is_a_failure() {
     if !rustix::process::geteuid().is_root() {
         return crate::rig::skipped("to give up root needs root");
     }
     let device = Device::new("signal");
-    open_up(&device);
     let netifyd = device.netifyd("ok").start().expect("netifyd starts");
-    let file = device.rig.write("given.json", device.license());
-    for owned in ["", "run", "state", "netifyd"] {
-        let path = device.rig.path(owned);
-        rustix::fs::chown(path, Some(rustix::fs::Uid::from_raw(65_534)), None).expect("chown");
-    }
-    let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-    let mut command = device.rig.wrapped(&nobody, &["install", &file.display().to_string()]);
-    let done = command.output().expect("setpriv starts");
-    let err = String::from_utf8_lossy(&done.stderr);
-    assert_eq!(done.status.code(), Some(6), "{done:?}");
-    assert!(err.contains("SIGHUP to netifyd") && err.contains("not permitted"), "{err}");
+    device.open_up();
+    let done = device.install_behind(&["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]);
+    assert_eq!(done.code, Some(6), "{done:?}");
+    assert!(done.err.contains("SIGHUP to netifyd") && done.err.contains("not permitted"), "{done:?}");
     assert_eq!(netifyd.count("reload-requested"), 0);
 }

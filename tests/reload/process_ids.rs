@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use test_support::{Proc, Signal};
 
-use crate::device::{Device, each};
+use crate::device::{Device, HIDDEN, each};
 use crate::rig::{PATIENCE, skipped, tool};
 
 /// A process that a SIGHUP would end.
@@ -23,7 +23,7 @@ fn is_unharmed(bystander: &Proc) {
 #[test]
 fn a_foreign_process() {
     // Whether netifyd runs somewhere else is not known, so nobody may call this well.
-    each(&["signal", "auto"], |method| {
+    each(&["signal", "socket", "auto"], |method| {
         let device = Device::new(method);
         let bystander = bystander();
         let pid = bystander.pid().as_raw_pid();
@@ -72,6 +72,48 @@ fn no_file_but_something_else() {
         assert!(done.is_ok_and(|status| status.success()), "{how}");
         let why = if *how == "mkdir" { "is a directory" } else { "it is not a regular file" };
         device.installs(6, &format!("netifyd.pid: {why}); set reload.pid-file"));
+    });
+}
+
+/// A process that cannot be looked at may be netifyd. One that has ended is none, however hidden it was.
+#[test]
+fn a_hidden_process() {
+    if !rustix::process::geteuid().is_root() || tool("unshare").is_none() {
+        return skipped("to hide a process needs root and unshare");
+    }
+    each(&["signal", "socket", "auto"], |method| {
+        let device = Device::new(method);
+        let netifyd = device.netifyd("ok").without_socket().start().expect("netifyd starts");
+        let pid = netifyd.pid();
+        device.open_up();
+        let outcome = device.install_behind(HIDDEN);
+        assert_eq!(outcome.code, Some(6), "{outcome:#?}");
+        assert!(outcome.err.contains(&format!("process {pid} is hidden from us")), "{outcome:#?}");
+
+        drop(netifyd);
+        let device = Device::new(method);
+        device.rig.write("netifyd/netifyd.pid", format!("{pid}\n"));
+        device.open_up();
+        let outcome = device.install_behind(HIDDEN);
+        assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+    });
+}
+
+/// Before Linux 5.3, and in some sandboxes, there is no holding a process.
+#[test]
+fn a_process_that_cannot_be_held() {
+    if tool("strace").is_none() {
+        return skipped("a kernel without pidfd_open needs strace");
+    }
+    each(&["ENOSYS", "EPERM", "EMFILE"], |error| {
+        let device = Device::new("signal");
+        let netifyd = device.netifyd("ok").start().expect("netifyd starts");
+        let trace = device.rig.path("trace").display().to_string();
+        let inject = format!("--inject=pidfd_open:error={error}");
+        let wrapper = ["strace", "-f", "-qq", "-o", &trace, "-e", "trace=pidfd_open", &inject];
+        let outcome = device.install_behind(&wrapper);
+        assert_eq!(outcome.code, Some(6), "{outcome:#?}");
+        assert!(outcome.err.contains(&format!("process {}: ", netifyd.pid())), "{outcome:#?}");
     });
 }
 

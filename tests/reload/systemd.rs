@@ -61,10 +61,7 @@ fn hanging() {
 #[test]
 fn a_manager_that_does_not_answer() {
     let Some((mut device, _systemd)) = device(Job::Done) else { return };
-    // Somebody listens and says nothing.
-    let silent = device.rig.path("silent");
-    let _listener = std::os::unix::net::UnixListener::bind(&silent).expect("listens");
-    device.rig.env("DBUS_SYSTEM_BUS_ADDRESS", format!("unix:path={}", silent.display()));
+    let _listener = device.mute_bus();
     device.installs(6, "systemd did not answer within reload.timeout (5 s)");
 }
 
@@ -99,6 +96,13 @@ fn no_main_process() {
     systemd.change(|unit| unit.pid_file = "/nowhere".into());
     device.installs(0, "netifyd reloaded (systemd)");
     assert_eq!(systemd.count("Get org.freedesktop.systemd1.Unit ActiveState"), 2, "{systemd:?}");
+}
+
+#[test]
+fn a_manager_that_falls_silent_has_not_called_netifyd_inactive() {
+    let Some((device, systemd)) = device(Job::DoneThenMute) else { return };
+    systemd.change(|unit| unit.pid_file = "/nowhere".into());
+    device.installs(6, "netifyd's reload is not confirmed: Get: not now");
 }
 
 /// systemctl takes over where the bus cannot be had, or systemd is not on it.

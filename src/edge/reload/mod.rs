@@ -97,8 +97,15 @@ fn name(method: ReloadMethod, settings: &Reload) -> String {
 
 /// What fits the running system: the service manager that runs netifyd, else its control socket, else a signal.
 async fn choose(attempt: Attempt<'_>) -> Result<ReloadMethod, ReloadOutcome> {
-    if Path::new("/run/systemd/system").is_dir() && systemd::runs(attempt).await {
-        return Ok(ReloadMethod::Systemd);
+    let mut unasked = None;
+    if Path::new("/run/systemd/system").is_dir() {
+        // Half of the time is left for what else fits.
+        let late = || Err("systemd did not answer in time".to_owned());
+        match timeout(attempt.left() / 2, systemd::runs(attempt)).await.unwrap_or_else(|_| late()) {
+            Ok(true) => return Ok(ReloadMethod::Systemd),
+            Ok(false) => {}
+            Err(why) => unasked = Some(why),
+        }
     }
     if Path::new("/sbin/procd").exists() && procd::script(attempt.settings).exists() {
         return Ok(ReloadMethod::Procd);
@@ -106,10 +113,12 @@ async fn choose(attempt: Attempt<'_>) -> Result<ReloadMethod, ReloadOutcome> {
     if socket::listener(attempt.settings).await.is_some() {
         return Ok(ReloadMethod::Socket);
     }
-    match Netifyd::find(attempt.settings) {
-        Ok(_) => Ok(ReloadMethod::Signal),
-        Err(NotFound::Misled(why)) => Err(ReloadOutcome::Failed(signal::misled(&why))),
-        Err(NotFound::Gone(_)) => Err(ReloadOutcome::NotRunning("no running netifyd was found".to_owned())),
+    match (Netifyd::find(attempt.settings), unasked) {
+        (Ok(_), _) => Ok(ReloadMethod::Signal),
+        // Who cannot be asked has not said that netifyd does not run.
+        (Err(_), Some(why)) => Err(ReloadOutcome::Failed(format!("whether netifyd runs is not known: {why}"))),
+        (Err(NotFound::Misled(why)), None) => Err(ReloadOutcome::Failed(signal::misled(&why))),
+        (Err(NotFound::Gone(_)), None) => Err(ReloadOutcome::NotRunning("no running netifyd was found".to_owned())),
     }
 }
 
@@ -123,8 +132,10 @@ async fn confirm(attempt: Attempt<'_>, method: ReloadMethod, asked: Asked, befor
     let Some(process) = process else {
         if method == ReloadMethod::Systemd {
             tokio::time::sleep(SURVIVES).await;
-            if !systemd::runs(attempt).await {
-                return ReloadOutcome::Failed("systemd no longer calls netifyd active".to_owned());
+            match systemd::runs(attempt).await {
+                Ok(true) => {}
+                Ok(false) => return ReloadOutcome::Failed("systemd no longer calls netifyd active".to_owned()),
+                Err(why) => return ReloadOutcome::Failed(why),
             }
         }
         // The word of whoever reloaded it stands.
@@ -138,7 +149,7 @@ async fn confirm(attempt: Attempt<'_>, method: ReloadMethod, asked: Asked, befor
         loop {
             tokio::time::sleep(LOOK).await;
             let next = match method {
-                ReloadMethod::Systemd => systemd::process(attempt).await.ok(),
+                ReloadMethod::Systemd => systemd::process(attempt).await,
                 _ => Netifyd::find(attempt.settings).ok(),
             };
             let Some(next) = next else { continue };

@@ -27,7 +27,7 @@ pub(super) struct Netifyd {
 pub(super) enum NotFound {
     /// There is no such file, or nobody has its number any more: so it looks when netifyd does not run.
     Gone(String),
-    /// It is not what netifyd leaves there: whether netifyd runs is not known.
+    /// It is not what netifyd leaves there, or cannot be looked at: whether netifyd runs is not known.
     Misled(String),
 }
 
@@ -42,12 +42,19 @@ impl Netifyd {
         })?;
         let pid = String::from_utf8_lossy(&bytes).trim().parse::<i32>().ok().filter(|pid| *pid > 1);
         let pid = pid.ok_or_else(|| NotFound::Misled(about("no process id in it")))?;
-        let found = Self::of_manager(pid).map_err(|why| NotFound::Gone(about(&why)))?;
+        let gone = || NotFound::Gone(about(&format!("process {pid} does not run")));
+        let misled = |what: &str| NotFound::Misled(about(&format!("process {pid}{what}")));
+        let found = Self::of_manager(pid).map_err(|error| match error {
+            Errno::SRCH => gone(),
+            // The kernel or a sandbox does not let us hold it.
+            _ => misled(&format!(": {}", reason(&error.into()))),
+        })?;
         match found.executable() {
-            // Our sandbox may hide other users' processes.
-            None => Err(NotFound::Gone(about(&format!("process {pid} does not run")))),
             Some(name) if is_netifyd(&name, settings) => Ok(found),
-            Some(name) => Err(NotFound::Misled(about(&format!("process {pid} is {name}, not netifyd")))),
+            Some(name) => Err(misled(&format!(" is {name}, not netifyd"))),
+            None if found.has_ended() => Err(gone()),
+            // Our sandbox may hide other users' processes.
+            None => Err(misled(" is hidden from us")),
         }
     }
 
@@ -58,14 +65,9 @@ impl Netifyd {
     }
 
     /// A process that the service manager vouches for. Our sandbox may hide it from /proc.
-    pub(super) fn of_manager(pid: i32) -> Result<Self, String> {
-        let gone = || format!("process {pid} does not run");
-        let raw = Pid::from_raw(pid).ok_or_else(gone)?;
-        match pidfd_open(raw, PidfdFlags::empty()) {
-            Ok(handle) => Ok(Self { pid, handle }),
-            Err(Errno::SRCH) => Err(gone()),
-            Err(error) => Err(format!("process {pid}: {}", reason(&error.into()))),
-        }
+    pub(super) fn of_manager(pid: i32) -> Result<Self, Errno> {
+        let handle = pidfd_open(Pid::from_raw(pid).ok_or(Errno::SRCH)?, PidfdFlags::empty())?;
+        Ok(Self { pid, handle })
     }
 
     fn executable(&self) -> Option<String> {

@@ -16,9 +16,9 @@ pub(super) async fn reload(attempt: Attempt<'_>) -> Result<Asked, String> {
     }
 }
 
-/// A PID file that is not netifyd's may hide one that runs.
+/// A PID file that is not netifyd's, or leads to what cannot be looked at, may hide one that runs.
 pub(super) fn misled(why: &str) -> String {
     format!(
-        "netifyd cannot be found by its PID file ({why}); set reload.pid-file to netifyd's own, or remove that file"
+        "netifyd cannot be found by its PID file ({why}); set reload.pid-file to netifyd's own, or another reload.method, or remove that file"
     )
 }

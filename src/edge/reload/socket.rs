@@ -7,8 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::process::Netifyd;
-use super::{Asked, Attempt};
+use super::process::{Netifyd, NotFound};
+use super::{Asked, Attempt, signal};
 use crate::core::config::Reload;
 use crate::edge::reason;
 
@@ -48,7 +48,8 @@ fn silent(settings: &Reload) -> Result<Asked, String> {
             "netifyd (process {}) runs, but does not listen on {path}; enable its control socket, set reload.socket to where it listens, or reload.method = \"auto\"",
             process.pid()
         )),
-        Err(_) => Ok(Asked::NotRunning(format!("netifyd does not listen on {path}"))),
+        Err(NotFound::Misled(why)) => Err(format!("nobody listens on {path}, and {}", signal::misled(&why))),
+        Err(NotFound::Gone(_)) => Ok(Asked::NotRunning(format!("netifyd does not listen on {path}"))),
     }
 }
 

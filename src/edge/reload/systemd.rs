@@ -10,15 +10,15 @@ fn name(attempt: Attempt<'_>) -> String {
     if service.ends_with(".service") { service.clone() } else { format!("{service}.service") }
 }
 
-/// Whether systemd runs the unit at the moment.
-pub(super) async fn runs(attempt: Attempt<'_>) -> bool {
-    show(attempt).await.is_ok_and(|unit| unit.active)
+/// Whether systemd runs the unit at the moment; [`Err`] when it cannot be asked: one clause.
+pub(super) async fn runs(attempt: Attempt<'_>) -> Result<bool, String> {
+    show(attempt).await.map(|unit| unit.active)
 }
 
 /// The unit's main process.
-pub(super) async fn process(attempt: Attempt<'_>) -> Result<Netifyd, String> {
-    let unit = show(attempt).await?;
-    if unit.active { Netifyd::of_manager(unit.main_pid) } else { Err("it is not active".to_owned()) }
+pub(super) async fn process(attempt: Attempt<'_>) -> Option<Netifyd> {
+    let unit = show(attempt).await.ok().filter(|unit| unit.active)?;
+    Netifyd::of_manager(unit.main_pid).ok()
 }
 
 pub(super) async fn reload(attempt: Attempt<'_>) -> Result<Asked, String> {
