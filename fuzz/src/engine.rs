@@ -140,11 +140,12 @@ fn reloaded(world: &mut World, cursor: &mut Cursor<'_>) {
         return;
     }
     let why = || "fuzz".to_owned();
-    let outcome = match cursor.below(5) {
+    let outcome = match cursor.below(6) {
         0 => ReloadOutcome::Confirmed,
         1 => ReloadOutcome::Restarted(why()),
         2 => ReloadOutcome::NotRunning(why()),
         3 => ReloadOutcome::Failed(why()),
+        4 => ReloadOutcome::NotAsked(why()),
         _ => ReloadOutcome::Disabled,
     };
     world.step(Event::Reloaded(ReloadReport { method: "signal".to_owned(), outcome }));

@@ -141,6 +141,9 @@ pub struct ReloadRecord {
     pub outcome: String,
     /// One sentence about anything but a plain success.
     pub detail: Option<String>,
+    /// It failed without netifyd being asked.
+    #[serde(default)]
+    pub not_asked: bool,
 }
 
 impl Durable {
@@ -260,7 +263,13 @@ mod tests {
     #[test]
     fn every_change_of_the_volatile_memory_is_worth_a_write() {
         let record = || AttemptRecord { at: at(1), outcome: "outage".to_owned(), error: None, http_status: None };
-        let reload = || ReloadRecord { at: at(1), method: "m".to_owned(), outcome: "none".to_owned(), detail: None };
+        let reload = || ReloadRecord {
+            at: at(1),
+            method: "m".to_owned(),
+            outcome: "none".to_owned(),
+            detail: None,
+            not_asked: false,
+        };
         let changes: [&dyn Fn(&mut Volatile); 15] = [
             &|v| v.failures = 1,
             &|v| v.waits = 1,

@@ -155,6 +155,8 @@ pub enum ReloadOutcome {
     NotRunning(String),
     /// Asked in vain, or not confirmed: one sentence.
     Failed(String),
+    /// Not asked, as nobody knows whether it runs: one sentence.
+    NotAsked(String),
     /// `reload.method = "none"`.
     Disabled,
 }

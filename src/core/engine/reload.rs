@@ -108,7 +108,7 @@ impl Engine {
         let now = self.moment.now;
         let last = self.volatile.reload.as_ref();
         // One that ended on a reload and stays away is no netifyd that somebody stopped.
-        let has_died = last.is_some_and(|last| last.outcome == "failed");
+        let has_died = last.is_some_and(|last| last.outcome == "failed" && !last.not_asked);
         let (word, detail) = match &report.outcome {
             ReloadOutcome::Confirmed => ("confirmed", None),
             ReloadOutcome::Restarted(detail) => ("restarted", Some(detail.clone())),
@@ -116,7 +116,7 @@ impl Engine {
                 ("failed", Some(format!("netifyd has not come back since a reload failed ({detail})")))
             }
             ReloadOutcome::NotRunning(detail) => ("not-running", Some(detail.clone())),
-            ReloadOutcome::Failed(detail) => ("failed", Some(detail.clone())),
+            ReloadOutcome::Failed(detail) | ReloadOutcome::NotAsked(detail) => ("failed", Some(detail.clone())),
             ReloadOutcome::Disabled => ("none", None),
         };
         // A netifyd that is off is looked for each minute: that it is still off is nothing to write down.
@@ -129,6 +129,7 @@ impl Engine {
                 method: report.method.clone(),
                 outcome: word.to_owned(),
                 detail: detail.clone(),
+                not_asked: matches!(report.outcome, ReloadOutcome::NotAsked(_)),
             });
             *self.volatile.reloads.entry(word.to_owned()).or_default() += 1;
         }

@@ -116,8 +116,8 @@ async fn choose(attempt: Attempt<'_>) -> Result<ReloadMethod, ReloadOutcome> {
     match (Netifyd::find(attempt.settings), unasked) {
         (Ok(_), _) => Ok(ReloadMethod::Signal),
         // Who cannot be asked has not said that netifyd does not run.
-        (Err(_), Some(why)) => Err(ReloadOutcome::Failed(format!("whether netifyd runs is not known: {why}"))),
-        (Err(NotFound::Misled(why)), None) => Err(ReloadOutcome::Failed(signal::misled(&why))),
+        (Err(_), Some(why)) => Err(ReloadOutcome::NotAsked(format!("whether netifyd runs is not known: {why}"))),
+        (Err(NotFound::Misled(why)), None) => Err(ReloadOutcome::NotAsked(signal::misled(&why))),
         (Err(NotFound::Gone(_)), None) => Err(ReloadOutcome::NotRunning("no running netifyd was found".to_owned())),
     }
 }

@@ -56,6 +56,20 @@ fn a_netifyd_that_died_of_a_reload_is_not_one_that_was_stopped() {
     assert!(!story.status().reload.pending);
 }
 
+/// Whoever could not be asked has not died of it.
+#[test]
+fn a_netifyd_that_was_not_asked_may_have_been_off_all_the_time() {
+    let mut story = Story::daemon(TRANSPORT, FileContent::Missing);
+    story.away();
+    let id = story.give(license("S-1", 0, 7), false);
+    story.written(&license("S-1", 0, 7));
+    story.reloaded(ReloadOutcome::NotAsked("the bus does not answer".to_owned()));
+    story.replied(id, 6, "netifyd's reload is not confirmed: the bus does not answer");
+    story.pass(60_000);
+    story.reloaded(away());
+    assert_eq!(story.status().reload.last_outcome.as_deref(), Some("not-running"));
+}
+
 /// A netifyd that is off for days costs no write.
 #[test]
 fn that_netifyd_is_still_off_is_no_news() {

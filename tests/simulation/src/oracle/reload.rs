@@ -77,7 +77,7 @@ impl Oracle {
                 self.reload.unsaved = true;
                 self.reload.failed_at = None;
             }
-            ReloadOutcome::NotRunning(_) | ReloadOutcome::Failed(_) => {
+            ReloadOutcome::NotRunning(_) | ReloadOutcome::Failed(_) | ReloadOutcome::NotAsked(_) => {
                 self.reload.owed = true;
                 self.reload.failed_at = Some(stage.clocks().boot);
             }
