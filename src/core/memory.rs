@@ -46,6 +46,9 @@ pub struct Issue {
     pub at: WallTime,
     /// Whether this daemon's own request made it.
     pub own_renewal: bool,
+    /// Nobody but our own clock told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guessed: bool,
 }
 
 /// Kept in the runtime directory: survives restarts of the daemon, not of the machine.
@@ -238,7 +241,7 @@ mod tests {
         let changes: [fn(&mut Durable); 8] = [
             |d| d.boot_id = "b".to_owned(),
             |d| d.loaded = Some("s".to_owned()),
-            |d| d.issues.push(Issue { sha256: "s".to_owned(), at: at(1), own_renewal: true }),
+            |d| d.issues.push(Issue { sha256: "s".to_owned(), at: at(1), own_renewal: true, guessed: false }),
             |d| d.serial = "S-1".parse().ok(),
             |d| d.duid = Some("D".to_owned()),
             |d| d.last_success_at = Some(at(1)),

@@ -6,7 +6,7 @@ use crate::core::accept;
 use crate::core::foreign_text::one_line;
 use crate::core::memory::{ISSUES, Issue};
 use crate::core::time::{BootTime, DAY, HOUR, Millis, SECOND, WallTime, relative};
-use crate::core::verify::{Authentic, Rejection, State};
+use crate::core::verify::{Authentic, CLOCK_TOLERANCE, Rejection, State};
 
 /// A changed file is read once it has been left alone this long.
 const SETTLE: Millis = SECOND;
@@ -70,6 +70,11 @@ impl FileView {
             Self::Good(license) => license.state(now),
         }
     }
+}
+
+/// When a license was issued that nobody dates.
+fn assumed_issue(license: &Authentic) -> WallTime {
+    license.license().expires_at.plus(-SHORTEST_LIFE)
 }
 
 impl Engine {
@@ -296,8 +301,9 @@ impl Engine {
             known().filter(|k| k.sha256() != license.sha256()).any(|k| k.license().created_at == fields.created_at);
         // By our clock a week might look like hours. One that cannot be right tells nothing either.
         let now = self.dating_now().filter(|now| *now < fields.expires_at);
-        let told = fields.created_at.filter(|_| !stale).or(now);
-        let at = told.unwrap_or_else(|| fields.expires_at.plus(-SHORTEST_LIFE)).min(fields.expires_at);
+        let created = fields.created_at.filter(|_| !stale);
+        let at = created.or(now).unwrap_or_else(|| assumed_issue(license)).min(fields.expires_at);
+        let guessed = created.is_none() && self.hub_now().is_none();
         let own_renewal = origin.is_of_attempt();
         // What lies there and what is kept stay known, however many are tried and never get onto a full disk.
         let is_in_use = |issue: &Issue| known().any(|license| license.sha256() == issue.sha256);
@@ -305,8 +311,22 @@ impl Engine {
         if let (Some(oldest), true) = (oldest, self.durable.issues.len() >= ISSUES) {
             self.durable.issues.remove(oldest);
         }
-        self.durable.issues.insert(0, Issue { sha256: license.sha256().to_owned(), at, own_renewal });
+        self.durable.issues.insert(0, Issue { sha256: license.sha256().to_owned(), at, own_renewal, guessed });
         true
+    }
+
+    /// A date that our clock gave while it was ahead, and believed: a week looked like hours, and its window would open
+    /// too late. It lies in the future once the clock is right, and leaves the license less than any hub gives.
+    pub(super) fn correct_guesses(&mut self) {
+        let Some(now) = self.trusted_now() else { return };
+        let is_wrong = |issue: &&mut Issue| issue.guessed && issue.at.since(now) > CLOCK_TOLERANCE;
+        for issue in self.durable.issues.iter_mut().filter(is_wrong) {
+            let known = [self.file.good(), self.kept.as_ref()].into_iter().flatten();
+            let license = known.into_iter().find(|known| known.sha256() == issue.sha256);
+            if let Some(assumed) = license.map(assumed_issue).filter(|assumed| issue.at.since(*assumed) > DAY) {
+                issue.at = assumed.min(now);
+            }
+        }
     }
 
     pub(super) fn remember_serial(&mut self, license: &Authentic) {

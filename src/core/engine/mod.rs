@@ -230,6 +230,7 @@ impl Engine {
     /// Starts whatever is due and says what changed.
     fn advance(&mut self) {
         self.judge_clock();
+        self.correct_guesses();
         if self.settle.is_some_and(|(at, _)| at <= self.moment.now.boot) {
             self.settle = None;
             self.read_license();

@@ -202,6 +202,35 @@ fn the_hub_s_clock_dates_what_the_hub_made() {
     assert!(due < START.plus(DAY), "it lives a week, not two days: {due}");
 }
 
+/// Found by a clock that was days ahead and believed, a week looked like half a day.
+#[test]
+fn a_date_that_our_clock_guessed_is_corrected_once_it_is_right() {
+    let found_at = |ahead: Millis| {
+        let mut story = Story::begin(TRANSPORT, true, None, Durable::default());
+        story.moment.now.wall = START.plus(ahead);
+        let mut story = story.on_device(FileContent::Bytes(undated(7)));
+        story.reloaded_if_asked();
+        story
+    };
+    let mut story = found_at(6 * DAY + 12 * HOUR);
+    let wrong = story.status().renewal.due_at.expect("due some time").0;
+    assert!(wrong > START.plus(6 * DAY + 12 * HOUR), "{wrong}");
+    story.moment.now.wall = START.plus(DAY);
+    story.step(Event::Tick);
+    let due = story.status().renewal.due_at.expect("due some time").0;
+    assert!((START.plus(3 * DAY)..START.plus(6 * DAY)).contains(&due), "{due}");
+    // It is written down, and does not move again.
+    assert!(story.saved.0.issues.iter().all(|issue| issue.at <= START.plus(DAY)));
+    story.pass(DAY);
+    assert_eq!(story.status().renewal.due_at.map(|at| at.0), Some(due));
+    // By a clock that falls behind, what was right stays.
+    let mut story = found_at(0);
+    let right = story.status().renewal.due_at;
+    story.moment.now.wall = START.plus(-2 * DAY);
+    story.step(Event::Tick);
+    assert_eq!(story.status().renewal.due_at, right);
+}
+
 /// A week looks like an hour where nobody but a clock that is almost a week ahead, and believed, tells when it began.
 #[test]
 fn our_clock_alone_lowers_no_floor() {

@@ -81,7 +81,7 @@ impl FleetDevice {
         let durable = Durable {
             boot_id: "boot".to_owned(),
             loaded: Some(sha256.clone()),
-            issues: vec![Issue { sha256, at: ISSUED, own_renewal: true }],
+            issues: vec![Issue { sha256, at: ISSUED, own_renewal: true, guessed: false }],
             serial: serial.parse().ok(),
             ..Durable::default()
         };
