@@ -51,7 +51,11 @@ pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
         ConfigError { path: name.clone(), line, message }
     })?;
     let config = config::parse(&text, &name)?;
-    Ok(Loaded { config, path: name, text })
+    let loaded = Loaded { config, path: name, text };
+    match loaded.config.mixed_up_files(&Places::from_environment().runtime) {
+        Some((key, message)) => Err(loaded.about(key, message)),
+        None => Ok(loaded),
+    }
 }
 
 /// Whether there is a configuration that this user may not read.

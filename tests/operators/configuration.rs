@@ -116,3 +116,24 @@ fn a_mistyped_directory_for_metrics_is_not_created() {
     gateway.wait_for("renewed", |status| status.renewal.last_success_at.is_some());
     assert!(test_support::wait_until(|| file.exists(), PATIENCE, "the metrics").is_ok());
 }
+
+#[test]
+fn the_status_never_replaces_the_license() {
+    let mut gateway = Gateway::new();
+    gateway.install_fresh();
+    let license = gateway.license_path();
+    let before = std::fs::read(&license).expect("a license");
+    gateway.set("status.file", &gateway.path("etc/netifyd/../netifyd/license.json").display().to_string());
+    let words = format!("config.toml:{}: status.file and license.path are the same file, ", line_of(&gateway, "file"));
+    assert!(refusal(&gateway).contains(&words));
+    let output = gateway.run(&["run"]);
+    assert!(code(&output) == 78 && err(&output).contains(&words), "{output:?}");
+    assert_eq!(std::fs::read(&license).expect("a license"), before);
+
+    let status = gateway.path("run/netify-licensed/status.json").display().to_string();
+    gateway.unset("status.file").set("license.path", &status);
+    assert!(refusal(&gateway).contains("config.toml: status.file and license.path are the same file"));
+    let directory = gateway.path("etc/netifyd/").display().to_string();
+    gateway.set("license.path", &directory);
+    assert!(refusal(&gateway).contains("names a directory; write the path of a file"));
+}

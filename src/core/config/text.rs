@@ -353,6 +353,41 @@ mod tests {
     }
 
     #[test]
+    fn no_file_is_two_files() {
+        let mixed_up = |text: &str| {
+            let config = parse(text, "c.toml").expect("valid");
+            let found = config.mixed_up_files(std::path::Path::new("/run/x"));
+            found.map_or_else(String::new, |(key, message)| format!("{key} | {message}"))
+        };
+        assert_eq!(
+            mixed_up("[status]\nfile = \"/etc/netifyd/license.json\"\n"),
+            "status.file | status.file and license.path are the same file, /etc/netifyd/license.json; give each its own"
+        );
+        for (text, key) in [
+            ("[license]\npath = \"/run/x/status.json\"\n", "status.file"),
+            ("[license]\npath = \"/run/x/control.sock\"\n", "status.socket"),
+            ("[status]\nsocket = \"/run/x/../../run//x/./status.json\"\n", "status.socket"),
+            ("[status]\nmetrics-textfile = \"/../etc/netifyd/license.json\"\n", "status.metrics-textfile"),
+            ("[status]\nmetrics-textfile = \"/m\"\nsocket = \"/m\"\n", "status.metrics-textfile"),
+            ("[license]\npath = \"/\"\n", "license.path"),
+            ("[license]\npath = \"/l/\"\n", "license.path"),
+            ("[license]\npath = \"/l/.\"\n", "license.path"),
+            ("[license]\npath = \"/l/..\"\n", "license.path"),
+            ("[status]\nfile = \"/l/\"\n", "status.file"),
+        ] {
+            let said = mixed_up(text);
+            assert_eq!(said.split_once(" | ").map(|(key, _)| key), Some(key), "{text}: {said}");
+        }
+        assert_eq!(
+            mixed_up("[license]\npath = \"/l/\"\n").split(" | ").nth(1),
+            Some("license.path: /l/ names a directory; write the path of a file")
+        );
+        for fine in ["", "[license]\npath = \"/run/x/license.json\"\n", "[status]\nmetrics-textfile = \"/m/..x\"\n"] {
+            assert_eq!(mixed_up(fine), "", "{fine}");
+        }
+    }
+
+    #[test]
     fn an_empty_file_is_the_defaults() {
         assert_eq!(parse("", "c.toml"), Ok(Config::default()));
     }
