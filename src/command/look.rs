@@ -18,24 +18,22 @@ use crate::edge::config_file::{self, Loaded};
 use crate::edge::control::{self, AskError};
 use crate::edge::places::Places;
 use crate::edge::state::Store;
-use crate::edge::{clock, process, terminal};
+use crate::edge::{clock, license_file, process, terminal};
 use crate::exit::Exit;
 
 /// Longest wait for the daemon.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Where a status comes from that was made on the spot.
 const NO_DAEMON: &str = "no daemon runs; this is the state on disk";
+/// Why what a daemon left behind is shown instead.
+const LITTLE: &str = "no daemon runs, and this user may not read everything";
 
 /// A status with its origin, when that is not the running daemon.
 struct Seen {
     status: Status,
     from: Option<String>,
-}
-
-impl Seen {
-    fn is_made_here(&self) -> bool {
-        self.from.as_deref() == Some(NO_DAEMON)
-    }
+    /// Not the license, but this user's rights make it unreadable: that says nothing about the license.
+    is_blind: bool,
 }
 
 pub(super) async fn status(path: Option<&Path>, format: StatusFormat) -> Exit {
@@ -57,8 +55,7 @@ pub(super) async fn check(path: Option<&Path>, warning: f64, critical: f64, as_j
     } else {
         match see(path).await {
             Err(exit) => check::unknown(&exit.err),
-            // What this user may not read says nothing about the license.
-            Ok(seen) if seen.status.state == State::Unreadable && seen.is_made_here() && !process::is_root() => {
+            Ok(seen) if seen.is_blind && !process::is_root() => {
                 let reason = seen.status.problems.first().cloned().unwrap_or_default();
                 check::unknown(&format!("{reason}; no daemon runs, so only root can tell"))
             }
@@ -85,7 +82,9 @@ async fn see(path: Option<&Path>) -> Result<Seen, Exit> {
         Err(error) => return Err(Exit::config(error)),
     };
     let why = match control::ask(&socket, Command::Status, PATIENCE).await {
-        Ok(Answer { status: Some(status), .. }) => return Ok(Seen { status: *status, from: None }),
+        Ok(Answer { status: Some(status), .. }) => {
+            return Ok(Seen { status: *status, from: None, is_blind: false });
+        }
         Ok(answer) => answer.message,
         Err(AskError::Denied(_)) => "this user may not ask the daemon".to_owned(),
         Err(AskError::NoDaemon) => format!("the daemon does not listen on {}", socket.display()),
@@ -96,33 +95,34 @@ async fn see(path: Option<&Path>) -> Result<Seen, Exit> {
     if let Some(status) = &mut published {
         status.age(clock::now().wall);
     }
-    let from = |why: &str| Some(format!("from {}, as {why}", file.display()));
+    let told = |status, why: &str| {
+        let from = Some(format!("from {}, as {why}", file.display()));
+        Ok(Seen { status, from, is_blind: false })
+    };
     match published {
-        Some(status) if status.pid.is_some_and(process::is_ours) => Ok(Seen { status, from: from(&why) }),
+        Some(status) if status.pid.is_some_and(process::is_ours) => told(status, &why),
         Some(mut status) => {
             // What its daemon left behind.
             status.without_daemon();
-            Ok(match on_disk(loaded, places).await {
-                Ok((seen, may_read_all)) => {
-                    let same = seen.license.sha256 == status.license.sha256;
-                    if seen.state == State::Unreadable || (!may_read_all && same) {
-                        Seen { status, from: from("no daemon runs, and this user may not read everything") }
-                    } else {
-                        Seen { status: seen, from: Some(NO_DAEMON.to_owned()) }
-                    }
+            match on_disk(loaded, places).await {
+                Ok((seen, may_read_all)) if !seen.is_blind => {
+                    let same = seen.status.license.sha256 == status.license.sha256;
+                    if may_read_all || !same { Ok(seen) } else { told(status, LITTLE) }
                 }
-                Err(_) => Seen { status, from: from("no daemon runs, and this user may not read everything") },
-            })
+                Err(exit) if process::is_root() => Err(exit),
+                _ => told(status, LITTLE),
+            }
         }
-        None => on_disk(loaded, places).await.map(|(status, _)| Seen { status, from: Some(NO_DAEMON.to_owned()) }),
+        None => on_disk(loaded, places).await.map(|(seen, _)| seen),
     }
 }
 
 /// The state as a daemon would see it that starts now, and whether this user may read all that it takes.
-async fn on_disk(loaded: Result<Loaded, ConfigError>, places: Places) -> Result<(Status, bool), Exit> {
+async fn on_disk(loaded: Result<Loaded, ConfigError>, places: Places) -> Result<(Seen, bool), Exit> {
     let loaded = loaded.map_err(|error| Exit::config(&error))?;
     let keys = loaded.keys().map_err(|error| Exit::config(&error))?;
     let may_read_all = Store::new(&places).is_readable();
+    let is_forbidden = license_file::is_forbidden(loaded.config.license.path.as_path());
     let (mut driver, mut results) = Driver::new(loaded.config, keys, places, Role::Look);
     while !driver.device_known() {
         match results.recv().await {
@@ -133,5 +133,6 @@ async fn on_disk(loaded: Result<Loaded, ConfigError>, places: Places) -> Result<
     let mut status =
         driver.engine().status().cloned().ok_or_else(|| Exit::failed("the state cannot be told".to_owned()))?;
     status.without_daemon();
-    Ok((status, may_read_all))
+    let is_blind = status.state == State::Unreadable && is_forbidden;
+    Ok((Seen { status, from: Some(NO_DAEMON.to_owned()), is_blind }, may_read_all))
 }

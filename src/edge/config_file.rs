@@ -61,8 +61,7 @@ pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
 /// Whether there is a configuration that this user may not read.
 #[must_use]
 pub fn is_forbidden(path: Option<&Path>) -> bool {
-    let opened = regular::open(path.unwrap_or(Path::new(DEFAULT_PATH)));
-    opened.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+    regular::is_forbidden(path.unwrap_or(Path::new(DEFAULT_PATH)))
 }
 
 /// Whether this process has the API key as a credential, or the packaged service will. A shell has none, and may not be

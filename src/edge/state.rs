@@ -43,9 +43,7 @@ impl Store {
     /// Whether this user may read what is remembered; also when there is nothing.
     #[must_use]
     pub fn is_readable(&self) -> bool {
-        let denied =
-            |path: &Path| regular::open(path).is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied);
-        !denied(&self.durable) && !denied(&self.volatile)
+        !regular::is_forbidden(&self.durable) && !regular::is_forbidden(&self.volatile)
     }
 
     /// Reads the durable memory; a broken or missing file is an empty memory, and why.

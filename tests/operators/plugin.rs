@@ -9,7 +9,7 @@ use netify_licensed::core::verify::State;
 use test_support::{Proc, Signal};
 
 use crate::gateway::{DAY, Gateway, PATIENCE, SERIAL, code, err, out};
-use crate::hardships::{forbid, powerless};
+use crate::hardships::{forbid, is_root, powerless};
 
 /// One line of a plugin, taken apart as the Monitoring Plugins Development Guidelines have it.
 struct Line {
@@ -228,6 +228,37 @@ fn without_rights_and_without_a_daemon() {
         "{}",
         nothing.text
     );
+}
+
+#[test]
+fn what_a_dead_daemon_left_does_not_hide_what_nobody_can_read() {
+    let mut gateway = Gateway::new();
+    let daemon = private_daemon(&mut gateway);
+    daemon.signal(Signal::KILL).expect("it runs");
+    daemon.wait_exit(PATIENCE).expect("it ends");
+    let license = gateway.license_path();
+    let is_told = |reason: &str| {
+        for mut command in [gateway.command(&["check"]), powerless(&gateway, &["check"])] {
+            let seen = line(&command.output().expect("it runs"));
+            assert_eq!(seen.exit, 2, "{}", seen.text);
+            assert!(seen.text.contains(&format!("cannot read the license: {reason}")), "{}", seen.text);
+            assert!(seen.text.ends_with("(no daemon runs; this is the state on disk)"), "{}", seen.text);
+        }
+        let status: Status = serde_json::from_slice(&gateway.run(&["status", "--json"]).stdout).expect("a status");
+        assert_eq!((status.state, status.healthy), (State::Unreadable, false));
+    };
+    std::fs::remove_file(&license).expect("removed");
+    std::fs::create_dir(&license).expect("created");
+    is_told("is a directory");
+    std::fs::remove_dir(&license).expect("removed");
+    std::os::unix::fs::symlink("license.json", &license).expect("a link");
+    is_told("");
+
+    // Root can tell a key that is gone from one that it may not read.
+    std::fs::remove_file(gateway.path("etc/netify-licensed/keys.d/vendor.pem")).expect("removed");
+    let seen = line(&gateway.run(&["check"]));
+    let fits = seen.exit == 3 && seen.text.contains("no trusted key in ");
+    assert_eq!(fits, is_root(), "{}", seen.text);
 }
 
 #[test]
