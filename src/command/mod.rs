@@ -19,54 +19,68 @@ use crate::core::config::render;
 use crate::core::duid;
 use crate::core::engine::Request;
 use crate::edge::places::Places;
-use crate::edge::{config_file, device, license_file, process};
+use crate::edge::{self, config_file, device, license_file, process};
 use crate::exit::Exit;
 use args::{Cli, Command, ConfigCommand};
 
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
+    let is_check = is_check(std::env::args_os().skip(1));
+    let mut exit = match Cli::try_parse() {
+        Ok(cli) => perform(cli),
+        Err(error) if error.use_stderr() => {
             let _ = error.print();
-            return ExitCode::from(usage_code(error.exit_code(), std::env::args_os().skip(1)));
+            // To monitoring 2 means CRITICAL, and a mistake in its own command line is 3, UNKNOWN.
+            Exit { code: if is_check { 3 } else { 2 }, ..Exit::done() }
         }
+        Err(help) => Exit::with(help.to_string()),
     };
+    if let Err(error) = tell(&exit.out) {
+        let remedy = edge::remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
+        exit.err += &format!("\ncannot write to standard output: {}{remedy}", edge::reason(&error));
+        if exit.code == 0 {
+            exit.code = if is_check { 3 } else { 1 };
+        }
+    }
+    if !exit.err.is_empty() {
+        let _ = writeln!(std::io::stderr().lock(), "netify-licensed: {}", exit.err.trim());
+    }
+    ExitCode::from(exit.code)
+}
+
+fn perform(cli: Cli) -> Exit {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("netify-licensed: no event loop: {error}");
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return Exit::failed(format!("no event loop: {error}")),
     };
     let local = tokio::task::LocalSet::new();
     let exit = local.block_on(&runtime, dispatch(cli));
     // A name look-up or a slow disk does not hold up the end.
     drop(local);
     runtime.shutdown_background();
-    // Whoever reads our output may have left (head, grep -q): that is no failure of ours.
-    let _ = std::io::stdout().lock().write_all(exit.out.as_bytes());
-    if !exit.err.is_empty() {
-        let _ = writeln!(std::io::stderr().lock(), "netify-licensed: {}", exit.err.trim_end());
-    }
-    ExitCode::from(exit.code)
+    exit
 }
 
-/// 2 for wrong usage; but to monitoring 2 means CRITICAL, and a mistake in its own command line is 3, UNKNOWN.
-fn usage_code(code: i32, arguments: impl Iterator<Item = OsString>) -> u8 {
-    let mut arguments = arguments;
-    let mut command = None;
+fn tell(words: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(words.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever reads our output may have left (head, grep -q): that is no failure of ours.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        told => told,
+    }
+}
+
+/// Whether monitoring asks, by the arguments alone: they need not make sense.
+fn is_check(mut arguments: impl Iterator<Item = OsString>) -> bool {
     while let Some(argument) = arguments.next() {
         if argument == "--config" || argument == "-c" {
             arguments.next();
         } else if !argument.as_encoded_bytes().starts_with(b"-") {
-            command = Some(argument);
-            break;
+            return argument == "check";
         }
     }
-    let is_check = command.is_some_and(|command| command == "check");
-    if code != 0 && is_check { 3 } else { u8::try_from(code).unwrap_or(2) }
+    false
 }
 
 async fn dispatch(cli: Cli) -> Exit {
@@ -220,10 +234,10 @@ mod tests {
     }
 
     #[test]
-    fn wrong_usage_is_unknown_to_monitoring() {
-        let code = |line: &str| usage_code(2, line.split(' ').map(OsString::from));
-        assert_eq!((code("check --warning x"), code("-c check check -x"), code("--config=c check -x")), (3, 3, 3));
-        assert_eq!((code("config check -x"), code("--config check status -x"), code("renew check")), (2, 2, 2));
-        assert_eq!(usage_code(0, ["check", "--help"].map(OsString::from).into_iter()), 0);
+    fn monitoring_is_known_by_its_command() {
+        let asks = |line: &str| is_check(line.split(' ').map(OsString::from));
+        assert_eq!([asks("check --warning x"), asks("-c check check -x"), asks("--config=c check -x")], [true; 3]);
+        assert_eq!([asks("config check -x"), asks("--config check status -x"), asks("renew check")], [false; 3]);
+        assert!(!asks("-x"));
     }
 }

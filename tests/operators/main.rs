@@ -18,3 +18,4 @@ mod plugin;
 mod schema;
 mod screens;
 mod terminal;
+mod untold;
