@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::args::StatusFormat;
-use crate::core::check::{self, Thresholds};
+use crate::core::check::{self, Thresholds, Verdict};
 use crate::core::config::{Config, ConfigError};
 use crate::core::metrics;
 use crate::core::protocol::{Answer, Command};
@@ -49,8 +49,7 @@ pub(super) async fn status(path: Option<&Path>, format: StatusFormat) -> Exit {
 }
 
 pub(super) async fn check(path: Option<&Path>, warning: f64, critical: f64, as_json: bool) -> Exit {
-    // "nan" and "inf" are numbers to whoever parses them.
-    let verdict = if !warning.is_finite() || !(0.0..=warning).contains(&critical) {
+    let verdict = if critical > warning {
         check::unknown("--critical must lie between 0 and --warning")
     } else {
         match see(path).await {
@@ -65,6 +64,17 @@ pub(super) async fn check(path: Option<&Path>, warning: f64, critical: f64, as_j
             }
         }
     };
+    said(verdict, as_json)
+}
+
+/// To monitoring 2 means CRITICAL: a mistake in its own command line is UNKNOWN, and one line as well.
+pub(super) fn misused(words: &str) -> Exit {
+    let mistake = words.lines().next().unwrap_or_default();
+    let verdict = check::unknown(mistake.strip_prefix("error: ").unwrap_or(mistake));
+    said(verdict, std::env::args_os().any(|argument| argument == "--json"))
+}
+
+fn said(verdict: Verdict, as_json: bool) -> Exit {
     let out = if as_json { json!({ "exit": verdict.exit, "line": verdict.line }).to_string() } else { verdict.line };
     Exit { code: verdict.exit, out: out + "\n", err: String::new() }
 }

@@ -31,8 +31,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => perform(cli),
         Err(error) if error.use_stderr() => {
             let _ = error.print();
-            // To monitoring 2 means CRITICAL, and a mistake in its own command line is 3, UNKNOWN.
-            Exit { code: if is_check { 3 } else { 2 }, ..Exit::done() }
+            if is_check { look::misused(&error.to_string()) } else { Exit { code: 2, ..Exit::done() } }
         }
         Err(help) => Exit::with(help.to_string()),
     };

@@ -58,19 +58,13 @@ fn with_a_daemon() {
     for (warning, critical, exit, word) in [
         ("8", "1", 1, "WARNING"),
         ("9", "8", 2, "CRITICAL"),
-        ("1", "2", 3, "UNKNOWN"),
-        ("nan", "1", 3, "UNKNOWN"),
-        ("2", "NaN", 3, "UNKNOWN"),
-        ("inf", "1", 3, "UNKNOWN"),
-        ("2", "-inf", 3, "UNKNOWN"),
-        ("2", "-1", 3, "UNKNOWN"),
-        ("x", "1", 3, ""),
+        ("1", "2", 3, "UNKNOWN - --critical must lie between 0 and --warning"),
     ] {
         for [w, c] in [["--warning", "--critical"], ["-w", "-c"]] {
             let (w, c) = (format!("{w}={warning}"), format!("{c}={critical}"));
-            let output = gateway.run(&["check", &w, &c]);
-            assert_eq!(code(&output), exit, "{w} {c}: {output:?}");
-            assert!(out(&output).starts_with(&format!("LICENSE {word}")) || word.is_empty(), "{output:?}");
+            let seen = line(&gateway.run(&["check", &w, &c]));
+            assert_eq!(seen.exit, exit, "{w} {c}: {}", seen.text);
+            assert!(seen.text.starts_with(&format!("LICENSE {word}")), "{w} {c}: {}", seen.text);
         }
     }
     let json: serde_json::Value = serde_json::from_slice(&gateway.run(&["check", "--json"]).stdout).expect("JSON");
@@ -78,6 +72,32 @@ fn with_a_daemon() {
         (json["exit"].as_i64(), json["line"].as_str().map(|line| line.contains("LICENSE OK"))),
         (Some(0), Some(true))
     );
+}
+
+#[test]
+fn a_mistake_in_its_command_line_is_told_in_one_line() {
+    let gateway = Gateway::new();
+    for (flag, value) in [("--warning", "x"), ("-w", "nan"), ("--warning", "inf"), ("--critical", "-1"), ("-c", "")] {
+        let output = gateway.run(&["check", flag, value]);
+        let said = out(&output);
+        assert_eq!((code(&output), said.lines().count()), (3, 1), "{flag} {value}: {output:?}");
+        let flag = if flag.contains('w') { "--warning" } else { "--critical" };
+        let begin =
+            format!("LICENSE UNKNOWN - invalid value '{value}' for '{flag} <DAYS>': not a number of days from 0");
+        assert!(said.starts_with(&begin) && err(&output).starts_with("error: invalid value"), "{output:?}");
+    }
+    let bogus = gateway.run(&["check", "--bogus"]);
+    assert_eq!((code(&bogus), out(&bogus).as_str()), (3, "LICENSE UNKNOWN - unexpected argument '--bogus' found\n"));
+    let json: serde_json::Value =
+        serde_json::from_slice(&gateway.run(&["check", "--json", "--warning", "x"]).stdout).expect("JSON");
+    assert_eq!(json["exit"], 3);
+    assert!(
+        json["line"].as_str().is_some_and(|line| line.starts_with("LICENSE UNKNOWN - invalid value 'x'")),
+        "{json}"
+    );
+    // For people nothing changes.
+    let status = gateway.run(&["status", "--bogus"]);
+    assert_eq!((code(&status), out(&status)), (2, String::new()));
 }
 
 /// What `check` says without a daemon.
