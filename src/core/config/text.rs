@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::keys::document;
 use super::mistake::{explain, line_of, line_of_key, no_section};
-use super::{Config, HubKind, ReloadMethod, TrustMode};
+use super::{Config, HubKind, HubUrl, ReloadMethod, TrustMode};
 use crate::core::time::{Millis, SECOND};
 
 /// Shortest `reload.timeout`: netifyd is watched for three seconds, and has to be asked before.
@@ -96,6 +96,10 @@ fn contradiction(config: &Config) -> Option<(&'static str, String)> {
     {
         return say("device.duid", "device.duid wants 1 to 128 printable ASCII characters without spaces");
     }
+    // A relay may do without.
+    if hub.kind == HubKind::Api && device.sources.is_empty() && !given.contains(&true) {
+        return say("device.sources", "device.sources is empty; name a source of the device's id, or set device.duid");
+    }
     if config.trust.mode == TrustMode::Signature && config.trust.keys.is_empty() {
         return say(
             "trust.keys",
@@ -157,6 +161,9 @@ fn contradiction(config: &Config) -> Option<(&'static str, String)> {
             "provision.enabled",
             "a relay cannot create licenses; set provision.enabled = false or hub.kind = \"api\"",
         );
+    }
+    if hub.kind == HubKind::Relay && hub.url == HubUrl::vendor() {
+        return say("hub.kind", "hub.kind is \"relay\", and hub.url is the API's; write the relay's URL there");
     }
     let wants = &config.provision;
     let is_blank = |name: &String| name.trim().is_empty();
@@ -225,6 +232,14 @@ mod tests {
             error("[device]\nduid = \"a\"\nduid-file = \"/b\"\n")
                 .starts_with("c.toml:2: device.duid, duid-file and duid-command")
         );
+        assert!(
+            error("[hub]\nkind = \"relay\"\n")
+                .starts_with("c.toml:2: hub.kind is \"relay\", and hub.url is the API's;")
+        );
+        let nowhere = "[device]\nsources = []\n";
+        assert!(error(nowhere).starts_with("c.toml:2: device.sources is empty; name a source"));
+        assert_eq!(error(&format!("{nowhere}duid = \"x\"\n")), "");
+        assert_eq!(error(&format!("{nowhere}[hub]\nkind = \"relay\"\nurl = \"https://relay.example\"\n")), "");
         assert!(error("[device]\nsources = [\"dmi\", \"bios\"]\n").contains("`bios` is no source"));
         assert!(error("[reload]\nmethod = \"command\"\n").starts_with("c.toml:2: reload.method is"));
         assert!(error("[reload]\ntimeout = \"4999ms\"\n").starts_with("c.toml:2: reload.timeout is too short"));
