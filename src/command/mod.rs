@@ -129,8 +129,10 @@ async fn duid(path: Option<&Path>, all: bool, as_json: bool) -> Exit {
         Err(error) => return Exit::config(&error),
     };
     let judged = duid::judge(&device::readings(&config, all).await);
-    let configured = duid::judge(&device::readings(&config, false).await);
-    let winner = duid::winner(&configured);
+    // What is set comes first and stands alone; what is only shown comes last.
+    let set = judged.first().map(|entry| &entry.source).filter(|source| source.is_set());
+    let configured = &judged[..judged.len().min(if set.is_some() { 1 } else { config.device.sources.len() })];
+    let winner = duid::winner(configured);
     if as_json {
         let sources: Vec<_> = judged
             .iter()
@@ -146,24 +148,28 @@ async fn duid(path: Option<&Path>, all: bool, as_json: bool) -> Exit {
         let document = json!({ "duid": winner.map(|(duid, _)| duid), "source": winner.map(|(_, source)| source.to_string()), "sources": sources });
         return Exit { code: u8::from(winner.is_none()), out: format!("{document:#}\n"), err: String::new() };
     }
-    let Some((value, source)) = winner else {
-        let table = if all { duid_table(&judged, &configured, None) } else { String::new() };
-        return Exit { code: 1, out: table, err: duid::none_usable(&configured) };
+    let out = match winner {
+        _ if all => duid_table(&judged, configured.len(), set),
+        Some((value, _)) => format!("{value}\n"),
+        None => String::new(),
     };
-    Exit::with(if all { duid_table(&judged, &configured, Some(source)) } else { format!("{value}\n") })
+    let err = if winner.is_none() { duid::none_usable(configured) } else { String::new() };
+    Exit { code: u8::from(winner.is_none()), out, err }
 }
 
-fn duid_table(judged: &[duid::Judged], configured: &[duid::Judged], winner: Option<&duid::Source>) -> String {
+/// The first `configured` ones count.
+fn duid_table(judged: &[duid::Judged], configured: usize, set: Option<&duid::Source>) -> String {
     let width = judged.iter().map(|entry| entry.source.to_string().len()).max().unwrap_or(0);
+    let winner = judged[..configured].iter().position(|entry| entry.duid.is_ok());
     let mut text = String::new();
-    for entry in judged {
-        let wins = winner == Some(&entry.source);
-        let asked = configured.iter().any(|known| known.source == entry.source);
-        let (mark, why) = match (&entry.duid, wins, asked) {
-            (_, true, _) => ("*", "  (wins: the first usable one)".to_owned()),
-            (Ok(_), false, true) => (" ", "  (usable, but a source before it wins)".to_owned()),
-            (Ok(_), false, false) => (" ", "  (usable, but not in device.sources)".to_owned()),
-            (Err(_), false, _) => (" ", String::new()),
+    for (at, entry) in judged.iter().enumerate() {
+        let (mark, why) = match (&entry.duid, set) {
+            (Err(_), _) => (" ", String::new()),
+            (Ok(_), Some(_)) if at == 0 => ("*", "  (wins: it is set)".to_owned()),
+            (Ok(_), Some(set)) => (" ", format!("  (usable, but {set} is set)")),
+            (Ok(_), None) if winner == Some(at) => ("*", "  (wins: the first usable one)".to_owned()),
+            (Ok(_), None) if at < configured => (" ", "  (usable, but a source before it wins)".to_owned()),
+            (Ok(_), None) => (" ", "  (usable, but not in device.sources)".to_owned()),
         };
         let value = match &entry.duid {
             Ok(value) => value.clone(),
@@ -230,6 +236,30 @@ mod tests {
         for line in ["x status -c f", "x -c f status", "x config check -c f", "x config -c f check"] {
             assert_eq!(parsed(line).config.as_deref(), Some(Path::new("f")), "{line}");
         }
+    }
+
+    #[test]
+    fn the_table_of_ids_says_why() {
+        let judged = |source, id: Result<&str, &str>| duid::Judged {
+            source,
+            duid: id.map(str::to_owned).map_err(str::to_owned),
+        };
+        let dmi = || judged(duid::Source::Dmi, Err("junk"));
+        let serial = || judged(duid::Source::NetifydSerial, Ok("S"));
+        let agent = || judged(duid::Source::NetifydAgent, Ok("A"));
+        let machine = || judged(duid::Source::MachineId, Ok("M"));
+        let looked_for = "  dmi             - junk\n\
+                          * netifyd-serial  S  (wins: the first usable one)\n  \
+                          netifyd-agent   A  (usable, but a source before it wins)\n  \
+                          machine-id      M  (usable, but not in device.sources)\n";
+        assert_eq!(duid_table(&[dmi(), serial(), agent(), machine()], 3, None), looked_for);
+        let given = duid::Source::Configured;
+        let set = "* device.duid  G  (wins: it is set)\n  machine-id   M  (usable, but device.duid is set)\n";
+        assert_eq!(duid_table(&[judged(given.clone(), Ok("G")), machine()], 1, Some(&given)), set);
+        let program = duid::Source::Command;
+        let failing =
+            "  device.duid-command  - hangs\n  machine-id           M  (usable, but device.duid-command is set)\n";
+        assert_eq!(duid_table(&[judged(program.clone(), Err("hangs")), machine()], 1, Some(&program)), failing);
     }
 
     #[test]

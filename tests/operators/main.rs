@@ -7,6 +7,7 @@
 mod bench;
 mod canon;
 mod configuration;
+mod duid;
 mod gateway;
 mod hardships;
 mod hook;
