@@ -118,6 +118,9 @@ fn without_a_daemon() {
     assert_eq!(expired.exit, 2);
     assert!(expired.text.contains("expired") && expired.datum("days_left")[1].starts_with("-1."), "{}", expired.text);
     assert_eq!(alone(|gateway| gateway.spec(-DAY, 6 * DAY).duid("other")).exit, 2);
+    let overdue = alone(|gateway| gateway.spec(-27 * DAY, 3 * DAY));
+    assert_eq!(overdue.exit, 1, "{}", overdue.text);
+    assert!(overdue.text.contains("; no daemon runs, and the renewal is overdue since 20"), "{}", overdue.text);
     let missing = line(&Gateway::new().run(&["check"]));
     assert_eq!((missing.exit, missing.data.len()), (2, 1), "{}", missing.text);
     assert!(missing.text.contains("license.json: there is no license"), "{}", missing.text);
