@@ -104,10 +104,10 @@ pub enum Command {
     )]
     Check {
         /// Days before the expiry at which to warn
-        #[arg(long, short = 'w', value_name = "DAYS", default_value_t = 1.5, allow_negative_numbers = true)]
+        #[arg(long, short = 'w', value_name = "DAYS", default_value_t = 1.5, value_parser = days, allow_negative_numbers = true)]
         warning: f64,
         /// Days before the expiry at which it is critical
-        #[arg(long, short = 'c', value_name = "DAYS", default_value_t = 0.75, allow_negative_numbers = true)]
+        #[arg(long, short = 'c', value_name = "DAYS", default_value_t = 0.75, value_parser = days, allow_negative_numbers = true)]
         critical: f64,
         // The id of the flag that all commands have: here its short form is a plugin's usual one for --critical.
         /// Configuration file; before the command also -c
@@ -192,6 +192,12 @@ pub struct Output {
     /// Print the hub's data as received
     #[arg(long)]
     pub json: bool,
+}
+
+/// "nan" and "inf" are numbers to whoever parses them.
+fn days(text: &str) -> Result<f64, &'static str> {
+    let days = text.parse().ok().filter(|days: &f64| days.is_finite() && *days >= 0.0);
+    days.ok_or("not a number of days from 0")
 }
 
 /// How long a license shall live.

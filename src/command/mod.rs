@@ -19,54 +19,67 @@ use crate::core::config::render;
 use crate::core::duid;
 use crate::core::engine::Request;
 use crate::edge::places::Places;
-use crate::edge::{config_file, device, license_file, process};
+use crate::edge::{self, config_file, device, license_file, process};
 use crate::exit::Exit;
 use args::{Cli, Command, ConfigCommand};
 
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
+    let is_check = is_check(std::env::args_os().skip(1));
+    let mut exit = match Cli::try_parse() {
+        Ok(cli) => perform(cli),
+        Err(error) if error.use_stderr() => {
             let _ = error.print();
-            return ExitCode::from(usage_code(error.exit_code(), std::env::args_os().skip(1)));
+            if is_check { look::misused(&error.to_string()) } else { Exit { code: 2, ..Exit::done() } }
         }
+        Err(help) => Exit::with(help.to_string()),
     };
+    if let Err(error) = tell(&exit.out) {
+        let remedy = edge::remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
+        exit.err += &format!("\ncannot write to standard output: {}{remedy}", edge::reason(&error));
+        if exit.code == 0 {
+            exit.code = if is_check { 3 } else { 1 };
+        }
+    }
+    if !exit.err.is_empty() {
+        let _ = writeln!(std::io::stderr().lock(), "netify-licensed: {}", exit.err.trim());
+    }
+    ExitCode::from(exit.code)
+}
+
+fn perform(cli: Cli) -> Exit {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("netify-licensed: no event loop: {error}");
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return Exit::failed(format!("no event loop: {error}")),
     };
     let local = tokio::task::LocalSet::new();
     let exit = local.block_on(&runtime, dispatch(cli));
     // A name look-up or a slow disk does not hold up the end.
     drop(local);
     runtime.shutdown_background();
-    // Whoever reads our output may have left (head, grep -q): that is no failure of ours.
-    let _ = std::io::stdout().lock().write_all(exit.out.as_bytes());
-    if !exit.err.is_empty() {
-        let _ = writeln!(std::io::stderr().lock(), "netify-licensed: {}", exit.err.trim_end());
-    }
-    ExitCode::from(exit.code)
+    exit
 }
 
-/// 2 for wrong usage; but to monitoring 2 means CRITICAL, and a mistake in its own command line is 3, UNKNOWN.
-fn usage_code(code: i32, arguments: impl Iterator<Item = OsString>) -> u8 {
-    let mut arguments = arguments;
-    let mut command = None;
+fn tell(words: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(words.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever reads our output may have left (head, grep -q): that is no failure of ours.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        told => told,
+    }
+}
+
+/// Whether monitoring asks, by the arguments alone: they need not make sense.
+fn is_check(mut arguments: impl Iterator<Item = OsString>) -> bool {
     while let Some(argument) = arguments.next() {
         if argument == "--config" || argument == "-c" {
             arguments.next();
         } else if !argument.as_encoded_bytes().starts_with(b"-") {
-            command = Some(argument);
-            break;
+            return argument == "check";
         }
     }
-    let is_check = command.is_some_and(|command| command == "check");
-    if code != 0 && is_check { 3 } else { u8::try_from(code).unwrap_or(2) }
+    false
 }
 
 async fn dispatch(cli: Cli) -> Exit {
@@ -116,8 +129,10 @@ async fn duid(path: Option<&Path>, all: bool, as_json: bool) -> Exit {
         Err(error) => return Exit::config(&error),
     };
     let judged = duid::judge(&device::readings(&config, all).await);
-    let configured = duid::judge(&device::readings(&config, false).await);
-    let winner = duid::winner(&configured);
+    // What is set comes first and stands alone; what is only shown comes last.
+    let set = judged.first().map(|entry| &entry.source).filter(|source| source.is_set());
+    let configured = &judged[..judged.len().min(if set.is_some() { 1 } else { config.device.sources.len() })];
+    let winner = duid::winner(configured);
     if as_json {
         let sources: Vec<_> = judged
             .iter()
@@ -133,24 +148,28 @@ async fn duid(path: Option<&Path>, all: bool, as_json: bool) -> Exit {
         let document = json!({ "duid": winner.map(|(duid, _)| duid), "source": winner.map(|(_, source)| source.to_string()), "sources": sources });
         return Exit { code: u8::from(winner.is_none()), out: format!("{document:#}\n"), err: String::new() };
     }
-    let Some((value, source)) = winner else {
-        let table = if all { duid_table(&judged, &configured, None) } else { String::new() };
-        return Exit { code: 1, out: table, err: duid::none_usable(&configured) };
+    let out = match winner {
+        _ if all => duid_table(&judged, configured.len(), set),
+        Some((value, _)) => format!("{value}\n"),
+        None => String::new(),
     };
-    Exit::with(if all { duid_table(&judged, &configured, Some(source)) } else { format!("{value}\n") })
+    let err = if winner.is_none() { duid::none_usable(configured) } else { String::new() };
+    Exit { code: u8::from(winner.is_none()), out, err }
 }
 
-fn duid_table(judged: &[duid::Judged], configured: &[duid::Judged], winner: Option<&duid::Source>) -> String {
+/// The first `configured` ones count.
+fn duid_table(judged: &[duid::Judged], configured: usize, set: Option<&duid::Source>) -> String {
     let width = judged.iter().map(|entry| entry.source.to_string().len()).max().unwrap_or(0);
+    let winner = judged[..configured].iter().position(|entry| entry.duid.is_ok());
     let mut text = String::new();
-    for entry in judged {
-        let wins = winner == Some(&entry.source);
-        let asked = configured.iter().any(|known| known.source == entry.source);
-        let (mark, why) = match (&entry.duid, wins, asked) {
-            (_, true, _) => ("*", "  (wins: the first usable one)".to_owned()),
-            (Ok(_), false, true) => (" ", "  (usable, but a source before it wins)".to_owned()),
-            (Ok(_), false, false) => (" ", "  (usable, but not in device.sources)".to_owned()),
-            (Err(_), false, _) => (" ", String::new()),
+    for (at, entry) in judged.iter().enumerate() {
+        let (mark, why) = match (&entry.duid, set) {
+            (Err(_), _) => (" ", String::new()),
+            (Ok(_), Some(_)) if at == 0 => ("*", "  (wins: it is set)".to_owned()),
+            (Ok(_), Some(set)) => (" ", format!("  (usable, but {set} is set)")),
+            (Ok(_), None) if winner == Some(at) => ("*", "  (wins: the first usable one)".to_owned()),
+            (Ok(_), None) if at < configured => (" ", "  (usable, but a source before it wins)".to_owned()),
+            (Ok(_), None) => (" ", "  (usable, but not in device.sources)".to_owned()),
         };
         let value = match &entry.duid {
             Ok(value) => value.clone(),
@@ -220,10 +239,34 @@ mod tests {
     }
 
     #[test]
-    fn wrong_usage_is_unknown_to_monitoring() {
-        let code = |line: &str| usage_code(2, line.split(' ').map(OsString::from));
-        assert_eq!((code("check --warning x"), code("-c check check -x"), code("--config=c check -x")), (3, 3, 3));
-        assert_eq!((code("config check -x"), code("--config check status -x"), code("renew check")), (2, 2, 2));
-        assert_eq!(usage_code(0, ["check", "--help"].map(OsString::from).into_iter()), 0);
+    fn the_table_of_ids_says_why() {
+        let judged = |source, id: Result<&str, &str>| duid::Judged {
+            source,
+            duid: id.map(str::to_owned).map_err(str::to_owned),
+        };
+        let dmi = || judged(duid::Source::Dmi, Err("junk"));
+        let serial = || judged(duid::Source::NetifydSerial, Ok("S"));
+        let agent = || judged(duid::Source::NetifydAgent, Ok("A"));
+        let machine = || judged(duid::Source::MachineId, Ok("M"));
+        let looked_for = "  dmi             - junk\n\
+                          * netifyd-serial  S  (wins: the first usable one)\n  \
+                          netifyd-agent   A  (usable, but a source before it wins)\n  \
+                          machine-id      M  (usable, but not in device.sources)\n";
+        assert_eq!(duid_table(&[dmi(), serial(), agent(), machine()], 3, None), looked_for);
+        let given = duid::Source::Configured;
+        let set = "* device.duid  G  (wins: it is set)\n  machine-id   M  (usable, but device.duid is set)\n";
+        assert_eq!(duid_table(&[judged(given.clone(), Ok("G")), machine()], 1, Some(&given)), set);
+        let program = duid::Source::Command;
+        let failing =
+            "  device.duid-command  - hangs\n  machine-id           M  (usable, but device.duid-command is set)\n";
+        assert_eq!(duid_table(&[judged(program.clone(), Err("hangs")), machine()], 1, Some(&program)), failing);
+    }
+
+    #[test]
+    fn monitoring_is_known_by_its_command() {
+        let asks = |line: &str| is_check(line.split(' ').map(OsString::from));
+        assert_eq!([asks("check --warning x"), asks("-c check check -x"), asks("--config=c check -x")], [true; 3]);
+        assert_eq!([asks("config check -x"), asks("--config check status -x"), asks("renew check")], [false; 3]);
+        assert!(!asks("-x"));
     }
 }

@@ -68,6 +68,13 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, from: Optio
     {
         worry(1, last.clone());
     }
+    // Whoever renews by hand or by cron has a day to do it.
+    if let Some(Rfc3339(due)) = status.renewal.due_at.filter(|due| now.since(due.0) > DAY)
+        && status.pid.is_none()
+        && status.state.is_usable()
+    {
+        worry(1, format!("no daemon runs, and the renewal is overdue since {due}"));
+    }
     if let Some(missing) = status.problems.iter().find(|problem| problem.starts_with("provision.entitlements")) {
         worry(1, missing.clone());
     }
@@ -204,6 +211,22 @@ pub(crate) mod tests {
         (failing.healthy, failing.renewal.consecutive_failures) = (false, 0);
         let none = judge(&failing, USUAL, at(5), None);
         assert!(!none.line.contains("attempt"), "{}", none.line);
+    }
+
+    #[test]
+    fn an_overdue_renewal_without_a_daemon_is_a_warning() {
+        let mut alone = status(State::Valid);
+        alone.renewal.due_at = Some(Rfc3339(at(4)));
+        assert_eq!(judge(&alone, USUAL, at(3), None).exit, 0, "a day is left to a job of the night");
+        let late = judge(&alone, USUAL, at(3).plus(1), None);
+        assert_eq!(late.exit, 1);
+        let words = "in 2 days 23 h; no daemon runs, and the renewal is overdue since 2026-05-25 00:00:00 UTC |";
+        assert!(late.line.contains(words), "{}", late.line);
+        alone.pid = Some(1);
+        assert_eq!(judge(&alone, USUAL, at(3).plus(1), None).exit, 0, "the daemon knows");
+        alone.pid = None;
+        alone.state = State::Expired;
+        assert!(!judge(&alone, USUAL, at(-1), None).line.contains("overdue"), "that is the lesser trouble");
     }
 
     #[test]

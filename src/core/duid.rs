@@ -31,6 +31,14 @@ pub enum Source {
     Mac(String),
 }
 
+impl Source {
+    /// Whether the configuration sets it instead of naming places to look at.
+    #[must_use]
+    pub const fn is_set(&self) -> bool {
+        matches!(self, Self::Configured | Self::File | Self::Command)
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -109,6 +109,7 @@ pub fn status(status: &Status, now: WallTime, paint: Paint, from: Option<&str>) 
         table.row("due", date(at, believed));
     }
     match (renewal.next_attempt_at, &renewal.reason) {
+        (_, Some(_)) if status.pid.is_none() => table.row("next attempt", "none, as no daemon runs"),
         (Some(at), Some(why)) => table.row("next attempt", format!("{}: {why}", when(at, now))),
         (None, Some(why)) => table.row("next attempt", why.clone()),
         _ => {}
@@ -311,6 +312,7 @@ mod tests {
     fn a_clock_that_is_not_believed_measures_no_distance() {
         let mut doubtful = bare(State::ClockUntrusted);
         doubtful.clock.trusted = false;
+        doubtful.pid = Some(812);
         doubtful.license.issued_at = Some(Rfc3339(now().plus(-2 * DAY)));
         doubtful.renewal.reason = Some("somebody asks".to_owned());
         let screen = status(&doubtful, now().plus(90 * DAY), PLAIN, Some("from status.json"));
@@ -320,7 +322,9 @@ mod tests {
         assert_eq!(row(&screen, "clock"), ["not trusted:"]);
         assert_eq!(row(&screen, "daemon"), ["from status.json"]);
         doubtful.clock.trusted = true;
+        doubtful.pid = None;
         let screen = status(&doubtful, now().plus(6 * DAY), PLAIN, None);
+        assert_eq!(row(&screen, "next attempt"), ["none, as no daemon runs"]);
         assert_eq!(row(&screen, "expired"), ["2026-05-29 00:00:00 UTC (1 day ago)"]);
         assert_eq!(row(&screen, "issued"), ["2026-05-22 00:00:00 UTC (8 days ago)"]);
     }

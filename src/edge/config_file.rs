@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::places::Places;
+use super::secret::{self, Secret};
 use super::{keys, reason, regular, service, tls};
 use crate::core::config::{self, AbsolutePath, Config, ConfigError, DEFAULT_PATH, HubKind};
 use crate::core::keyring::KeyRing;
@@ -22,6 +23,8 @@ const STORES: [&str; 6] = [
 ];
 /// Its name there.
 const CREDENTIAL: &str = "netify-licensed.api-key";
+
+type ReadSecret = fn(&Places, &AbsolutePath) -> Result<Secret, String>;
 
 /// A configuration with where it came from.
 #[derive(Debug, Clone)]
@@ -51,7 +54,11 @@ pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
         ConfigError { path: name.clone(), line, message }
     })?;
     let config = config::parse(&text, &name)?;
-    Ok(Loaded { config, path: name, text })
+    let loaded = Loaded { config, path: name, text };
+    match loaded.config.mixed_up_files(&Places::from_environment().runtime) {
+        Some((key, message)) => Err(loaded.about(key, message)),
+        None => Ok(loaded),
+    }
 }
 
 /// The configuration to find the daemon by: the usual one for a user who may not read it. Whoever may ask the daemon need
@@ -66,8 +73,7 @@ pub fn to_find_the_daemon(path: Option<&Path>, loaded: &Result<Loaded, ConfigErr
 
 /// Whether there is a configuration that this user may not read.
 fn is_forbidden(path: Option<&Path>) -> bool {
-    let opened = regular::open(path.unwrap_or(Path::new(DEFAULT_PATH)));
-    opened.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+    regular::is_forbidden(path.unwrap_or(Path::new(DEFAULT_PATH)))
 }
 
 /// Whether this process has the API key as a credential, or the packaged service will. A shell has none, and may not be
@@ -112,10 +118,13 @@ impl Loaded {
     pub fn check_what_is_waited_for(&self, places: &Places) -> Result<Vec<String>, ConfigError> {
         let hub = &self.config.hub;
         let mut warnings = Vec::new();
-        let mut files =
-            vec![("hub.password-file", &hub.password_file), ("hub.bearer-token-file", &hub.bearer_token_file)];
+        let mut secrets: Vec<(_, _, ReadSecret)> = vec![
+            ("hub.password-file", &hub.password_file, secret::password),
+            ("hub.bearer-token-file", &hub.bearer_token_file, secret::token),
+            ("hub.client-key", &hub.client_key, secret::private_key),
+        ];
         if hub.kind == HubKind::Api && !has_credential(places) {
-            files.push(("hub.api-key-file", &hub.api_key_file));
+            secrets.push(("hub.api-key-file", &hub.api_key_file, secret::token));
             if hub.api_key_file.is_none() {
                 let message = format!(
                     "there is no API key: put it into {STORE}/{CREDENTIAL} (systemd), or into a file that only root can read and set hub.api-key-file"
@@ -127,11 +136,9 @@ impl Loaded {
                 warnings.push(format!("warning: {message}"));
             }
         }
-        for (key, file) in files {
-            if let Some(file) = file.as_ref().map(AbsolutePath::as_path).filter(|file| is_missing(file)) {
-                let message = format!("{key}: {}: there is no such file; write the secret there", file.display());
-                return Err(self.about(key, message));
-            }
+        for (key, file, read) in secrets {
+            let Some(file) = file.as_ref().filter(|file| !secret::is_for_another(file.as_path())) else { continue };
+            read(places, file).map_err(|message| self.about(key, format!("{key}: {message}")))?;
         }
         // It may come later, with the collector's package.
         let textfile = self.config.status.metrics_textfile.as_ref().map(AbsolutePath::as_path);

@@ -53,6 +53,12 @@ pub fn read(path: &Path) -> FileContent {
     }
 }
 
+/// Whether it is this user's rights that keep it from reading the file.
+#[must_use]
+pub fn is_forbidden(path: &Path) -> bool {
+    regular::is_forbidden(path)
+}
+
 /// Reads a document from standard input, at most one byte more than a license may have.
 pub fn read_stdin() -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();

@@ -39,6 +39,11 @@ pub(super) fn open_as(how: &mut OpenOptions, path: &Path, more: OFlags) -> Resul
     if meta.is_file() { Ok((file, meta)) } else { Err(other()) }
 }
 
+/// Whether this user may not read it, and nothing else is known of it.
+pub(super) fn is_forbidden(path: &Path) -> bool {
+    open(path).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
+}
+
 /// All of a file that has at most `longest` bytes.
 pub(super) fn read(path: &Path, longest: usize) -> Result<Vec<u8>> {
     rest(open(path)?.0, longest)

@@ -1,6 +1,8 @@
 //! The API key and passwords: read for each use, never printed, wiped from memory.
 
 use std::fmt;
+use std::fs::Metadata;
+use std::io::ErrorKind::PermissionDenied;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -73,6 +75,16 @@ pub fn token(places: &Places, path: &AbsolutePath) -> Result<Secret, String> {
     one_line(places, path.as_path())
 }
 
+/// Whether it may be the daemon's, which runs as somebody else: this user may not read it, it is another one's alone, or
+/// the service manager guards it (systemd.exec(5), `LoadCredential=`).
+#[must_use]
+pub fn is_for_another(path: &Path) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    let is_judged = |meta: Metadata| meta.mode() & 0o077 != 0 || [0, own].contains(&meta.uid());
+    path.starts_with("/run/credentials")
+        || regular::open(path).map_or_else(|error| error.kind() == PermissionDenied, |(_, meta)| !is_judged(meta))
+}
+
 /// A private key in PEM.
 pub fn private_key(places: &Places, path: &AbsolutePath) -> Result<Secret, String> {
     read(places, path.as_path(), MAX_PEM).map(Secret)
@@ -130,4 +142,15 @@ fn read(places: &Places, path: &Path, longest: usize) -> Result<Zeroizing<Vec<u8
         return Err(format!("{name}: the secret is longer than {longest} bytes; is this the right file?"));
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_service_managers_secrets_are_not_judged_from_outside() {
+        assert!(is_for_another(Path::new("/run/credentials/netify-licensed.service/password")));
+        assert!(!is_for_another(Path::new("/nowhere/password")), "whose should it be?");
+    }
 }

@@ -6,6 +6,7 @@ use netify_licensed::core::verify::State;
 use test_support::Proc;
 
 use crate::gateway::{Gateway, PATIENCE, code, err, out};
+use crate::hardships::{forbid, is_root, powerless};
 
 const CHECK: [&str; 2] = ["config", "check"];
 
@@ -32,7 +33,7 @@ fn a_secret_that_is_not_there_is_found_and_waited_for() {
     std::fs::remove_file(&path).expect("removed");
     let place = format!("config.toml:{}: hub.api-key-file: {}: ", line_of(&gateway, "api-key-file"), path.display());
     let said = refusal(&gateway);
-    assert!(said.contains(&place) && said.contains("there is no such file; write the secret there"), "{said}");
+    assert!(said.contains(&place) && said.contains("no such file or directory; write it there, readable"), "{said}");
     let json: serde_json::Value =
         serde_json::from_slice(&gateway.run(&["config", "check", "--json"]).stdout).expect("JSON");
     assert_eq!((json["valid"].as_bool(), json["line"].is_u64()), (Some(false), true), "{json}");
@@ -53,11 +54,49 @@ fn the_secrets_of_a_relay_are_looked_for_too() {
     gateway.set("hub.kind", "relay").set("hub.username", "system").set("hub.password-file", "/nowhere/password");
     // The API's key is of no use to a relay.
     gateway.set("hub.api-key-file", "/nowhere/key");
-    assert!(refusal(&gateway).contains("hub.password-file: /nowhere/password: there is no such file"));
+    assert!(refusal(&gateway).contains("hub.password-file: /nowhere/password: cannot read the secret: no such file"));
     gateway.unset("hub.username").unset("hub.password-file").set("hub.bearer-token-file", "/nowhere/token");
-    assert!(refusal(&gateway).contains("hub.bearer-token-file: /nowhere/token: there is no such file"));
+    assert!(refusal(&gateway).contains("hub.bearer-token-file: /nowhere/token: cannot read the secret: no such file"));
     gateway.unset("hub.bearer-token-file");
     assert_eq!(code(&gateway.run(&CHECK)), 0);
+}
+
+#[test]
+fn a_secret_that_no_renewal_could_use_is_refused() {
+    let mut gateway = Gateway::new();
+    let key = "etc/netify-licensed/api-key";
+    gateway.write(key, "one\ntwo\n");
+    assert!(refusal(&gateway).contains("api-key: the secret is not one line of "));
+    gateway.mode(key, 0o644);
+    assert!(refusal(&gateway).contains("api-key: others may read the secret (mode 0644); run: chmod 600 "));
+    gateway.set("hub.api-key-file", "/dev/null");
+    assert!(refusal(&gateway).contains("/dev/null: cannot read the secret: it is not a regular file"));
+    gateway.set("hub.api-key-file", "/etc");
+    assert!(refusal(&gateway).contains("/etc: cannot read the secret: is a directory"));
+    let relay = gateway.hub.url();
+    let password = gateway.path(key).display().to_string();
+    gateway.set("hub.kind", "relay").set("hub.url", &relay);
+    gateway.set("hub.username", "system").set("hub.password-file", &password);
+    assert!(refusal(&gateway).contains("hub.password-file: ") && refusal(&gateway).contains("(mode 0644)"));
+    gateway.write(key, "one line");
+    gateway.mode(key, 0o600);
+    assert_eq!(code(&gateway.run(&CHECK)), 0);
+}
+
+#[test]
+fn a_secret_for_the_daemon_alone_is_not_judged_by_others() {
+    let gateway = Gateway::new();
+    let key = "etc/netify-licensed/api-key";
+    gateway.write(key, "one\ntwo\n");
+    forbid(&gateway, key);
+    let output = powerless(&gateway, &CHECK).output().expect("it runs");
+    assert_eq!((code(&output), err(&output)), (0, String::new()));
+    if is_root() {
+        std::os::unix::fs::chown(gateway.path(key), Some(65_534), None).expect("given away");
+        assert_eq!(code(&gateway.run(&CHECK)), 0, "the daemon may be that user");
+        gateway.mode(key, 0o640);
+        assert!(refusal(&gateway).contains("others may read the secret (mode 0640)"));
+    }
 }
 
 #[test]
@@ -115,4 +154,25 @@ fn a_mistyped_directory_for_metrics_is_not_created() {
     assert_eq!(code(&gateway.run(&["renew"])), 0);
     gateway.wait_for("renewed", |status| status.renewal.last_success_at.is_some());
     assert!(test_support::wait_until(|| file.exists(), PATIENCE, "the metrics").is_ok());
+}
+
+#[test]
+fn the_status_never_replaces_the_license() {
+    let mut gateway = Gateway::new();
+    gateway.install_fresh();
+    let license = gateway.license_path();
+    let before = std::fs::read(&license).expect("a license");
+    gateway.set("status.file", &gateway.path("etc/netifyd/../netifyd/license.json").display().to_string());
+    let words = format!("config.toml:{}: status.file and license.path are the same file, ", line_of(&gateway, "file"));
+    assert!(refusal(&gateway).contains(&words));
+    let output = gateway.run(&["run"]);
+    assert!(code(&output) == 78 && err(&output).contains(&words), "{output:?}");
+    assert_eq!(std::fs::read(&license).expect("a license"), before);
+
+    let status = gateway.path("run/netify-licensed/status.json").display().to_string();
+    gateway.unset("status.file").set("license.path", &status);
+    assert!(refusal(&gateway).contains("config.toml: status.file and license.path are the same file"));
+    let directory = gateway.path("etc/netifyd/").display().to_string();
+    gateway.set("license.path", &directory);
+    assert!(refusal(&gateway).contains("names a directory; write the path of a file"));
 }

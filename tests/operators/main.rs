@@ -7,6 +7,7 @@
 mod bench;
 mod canon;
 mod configuration;
+mod duid;
 mod gateway;
 mod hardships;
 mod hook;
@@ -18,3 +19,4 @@ mod plugin;
 mod schema;
 mod screens;
 mod terminal;
+mod untold;

@@ -9,7 +9,7 @@ use netify_licensed::core::verify::State;
 use test_support::{Proc, Signal};
 
 use crate::gateway::{DAY, Gateway, PATIENCE, SERIAL, code, err, out};
-use crate::hardships::{forbid, powerless};
+use crate::hardships::{forbid, is_root, powerless};
 
 /// One line of a plugin, taken apart as the Monitoring Plugins Development Guidelines have it.
 struct Line {
@@ -58,19 +58,13 @@ fn with_a_daemon() {
     for (warning, critical, exit, word) in [
         ("8", "1", 1, "WARNING"),
         ("9", "8", 2, "CRITICAL"),
-        ("1", "2", 3, "UNKNOWN"),
-        ("nan", "1", 3, "UNKNOWN"),
-        ("2", "NaN", 3, "UNKNOWN"),
-        ("inf", "1", 3, "UNKNOWN"),
-        ("2", "-inf", 3, "UNKNOWN"),
-        ("2", "-1", 3, "UNKNOWN"),
-        ("x", "1", 3, ""),
+        ("1", "2", 3, "UNKNOWN - --critical must lie between 0 and --warning"),
     ] {
         for [w, c] in [["--warning", "--critical"], ["-w", "-c"]] {
             let (w, c) = (format!("{w}={warning}"), format!("{c}={critical}"));
-            let output = gateway.run(&["check", &w, &c]);
-            assert_eq!(code(&output), exit, "{w} {c}: {output:?}");
-            assert!(out(&output).starts_with(&format!("LICENSE {word}")) || word.is_empty(), "{output:?}");
+            let seen = line(&gateway.run(&["check", &w, &c]));
+            assert_eq!(seen.exit, exit, "{w} {c}: {}", seen.text);
+            assert!(seen.text.starts_with(&format!("LICENSE {word}")), "{w} {c}: {}", seen.text);
         }
     }
     let json: serde_json::Value = serde_json::from_slice(&gateway.run(&["check", "--json"]).stdout).expect("JSON");
@@ -78,6 +72,32 @@ fn with_a_daemon() {
         (json["exit"].as_i64(), json["line"].as_str().map(|line| line.contains("LICENSE OK"))),
         (Some(0), Some(true))
     );
+}
+
+#[test]
+fn a_mistake_in_its_command_line_is_told_in_one_line() {
+    let gateway = Gateway::new();
+    for (flag, value) in [("--warning", "x"), ("-w", "nan"), ("--warning", "inf"), ("--critical", "-1"), ("-c", "")] {
+        let output = gateway.run(&["check", flag, value]);
+        let said = out(&output);
+        assert_eq!((code(&output), said.lines().count()), (3, 1), "{flag} {value}: {output:?}");
+        let flag = if flag.contains('w') { "--warning" } else { "--critical" };
+        let begin =
+            format!("LICENSE UNKNOWN - invalid value '{value}' for '{flag} <DAYS>': not a number of days from 0");
+        assert!(said.starts_with(&begin) && err(&output).starts_with("error: invalid value"), "{output:?}");
+    }
+    let bogus = gateway.run(&["check", "--bogus"]);
+    assert_eq!((code(&bogus), out(&bogus).as_str()), (3, "LICENSE UNKNOWN - unexpected argument '--bogus' found\n"));
+    let json: serde_json::Value =
+        serde_json::from_slice(&gateway.run(&["check", "--json", "--warning", "x"]).stdout).expect("JSON");
+    assert_eq!(json["exit"], 3);
+    assert!(
+        json["line"].as_str().is_some_and(|line| line.starts_with("LICENSE UNKNOWN - invalid value 'x'")),
+        "{json}"
+    );
+    // For people nothing changes.
+    let status = gateway.run(&["status", "--bogus"]);
+    assert_eq!((code(&status), out(&status)), (2, String::new()));
 }
 
 /// What `check` says without a daemon.
@@ -98,6 +118,9 @@ fn without_a_daemon() {
     assert_eq!(expired.exit, 2);
     assert!(expired.text.contains("expired") && expired.datum("days_left")[1].starts_with("-1."), "{}", expired.text);
     assert_eq!(alone(|gateway| gateway.spec(-DAY, 6 * DAY).duid("other")).exit, 2);
+    let overdue = alone(|gateway| gateway.spec(-27 * DAY, 3 * DAY));
+    assert_eq!(overdue.exit, 1, "{}", overdue.text);
+    assert!(overdue.text.contains("; no daemon runs, and the renewal is overdue since 20"), "{}", overdue.text);
     let missing = line(&Gateway::new().run(&["check"]));
     assert_eq!((missing.exit, missing.data.len()), (2, 1), "{}", missing.text);
     assert!(missing.text.contains("license.json: there is no license"), "{}", missing.text);
@@ -228,6 +251,37 @@ fn without_rights_and_without_a_daemon() {
         "{}",
         nothing.text
     );
+}
+
+#[test]
+fn what_a_dead_daemon_left_does_not_hide_what_nobody_can_read() {
+    let mut gateway = Gateway::new();
+    let daemon = private_daemon(&mut gateway);
+    daemon.signal(Signal::KILL).expect("it runs");
+    daemon.wait_exit(PATIENCE).expect("it ends");
+    let license = gateway.license_path();
+    let is_told = |reason: &str| {
+        for mut command in [gateway.command(&["check"]), powerless(&gateway, &["check"])] {
+            let seen = line(&command.output().expect("it runs"));
+            assert_eq!(seen.exit, 2, "{}", seen.text);
+            assert!(seen.text.contains(&format!("cannot read the license: {reason}")), "{}", seen.text);
+            assert!(seen.text.ends_with("(no daemon runs; this is the state on disk)"), "{}", seen.text);
+        }
+        let status: Status = serde_json::from_slice(&gateway.run(&["status", "--json"]).stdout).expect("a status");
+        assert_eq!((status.state, status.healthy), (State::Unreadable, false));
+    };
+    std::fs::remove_file(&license).expect("removed");
+    std::fs::create_dir(&license).expect("created");
+    is_told("is a directory");
+    std::fs::remove_dir(&license).expect("removed");
+    std::os::unix::fs::symlink("license.json", &license).expect("a link");
+    is_told("");
+
+    // Root can tell a key that is gone from one that it may not read.
+    std::fs::remove_file(gateway.path("etc/netify-licensed/keys.d/vendor.pem")).expect("removed");
+    let seen = line(&gateway.run(&["check"]));
+    let fits = seen.exit == 3 && seen.text.contains("no trusted key in ");
+    assert_eq!(fits, is_root(), "{}", seen.text);
 }
 
 #[test]

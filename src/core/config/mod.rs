@@ -5,7 +5,7 @@ mod mistake;
 mod text;
 mod values;
 
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -161,13 +161,50 @@ section!(Log { level: LogLevel = LogLevel::Info, format: LogFormat = LogFormat::
 impl Config {
     /// The status file, below the runtime directory unless configured.
     #[must_use]
-    pub fn status_file(&self, runtime: &std::path::Path) -> PathBuf {
+    pub fn status_file(&self, runtime: &Path) -> PathBuf {
         self.status.file.as_ref().map_or_else(|| runtime.join("status.json"), AbsolutePath::to_path_buf)
     }
 
     /// The control socket, below the runtime directory unless configured.
     #[must_use]
-    pub fn control_socket(&self, runtime: &std::path::Path) -> PathBuf {
+    pub fn control_socket(&self, runtime: &Path) -> PathBuf {
         self.status.socket.as_ref().map_or_else(|| runtime.join("control.sock"), AbsolutePath::to_path_buf)
     }
+
+    /// The key of a file that cannot be, and a sentence: what is written to one of them must not replace another one.
+    #[must_use]
+    pub fn mixed_up_files(&self, runtime: &Path) -> Option<(&'static str, String)> {
+        let metrics = self.status.metrics_textfile.as_ref().map(AbsolutePath::to_path_buf);
+        let mut files = vec![
+            ("license.path", self.license.path.to_path_buf()),
+            ("status.file", self.status_file(runtime)),
+            ("status.socket", self.control_socket(runtime)),
+        ];
+        files.extend(metrics.map(|file| ("status.metrics-textfile", file)));
+        for (at, (key, file)) in files.iter().enumerate() {
+            let place = plain(file);
+            if let Some((other, _)) = files[..at].iter().find(|(_, other)| plain(other) == place) {
+                let file = file.display();
+                return Some((key, format!("{key} and {other} are the same file, {file}; give each its own")));
+            }
+            // `Path` does not see a slash at the end.
+            let end = file.file_name().unwrap_or("/".as_ref());
+            if end == "/" || !file.as_os_str().as_encoded_bytes().ends_with(end.as_encoded_bytes()) {
+                return Some((key, format!("{key}: {} names a directory; write the path of a file", file.display())));
+            }
+        }
+        None
+    }
+}
+
+/// Without dots; links are not followed.
+fn plain(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut place, part| {
+        if part == Component::ParentDir {
+            place.pop();
+        } else {
+            place.push(part);
+        }
+        place
+    })
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::keys::document;
 use super::mistake::{explain, line_of, line_of_key, no_section};
-use super::{Config, HubKind, ReloadMethod, TrustMode};
+use super::{Config, HubKind, HubUrl, ReloadMethod, TrustMode};
 use crate::core::time::{Millis, SECOND};
 
 /// Shortest `reload.timeout`: netifyd is watched for three seconds, and has to be asked before.
@@ -96,6 +96,10 @@ fn contradiction(config: &Config) -> Option<(&'static str, String)> {
     {
         return say("device.duid", "device.duid wants 1 to 128 printable ASCII characters without spaces");
     }
+    // A relay may do without.
+    if hub.kind == HubKind::Api && device.sources.is_empty() && !given.contains(&true) {
+        return say("device.sources", "device.sources is empty; name a source of the device's id, or set device.duid");
+    }
     if config.trust.mode == TrustMode::Signature && config.trust.keys.is_empty() {
         return say(
             "trust.keys",
@@ -157,6 +161,9 @@ fn contradiction(config: &Config) -> Option<(&'static str, String)> {
             "provision.enabled",
             "a relay cannot create licenses; set provision.enabled = false or hub.kind = \"api\"",
         );
+    }
+    if hub.kind == HubKind::Relay && hub.url == HubUrl::vendor() {
+        return say("hub.kind", "hub.kind is \"relay\", and hub.url is the API's; write the relay's URL there");
     }
     let wants = &config.provision;
     let is_blank = |name: &String| name.trim().is_empty();
@@ -225,6 +232,14 @@ mod tests {
             error("[device]\nduid = \"a\"\nduid-file = \"/b\"\n")
                 .starts_with("c.toml:2: device.duid, duid-file and duid-command")
         );
+        assert!(
+            error("[hub]\nkind = \"relay\"\n")
+                .starts_with("c.toml:2: hub.kind is \"relay\", and hub.url is the API's;")
+        );
+        let nowhere = "[device]\nsources = []\n";
+        assert!(error(nowhere).starts_with("c.toml:2: device.sources is empty; name a source"));
+        assert_eq!(error(&format!("{nowhere}duid = \"x\"\n")), "");
+        assert_eq!(error(&format!("{nowhere}[hub]\nkind = \"relay\"\nurl = \"https://relay.example\"\n")), "");
         assert!(error("[device]\nsources = [\"dmi\", \"bios\"]\n").contains("`bios` is no source"));
         assert!(error("[reload]\nmethod = \"command\"\n").starts_with("c.toml:2: reload.method is"));
         assert!(error("[reload]\ntimeout = \"4999ms\"\n").starts_with("c.toml:2: reload.timeout is too short"));
@@ -350,6 +365,41 @@ mod tests {
         let hook = config.hooks.on_change.expect("a hook");
         assert_eq!((hook.program(), hook.arguments()), ("/bin/x", &["a b".to_owned(), String::new()][..]));
         assert_eq!(Vec::from(hook), ["/bin/x", "a b", ""]);
+    }
+
+    #[test]
+    fn no_file_is_two_files() {
+        let mixed_up = |text: &str| {
+            let config = parse(text, "c.toml").expect("valid");
+            let found = config.mixed_up_files(std::path::Path::new("/run/x"));
+            found.map_or_else(String::new, |(key, message)| format!("{key} | {message}"))
+        };
+        assert_eq!(
+            mixed_up("[status]\nfile = \"/etc/netifyd/license.json\"\n"),
+            "status.file | status.file and license.path are the same file, /etc/netifyd/license.json; give each its own"
+        );
+        for (text, key) in [
+            ("[license]\npath = \"/run/x/status.json\"\n", "status.file"),
+            ("[license]\npath = \"/run/x/control.sock\"\n", "status.socket"),
+            ("[status]\nsocket = \"/run/x/../../run//x/./status.json\"\n", "status.socket"),
+            ("[status]\nmetrics-textfile = \"/../etc/netifyd/license.json\"\n", "status.metrics-textfile"),
+            ("[status]\nmetrics-textfile = \"/m\"\nsocket = \"/m\"\n", "status.metrics-textfile"),
+            ("[license]\npath = \"/\"\n", "license.path"),
+            ("[license]\npath = \"/l/\"\n", "license.path"),
+            ("[license]\npath = \"/l/.\"\n", "license.path"),
+            ("[license]\npath = \"/l/..\"\n", "license.path"),
+            ("[status]\nfile = \"/l/\"\n", "status.file"),
+        ] {
+            let said = mixed_up(text);
+            assert_eq!(said.split_once(" | ").map(|(key, _)| key), Some(key), "{text}: {said}");
+        }
+        assert_eq!(
+            mixed_up("[license]\npath = \"/l/\"\n").split(" | ").nth(1),
+            Some("license.path: /l/ names a directory; write the path of a file")
+        );
+        for fine in ["", "[license]\npath = \"/run/x/license.json\"\n", "[status]\nmetrics-textfile = \"/m/..x\"\n"] {
+            assert_eq!(mixed_up(fine), "", "{fine}");
+        }
     }
 
     #[test]
