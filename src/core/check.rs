@@ -230,6 +230,18 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_reload_that_is_neither_owed_nor_failed_is_no_trouble() {
+        let exit = |pending: bool, outcome: &str| {
+            let mut status = status(State::Valid);
+            status.pid = Some(1);
+            status.reload.pending = pending;
+            status.reload.last_outcome = Some(outcome.to_owned());
+            judge(&status, USUAL, at(6), None).exit
+        };
+        assert_eq!([exit(true, "failed"), exit(true, "not-running"), exit(false, "failed")], [2, 0, 0]);
+    }
+
+    #[test]
     fn what_else_is_wrong_is_told() {
         let mut bare = status(State::Missing);
         bare.license = LicenseStatus::none("/l");

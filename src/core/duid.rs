@@ -121,7 +121,8 @@ pub fn winner(judged: &[Judged]) -> Option<(&str, &Source)> {
 pub fn none_usable(judged: &[Judged]) -> String {
     let reasons: Vec<String> =
         judged.iter().filter_map(|entry| Some(format!("{}: {}", entry.source, entry.duid.as_ref().err()?))).collect();
-    format!("no source gives a device id ({}); set device.duid in the configuration", reasons.join("; "))
+    let why = if reasons.is_empty() { "device.sources is empty".to_owned() } else { reasons.join("; ") };
+    format!("no source gives a device id ({why}); set device.duid in the configuration")
 }
 
 fn usable(source: &Source, content: &[u8]) -> Result<String, String> {
@@ -208,6 +209,7 @@ mod tests {
         ];
         let judged = judge(&readings);
         assert_eq!(winner(&judged), Some(("100000003d1d2e3f", &Source::DeviceTree)));
+        assert!(none_usable(&[]).contains(" (device.sources is empty); "));
         assert!(none_usable(&judge(&readings[..2])).contains("netifyd-serial: netifyd's null serial; dmi: /sys"));
     }
 

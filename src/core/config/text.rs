@@ -96,10 +96,6 @@ fn contradiction(config: &Config) -> Option<(&'static str, String)> {
     {
         return say("device.duid", "device.duid wants 1 to 128 printable ASCII characters without spaces");
     }
-    // A relay may do without.
-    if hub.kind == HubKind::Api && device.sources.is_empty() && !given.contains(&true) {
-        return say("device.sources", "device.sources is empty; name a source of the device's id, or set device.duid");
-    }
     if config.trust.mode == TrustMode::Signature && config.trust.keys.is_empty() {
         return say(
             "trust.keys",
@@ -236,10 +232,6 @@ mod tests {
             error("[hub]\nkind = \"relay\"\n")
                 .starts_with("c.toml:2: hub.kind is \"relay\", and hub.url is the API's;")
         );
-        let nowhere = "[device]\nsources = []\n";
-        assert!(error(nowhere).starts_with("c.toml:2: device.sources is empty; name a source"));
-        assert_eq!(error(&format!("{nowhere}duid = \"x\"\n")), "");
-        assert_eq!(error(&format!("{nowhere}[hub]\nkind = \"relay\"\nurl = \"https://relay.example\"\n")), "");
         assert!(error("[device]\nsources = [\"dmi\", \"bios\"]\n").contains("`bios` is no source"));
         assert!(error("[reload]\nmethod = \"command\"\n").starts_with("c.toml:2: reload.method is"));
         assert!(error("[reload]\ntimeout = \"4999ms\"\n").starts_with("c.toml:2: reload.timeout is too short"));
