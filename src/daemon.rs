@@ -251,13 +251,16 @@ impl Daemon {
                     self.watch = Watch::new(license, self.file_sender.clone());
                 }
                 log::set_level(config.log.level);
+                let is_all = config.log.format == self.driver.engine().config().log.format;
                 self.driver.configure(config, keys);
                 match server {
                     Some(server) => self.server = Some(server),
                     None => self.stay_reachable(),
                 }
-                tracing::info!("configuration read again");
-                Answer::words(0, "configuration read again")
+                let rest = if is_all { "" } else { "; log.format takes a restart" };
+                let text = format!("configuration read again{rest}");
+                tracing::info!("{text}");
+                Answer::words(0, text)
             }
             Err(error) => {
                 let text = format!("the new configuration is refused, the old one stays in force: {error}");

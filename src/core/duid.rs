@@ -209,6 +209,7 @@ mod tests {
         ];
         let judged = judge(&readings);
         assert_eq!(winner(&judged), Some(("100000003d1d2e3f", &Source::DeviceTree)));
+        assert_eq!([Source::Command, Source::Dmi].map(|source| source.is_set()), [true, false]);
         assert!(none_usable(&[]).contains(" (device.sources is empty); "));
         assert!(none_usable(&judge(&readings[..2])).contains("netifyd-serial: netifyd's null serial; dmi: /sys"));
     }

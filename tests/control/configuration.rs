@@ -177,6 +177,15 @@ fn a_key_is_added() {
     rig.run(&["install", &file.display().to_string()]).expect(0);
 }
 
+/// All else is in force.
+#[test]
+fn the_log_s_format_takes_a_restart() {
+    let (_hub, mut rig) = device();
+    let daemon = rig.daemon();
+    rig.set("log.format", "json");
+    hang_up(&daemon, "configuration read again; log.format takes a restart");
+}
+
 #[test]
 fn intervals_change() {
     let hub = HubEmulator::start(Options::new());

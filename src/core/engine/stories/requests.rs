@@ -203,6 +203,9 @@ fn if_due_puts_right_what_is_broken() {
         story.data(&to, &license("S-1", 0, 7));
     }
     story.replied(id, 3, "license.json: is a directory");
+    let id = story.renew();
+    story.answer(&view("S-1"), 401, b"{}".to_vec());
+    story.replied(id, 5, "check the API key");
 }
 
 #[test]
