@@ -54,12 +54,12 @@ impl World {
             Action::Install { license, .. } => {
                 let document = self.stage.document(license.bytes());
                 self.oracle.installs(&self.stage, document.as_ref());
-                let result = if !self.stage.disk.takes(Fits::Licenses) {
-                    Err("no space left on device".to_owned())
-                } else {
+                let result = if self.stage.disk.takes(Fits::Licenses) {
                     self.stage.disk.file = document;
                     self.statistics.installs += 1;
                     Ok(())
+                } else {
+                    Err("no space left on device".to_owned())
                 };
                 let takes = self.random.between(5, 200);
                 self.deliver(takes, Event::Installed(result));

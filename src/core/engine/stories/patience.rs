@@ -223,6 +223,22 @@ fn a_date_that_our_clock_guessed_is_corrected_once_it_is_right() {
     assert!(story.saved.0.issues.iter().all(|issue| issue.at <= START.plus(DAY)));
     story.pass(DAY);
     assert_eq!(story.status().renewal.due_at.map(|at| at.0), Some(due));
+    // What the license or the hub told is no guess, whatever our clock says of it later.
+    for (first, hubs) in [(license("S-1", 2, 7), None), (undated(6), Some(undated(7)))] {
+        let mut story = Story::begin(TRANSPORT, true, None, Durable::default());
+        story.moment.now.wall = START.plus(3 * DAY);
+        let mut story = story.on_device(FileContent::Bytes(first));
+        story.reloaded_if_asked();
+        if let Some(hubs) = hubs {
+            story.renew();
+            story.dated(&view("S-1"), &hubs, START.plus(3 * DAY));
+            story.written(&hubs);
+        }
+        let due = story.status().renewal.due_at;
+        story.moment.now.wall = START.plus(DAY);
+        story.step(Event::Tick);
+        assert_eq!(story.status().renewal.due_at, due);
+    }
     // By a clock that falls behind, what was right stays.
     let mut story = found_at(0);
     let right = story.status().renewal.due_at;

@@ -88,6 +88,12 @@ fn that_netifyd_is_still_off_is_no_news() {
     story.pass(60_000);
     story.reloaded(ReloadOutcome::NotRunning("netifyd.service is not installed".to_owned()));
     assert_eq!(story.status().reload.reloads.get("not-running"), Some(&2));
+    // So is another way to look.
+    story.pass(60_000);
+    let outcome = ReloadOutcome::NotRunning("netifyd.service is not installed".to_owned());
+    assert!(std::mem::take(&mut story.reload));
+    story.step(Event::Reloaded(ReloadReport { method: "socket".to_owned(), outcome }));
+    assert_eq!(story.status().reload.reloads.get("not-running"), Some(&3));
     story.pass(60_000);
     story.reloaded(ReloadOutcome::Confirmed);
     assert_eq!(story.engine.volatile.reload_failures, 0);
