@@ -90,7 +90,7 @@ impl World {
             Action::SaveVolatile(volatile) => self.stage.disk.volatile = *volatile,
             Action::Reply(id, reply) => self.oracle.replies(id, &reply),
             Action::Publish => {
-                if let Some(status) = self.engine.as_ref().and_then(Engine::status) {
+                if let Some(status) = self.engine.as_ref().and_then(|engine| engine.status()) {
                     self.oracle.publishes(status);
                 }
             }
@@ -181,7 +181,7 @@ impl World {
         self.stage.unnoticed = 0;
         self.oracle.daemon_starts(&self.stage);
         let (engine, actions) = Engine::new(start, moment);
-        self.engine = Some(engine);
+        self.engine = Some(Box::new(engine));
         self.perform(actions);
         self.settle();
     }

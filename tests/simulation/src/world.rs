@@ -48,7 +48,7 @@ pub struct World {
     pub(crate) random: Random,
     queue: BinaryHeap<Entry>,
     sequence: u64,
-    pub(crate) engine: Option<Engine>,
+    pub(crate) engine: Option<Box<Engine>>,
     pub(crate) incarnation: u32,
     pub(crate) boot_number: u32,
     pub(crate) switched_off_at: Millis,
