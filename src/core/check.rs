@@ -1,5 +1,6 @@
 //! The monitoring plugin: one line, performance data, exit code 0 to 3 (Monitoring Plugins Development Guidelines).
 
+use super::foreign_text::one_line;
 use super::report::{Rfc3339, Status};
 use super::time::{DAY, WallTime, relative};
 use super::verify::State;
@@ -84,19 +85,20 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, from: Optio
     let word = ["OK", "WARNING", "CRITICAL"].get(usize::from(worst)).copied().unwrap_or("UNKNOWN");
     let mut line = format!("LICENSE {word} - {}", status.state);
     if let Some(serial) = &status.license.serial {
-        line.push_str(&format!(", {serial}"));
+        line.push_str(&format!(", {}", one_line(serial)));
     }
     if let Some(Rfc3339(expires)) = status.license.expires_at.filter(|_| status.state != State::ClockUntrusted) {
         let verb = if expires > now { "ends" } else { "ended" };
         line.push_str(&format!(", {verb} {}", relative(expires, now)));
     }
     for reason in reasons.iter().filter(|reason| !reason.is_empty()) {
-        line.push_str(&format!("; {}", reason.replace('|', "/")));
+        line.push_str(&format!("; {reason}"));
     }
     if let Some(from) = from {
         line.push_str(&format!(" ({from})"));
     }
-    line.push_str(" |");
+    // What follows the first bar is performance data, and only ours.
+    line = line.replace('|', "/") + " |";
     if let Some(days) = days.filter(|_| status.clock.trusted) {
         line.push_str(&format!(" days_left={days:.2};{};{};;", range(thresholds.warning), range(thresholds.critical)));
     }
@@ -227,6 +229,18 @@ pub(crate) mod tests {
         alone.pid = None;
         alone.state = State::Expired;
         assert!(!judge(&alone, USUAL, at(-1), None).line.contains("overdue"), "that is the lesser trouble");
+    }
+
+    #[test]
+    fn a_serial_adds_neither_lines_nor_data() {
+        let mut hostile = status(State::Valid);
+        hostile.pid = Some(1);
+        hostile.license.serial = Some("S\u{1b}[31m\n|evil=1".to_owned());
+        let line = judge(&hostile, USUAL, at(6), Some("from a|b")).line;
+        assert!(
+            line.starts_with("LICENSE OK - valid, S [31m /evil=1, ends in 6 days (from a/b) | days_left="),
+            "{line}"
+        );
     }
 
     #[test]
