@@ -1,14 +1,17 @@
 //! Kindness to the hub: few requests in every state, patience where it is asked for, a look before every renewal.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use netify_licensed::core::answer::{RawAnswer, TransportError};
 use netify_licensed::core::engine::HubRequest;
 use netify_licensed::core::report::Status;
 use netify_licensed::core::time::{BootTime, DAY, HOUR, Millis, SECOND, WallTime, parse_span};
+use netify_licensed::core::verify::CLOCK_TOLERANCE;
 
 use super::Oracle;
 use crate::device::Device;
+use crate::license::Doc;
 use crate::stage::Stage;
 
 /// Requests of any kind that a device may send in 24 hours, people's own aside.
@@ -233,7 +236,10 @@ impl Oracle {
         let knows = stage.clock.is_right() && (stage.device.tells_date || self.clock_is_credible(stage, now));
         // By its own clock or by the hub's date, whichever leaves less: both may be believed.
         let hub = if stage.device.tells_date { WallTime(stage.now) } else { now.wall };
-        let remaining = self.reference().map(|doc| doc.expires.since(now.wall.max(hub))).filter(|_| knows);
+        // Until the time of a license has come by the device's own clock, the kept one serves, and that may end sooner.
+        let early = |doc: &&Arc<Doc>| doc.created.is_some_and(|created| created.since(now.wall) > CLOCK_TOLERANCE);
+        let kept = self.kept.as_ref().filter(|_| self.reference().as_ref().is_some_and(early));
+        let remaining = kept.or(self.reference()).map(|doc| doc.expires.since(now.wall.max(hub))).filter(|_| knows);
         let requests = &mut self.requests;
         requests.in_flight = false;
         requests.goes_on = true;
