@@ -35,10 +35,12 @@ impl Engine {
 
     /// What could not be written is tried again, once a minute: a full disk must not cost more than that.
     pub(super) fn write_again(&mut self) {
-        if self.unwritten.kept.is_some()
-            && let Some(kept) = self.kept.clone()
-        {
-            self.actions.push(Action::Keep(Box::new(kept)));
+        if self.unwritten.kept.is_some() {
+            match self.kept.clone() {
+                Some(kept) => self.actions.push(Action::Keep(Box::new(kept))),
+                // It was given back: there is nothing left that would have to be written.
+                None => self.unwritten.kept = None,
+            }
         }
         if self.unwritten.memory.is_some() {
             self.saved_durable = None;

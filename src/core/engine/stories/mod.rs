@@ -2,6 +2,7 @@
 //! are not checked here; whole lives of devices are in the simulation.
 
 mod files;
+mod heals;
 mod logs;
 mod looks;
 mod patience;

@@ -61,6 +61,21 @@ fn another_license_stays() {
     assert_eq!((story.remove, story.engine.durable.retired), (Some(false), true));
 }
 
+/// A copy that could not be written is no trouble once there is none.
+#[test]
+fn what_was_given_back_need_not_be_written() {
+    let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
+    story.reloaded_if_asked();
+    let is_full = |story: &Story| story.status().problems.iter().any(|problem| problem.contains("is full"));
+    story.step(Event::Wrote(StateFile::Kept, Err("the state directory is full".to_owned())));
+    assert!(is_full(&story));
+    story.request(Request::Retire { keep_file: false });
+    story.data(&deletion(), b"null");
+    story.step(Event::Removed(Ok(())));
+    story.step(Event::Poll);
+    assert!(!is_full(&story), "{:?}", story.status().problems);
+}
+
 #[test]
 fn a_file_that_cannot_be_removed_is_told() {
     let (mut story, id) = retiring(false);
