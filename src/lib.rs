@@ -1,15 +1,15 @@
 //! License daemon for the Netify Agent.
 //!
-//! Two floors, one direction: [`core`] decides and touches nothing, [`edge`] touches and decides nothing, and
-//! [`daemon`] is the stair between them. The journey of a license through the files:
+//! Two layers, one direction: [`core`] decides and has no I/O, [`edge`] has the I/O and no decisions, and [`daemon`] drives
+//! them. The steps of a license through the files:
 //!
-//! device id ([`core::duid`], [`edge::device`]) → read ([`edge::license_file`]) → verify ([`core::verify`]) → decide
-//! ([`core::schedule`], [`core::engine`]) → ask the hub ([`edge::hub`]) → verify the answer ([`core::answer`]) → accept
-//! ([`core::accept`]) → install ([`edge::license_file`]) → reload ([`edge::reload`]) → report ([`core::report`]).
+//! device id ([`core::device`], [`edge::device`]) → read and verify ([`edge::file::license`], [`core::license`]) → decide
+//! ([`core::clock`], [`core::schedule`]) → ask the hub ([`edge::hub`]) and read its response ([`core::hub`]) → accept
+//! ([`core::accept`]) → write ([`core::engine`], [`edge::file::license`]) → reload ([`edge::netifyd`]) → report
+//! ([`core::report`]).
 
-pub mod command;
+pub mod cli;
 pub mod core;
 pub mod daemon;
-pub mod driver;
 pub mod edge;
 pub mod exit;

@@ -11,5 +11,5 @@ use zeroizing_alloc::ZeroAlloc;
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
-    netify_licensed::command::main()
+    netify_licensed::cli::main()
 }

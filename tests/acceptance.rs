@@ -5,8 +5,8 @@ mod forge;
 
 use forge::{DEVICE, NOW, sign, transport, trusting, with_signature};
 use netify_licensed::core::accept::{Acceptance, Refusal, Standing, judge};
+use netify_licensed::core::license::verify::Authentic;
 use netify_licensed::core::time::{DAY, HOUR, MINUTE, Millis, SECOND, WallTime};
-use netify_licensed::core::verify::Authentic;
 use serde_json::json;
 
 /// A license in a few words. Times are relative to the present.

@@ -10,7 +10,7 @@ use std::process::Stdio;
 
 use device::{DAY, Device, finish, is_root, sign, spec};
 use hub_emulator::SigningKey;
-use netify_licensed::core::json::MAX_BYTES;
+use netify_licensed::core::license::json::MAX_BYTES;
 use rustix::fs::XattrFlags;
 
 /// With a license that ends in a day.

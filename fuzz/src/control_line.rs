@@ -1,6 +1,6 @@
 //! Request lines of the control socket: read, written and read again, they stay the same.
 
-use netify_licensed::core::protocol::{Command, parse};
+use netify_licensed::core::control::{Command, parse};
 
 pub fn run(data: &[u8]) {
     let Ok(command) = parse(data) else { return };

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signer as _, SigningKey};
-use netify_licensed::core::keyring::KeyRing;
+use netify_licensed::core::license::keys::KeyRing;
 use netify_licensed::core::time::{DAY, Millis, WallTime};
 use std::sync::LazyLock;
 

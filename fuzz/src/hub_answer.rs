@@ -1,9 +1,9 @@
 //! Hub answers: classification, then verification and acceptance of what they bring.
 
 use netify_licensed::core::accept::{Acceptance, Standing, judge};
-use netify_licensed::core::answer::{RawAnswer, Trouble, TroubleKind, api_data, api_license, api_list, relay_data};
-use netify_licensed::core::redaction::Redaction;
-use netify_licensed::core::verify::{Authentic, State, Verifier};
+use netify_licensed::core::hub::response::{RawAnswer, Trouble, TroubleKind, api_data, api_license, api_list, relay_data};
+use netify_licensed::core::hub::redaction::Redaction;
+use netify_licensed::core::license::verify::{Authentic, State, Verifier};
 
 use crate::cursor::Cursor;
 use crate::forge::{POOL, START, ring};

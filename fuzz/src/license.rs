@@ -1,7 +1,7 @@
 //! License bytes: verification, and what must hold for whatever it lets pass.
 
-use netify_licensed::core::license::{self, Document};
-use netify_licensed::core::verify::{Rejection, State, Verifier, signed_bytes};
+use netify_licensed::core::license::document::{self, Document};
+use netify_licensed::core::license::verify::{Rejection, State, Verifier, signed_bytes};
 
 use crate::forge;
 
@@ -27,14 +27,14 @@ pub fn run(data: &[u8]) {
         (Ok(_), Err(rejection)) => unreachable!("signed, but {rejection:?}"),
         (Err(rejection), _) => check_rejection(&rejection),
     }
-    let Ok(document) = license::parse(data) else { return };
+    let Ok(document) = document::parse(data) else { return };
     round_trip(&document);
 }
 
 /// The canonical form is a fixed point, says the same, and can be signed.
 fn round_trip(document: &Document) {
     let canonical = signed_bytes(document).expect("every document has a canonical form");
-    let again = match license::parse(&canonical) {
+    let again = match document::parse(&canonical) {
         Ok(again) => again,
         Err(error) => {
             // Numbers such as 1e15 with an exponent may become integers beyond 2^53, and short escapes may grow.

@@ -1,6 +1,6 @@
 //! The targets on any toolchain: a few thousand random inputs, and every input that ever crashed one of them.
 
-use netify_licensed::core::answer::{RawAnswer, TransportError};
+use netify_licensed::core::hub::response::{RawAnswer, TransportError};
 use netify_licensed::core::config::sample;
 use netify_licensed::core::engine::{Event, FileContent, ReloadOutcome, ReloadReport, Request};
 

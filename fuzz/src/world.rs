@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
-use netify_licensed::core::clock_trust::Evidence;
+use netify_licensed::core::clock::trust::Evidence;
 use netify_licensed::core::config::{Config, TrustMode};
-use netify_licensed::core::duid::{Judged, Source};
+use netify_licensed::core::device::duid::{Judged, Source};
 use netify_licensed::core::engine::{
     Action, Engine, Event, FileContent, HubRequest, Moment, Request, RequestId, Start,
 };
-use netify_licensed::core::memory::{Durable, Volatile};
-use netify_licensed::core::report::Status;
+use netify_licensed::core::state::{Durable, Volatile};
+use netify_licensed::core::report::status::Status;
 use netify_licensed::core::time::{BootTime, Millis, Now, WallTime};
-use netify_licensed::core::verify::State;
+use netify_licensed::core::license::verify::State;
 
 use crate::forge::{POOL, Paper, START, ring};
 

@@ -11,7 +11,7 @@ use rustix::time::{
 };
 use tokio::io::unix::AsyncFd;
 
-use crate::core::clock_trust::Evidence;
+use crate::core::clock::trust::Evidence;
 use crate::core::engine::Moment;
 use crate::core::time::{BootTime, Millis, Now, WallTime};
 

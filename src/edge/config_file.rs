@@ -2,11 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::places::Places;
+use super::reason;
 use super::secret::{self, Secret};
-use super::{keys, reason, regular, service, tls};
-use crate::core::config::{self, AbsolutePath, Config, ConfigError, DEFAULT_PATH, HubKind};
-use crate::core::keyring::KeyRing;
+use crate::core::config;
+use crate::core::config::{AbsolutePath, Config, ConfigError, DEFAULT_PATH, HubKind};
+use crate::core::license::keys::KeyRing;
+use crate::edge::dirs::Places;
+use crate::edge::file::open;
+use crate::edge::hub::tls;
+use crate::edge::{service_manager, trusted_keys};
 
 /// Largest configuration in bytes.
 const MAX: usize = 1024 * 1024;
@@ -39,7 +43,7 @@ pub struct Loaded {
 pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
     let place = path.map_or_else(|| PathBuf::from(DEFAULT_PATH), Path::to_path_buf);
     let name = place.display().to_string();
-    let bytes = match regular::read(&place, MAX) {
+    let bytes = match open::read(&place, MAX) {
         Ok(bytes) => bytes,
         Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => {
@@ -73,7 +77,7 @@ pub fn to_find_the_daemon(path: Option<&Path>, loaded: &Result<Loaded, ConfigErr
 
 /// Whether there is a configuration that this user may not read.
 fn is_forbidden(path: Option<&Path>) -> bool {
-    regular::is_forbidden(path.unwrap_or(Path::new(DEFAULT_PATH)))
+    open::is_forbidden(path.unwrap_or(Path::new(DEFAULT_PATH)))
 }
 
 /// Whether this process has the API key as a credential, or the packaged service will. A shell has none, and may not be
@@ -92,7 +96,7 @@ fn is_missing(path: &Path) -> bool {
 impl Loaded {
     /// The trusted keys. A ring without a good key is a configuration error.
     pub fn keys(&self) -> Result<KeyRing, ConfigError> {
-        keys::load(&self.config, &self.path, &self.text)
+        trusted_keys::load(&self.config, &self.path, &self.text)
     }
 
     /// Checks what the configuration names: keys, certificate files.
@@ -103,7 +107,7 @@ impl Loaded {
             [("hub.ca-file", &hub.ca_file), ("hub.client-cert", &hub.client_cert), ("hub.client-key", &hub.client_key)];
         for (key, file) in files {
             let Some(file) = file else { continue };
-            if let Err(error) = regular::open(file.as_path()) {
+            if let Err(error) = open::open(file.as_path()) {
                 let message = format!("{key}: {}: {}", file.as_path().display(), reason(&error));
                 return Err(self.about(key, message));
             }
@@ -130,7 +134,7 @@ impl Loaded {
                     "there is no API key: put it into {STORE}/{CREDENTIAL} (systemd), or into a file that only root can read and set hub.api-key-file"
                 );
                 // A unit can get the credential in ways that are not seen from here.
-                if !service::is_systemd() {
+                if !service_manager::is_systemd() {
                     return Err(self.about("hub.api-key-file", message));
                 }
                 warnings.push(format!("warning: {message}"));

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{process, reason, regular};
+use super::{process, reason};
 use crate::core::config::{Config, SourceName};
-use crate::core::duid::{Reading, Source};
+use crate::core::device::duid::{Reading, Source};
+use crate::edge::file::open;
 
 /// Longest file with an identifier, in bytes.
 const LONGEST: usize = 4_096;
@@ -61,5 +62,5 @@ fn read(source: &Source) -> Reading {
 }
 
 fn file(path: &Path) -> Result<Vec<u8>, String> {
-    regular::read(path, LONGEST).map_err(|error| format!("{}: {}", path.display(), reason(&error)))
+    open::read(path, LONGEST).map_err(|error| format!("{}: {}", path.display(), reason(&error)))
 }

@@ -1,30 +1,21 @@
-//! The floor that touches and decides nothing: one small file for each thing touched.
+//! The I/O layer, without decisions: one small file for each thing touched.
 #![allow(clippy::disallowed_methods, reason = "files, clocks and processes are touched here and nowhere else")]
 
-pub mod atomic;
 pub mod clock;
 pub mod config_file;
 pub mod control;
 pub mod device;
-mod http;
+pub mod dirs;
+pub mod file;
+pub mod helper;
 pub mod hub;
-pub mod installer;
-pub mod keys;
-pub mod license_file;
-pub mod lock;
 pub mod log;
-mod no_answer;
-pub mod places;
+pub mod netifyd;
 pub mod process;
-mod regular;
-pub mod reload;
 pub mod secret;
-pub mod service;
-pub mod state;
+pub mod service_manager;
 pub mod terminal;
-mod tls;
-pub mod watch;
-pub mod way;
+pub mod trusted_keys;
 
 use std::os::fd::OwnedFd;
 

@@ -9,9 +9,10 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::places::Places;
-use super::{reason, regular};
+use super::reason;
 use crate::core::config::AbsolutePath;
+use crate::edge::dirs::Places;
+use crate::edge::file::open;
 
 /// Longest key, password or token in bytes.
 const MAX_LINE: usize = 4_096;
@@ -82,7 +83,7 @@ pub fn is_for_another(path: &Path) -> bool {
     let own = rustix::process::geteuid().as_raw();
     let is_judged = |meta: Metadata| meta.mode() & 0o077 != 0 || [0, own].contains(&meta.uid());
     path.starts_with("/run/credentials")
-        || regular::open(path).map_or_else(|error| error.kind() == PermissionDenied, |(_, meta)| !is_judged(meta))
+        || open::open(path).map_or_else(|error| error.kind() == PermissionDenied, |(_, meta)| !is_judged(meta))
 }
 
 /// A private key in PEM.
@@ -115,7 +116,7 @@ fn read(places: &Places, path: &Path, longest: usize) -> Result<Zeroizing<Vec<u8
         };
         format!("{name}: cannot read the secret: {}{remedy}", reason(error))
     };
-    let (mut file, meta) = regular::open(path).map_err(|error| failed(&error))?;
+    let (mut file, meta) = open::open(path).map_err(|error| failed(&error))?;
     // The service manager guards its credentials with its own rights, whatever the mode shows of them.
     let guarded = !places.credentials.as_ref().is_some_and(|directory| path.starts_with(directory));
     if guarded && meta.mode() & 0o077 != 0 {

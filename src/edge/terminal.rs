@@ -3,8 +3,8 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
-use crate::core::report::Status;
-use crate::core::screen::Paint;
+use crate::core::report::screen::Paint;
+use crate::core::report::status::Status;
 
 /// Largest status file in bytes.
 const MAX: usize = 1024 * 1024;
@@ -19,6 +19,6 @@ pub fn paint() -> Paint {
 /// What a daemon last published.
 #[must_use]
 pub fn read_status(path: &Path) -> Option<Status> {
-    let text = super::regular::read_own(path, MAX).ok()?;
+    let text = crate::edge::file::open::read_own(path, MAX).ok()?;
     serde_json::from_slice(&text).ok()
 }

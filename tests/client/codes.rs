@@ -1,12 +1,13 @@
 //! Every endpoint x every status code x both formats, with the exit code that a script sees.
 
 use hub_emulator::{Endpoint, EnvelopeStyle, Fault, FaultRule, FieldsStyle, HubEmulator, LicenseSpec, Options};
-use netify_licensed::core::answer::{self, RawAnswer, Trouble, TroubleKind};
-use netify_licensed::core::config::{self, Config};
-use netify_licensed::core::licensing::{Format, NewLicense, Renewal};
+use netify_licensed::core::config;
+use netify_licensed::core::config::Config;
+use netify_licensed::core::hub::request::{Format, NewLicense, Renewal};
+use netify_licensed::core::hub::response::{self, RawAnswer, Trouble, TroubleKind};
 use netify_licensed::core::time::WallTime;
-use netify_licensed::edge::hub::{Call, send};
-use netify_licensed::edge::places::Places;
+use netify_licensed::edge::dirs::Places;
+use netify_licensed::edge::hub::session::{Call, send};
 
 use crate::rig::{Rig, SERIAL};
 
@@ -114,11 +115,11 @@ impl Client {
         let new = NewLicense { issued_to: "A".to_owned(), entitlements: vec!["x".to_owned()], ..NewLicense::default() };
         let now = WallTime::from_unix(1_780_012_800);
         match endpoint {
-            Endpoint::List => answer::api_list(&self.ask(Call::list(Format::Object)), now).map(drop),
-            Endpoint::View => answer::api_license(&self.ask(Call::view(&serial, Format::Object)), now).map(drop),
-            Endpoint::Create => answer::api_data(&self.ask(Call::create(&new)), now).map(drop),
-            Endpoint::Renew => answer::api_data(&self.ask(Call::renew(&serial, &Renewal::default())), now).map(drop),
-            _ => answer::api_data(&self.ask(Call::delete(&serial)), now).map(drop),
+            Endpoint::List => response::api_list(&self.ask(Call::list(Format::Object)), now).map(drop),
+            Endpoint::View => response::api_license(&self.ask(Call::view(&serial, Format::Object)), now).map(drop),
+            Endpoint::Create => response::api_data(&self.ask(Call::create(&new)), now).map(drop),
+            Endpoint::Renew => response::api_data(&self.ask(Call::renew(&serial, &Renewal::default())), now).map(drop),
+            _ => response::api_data(&self.ask(Call::delete(&serial)), now).map(drop),
         }
         .expect_err("a failure")
     }

@@ -11,8 +11,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use hub_emulator::{BodyStyle, Format, LicenseSpec, SigningKey};
-use netify_licensed::core::keyring::KeyRing;
-use netify_licensed::core::verify::{Authentic, Verifier};
+use netify_licensed::core::license::keys::KeyRing;
+use netify_licensed::core::license::verify::{Authentic, Verifier};
 use test_support::{Proc, TempDir};
 
 /// The binary under test.

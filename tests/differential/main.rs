@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use netify_licensed::core::keyring::KeyRing;
-use netify_licensed::core::verify::{State, Verifier, signed_bytes};
-use netify_licensed::core::{json, license};
+use netify_licensed::core::license::keys::KeyRing;
+use netify_licensed::core::license::verify::{State, Verifier, signed_bytes};
+use netify_licensed::core::license::{document, json};
 use serde_json::{Value, json};
 
 /// Each line of the input is an object with `pem` and `document` (base64); each line of the output says whether the
@@ -30,7 +30,7 @@ fn writes_verdicts() {
             Ok(_) => (State::Valid, String::new()),
             Err(rejection) => (rejection.state, rejection.reason),
         };
-        let canonical = license::parse(&bytes).ok().map(|document| signed_bytes(&document).expect("canonical"));
+        let canonical = document::parse(&bytes).ok().map(|document| signed_bytes(&document).expect("canonical"));
         let verdict = json!({
             "json": json::parse_object(&bytes).map_or_else(|error| error.to_string(), |_| String::new()),
             "canonical": canonical.map(|canonical| STANDARD.encode(canonical)),

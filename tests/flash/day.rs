@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use netify_licensed::core::answer::TransportError;
-use netify_licensed::core::clock_trust::Evidence;
+use netify_licensed::core::clock::trust::Evidence;
 use netify_licensed::core::config;
-use netify_licensed::core::duid::{Judged, Source};
+use netify_licensed::core::device::duid::{Judged, Source};
 use netify_licensed::core::engine::{Action, Engine, Event, FileContent, Moment, ReloadOutcome, ReloadReport, Start};
-use netify_licensed::core::keyring::KeyRing;
-use netify_licensed::core::memory::{Durable, Volatile};
+use netify_licensed::core::hub::response::TransportError;
+use netify_licensed::core::license::keys::KeyRing;
+use netify_licensed::core::state::{Durable, Volatile};
 use netify_licensed::core::time::{BootTime, DAY, MINUTE, Now, WallTime};
 
 use crate::device::{DUID, spec};

@@ -1,14 +1,14 @@
 //! The engine alone, at any time: for what a real machine cannot be made to show, and for every license state.
 
 use hub_emulator::{BodyStyle, Format, LicenseSpec, SigningKey};
-use netify_licensed::core::answer::{RawAnswer, TransportError};
-use netify_licensed::core::clock_trust::Evidence;
+use netify_licensed::core::clock::trust::Evidence;
 use netify_licensed::core::config;
-use netify_licensed::core::duid::{Judged, Source};
+use netify_licensed::core::device::duid::{Judged, Source};
 use netify_licensed::core::engine::{Action, Engine, Event, FileContent, Level, Moment, Start};
-use netify_licensed::core::keyring::{KeyFile, KeyRing};
-use netify_licensed::core::memory::{Durable, Volatile};
-use netify_licensed::core::report::Status;
+use netify_licensed::core::hub::response::{RawAnswer, TransportError};
+use netify_licensed::core::license::keys::{KeyFile, KeyRing};
+use netify_licensed::core::report::status::Status;
+use netify_licensed::core::state::{Durable, Volatile};
 use netify_licensed::core::time::{BootTime, Millis, Now, WallTime};
 
 use crate::gateway::{DAY, DUID, SERIAL};

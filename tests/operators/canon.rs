@@ -1,6 +1,6 @@
 //! A screen as it would be on one certain day on one certain machine, so that it can be kept.
 
-use netify_licensed::core::report::Status;
+use netify_licensed::core::report::status::Status;
 use netify_licensed::core::time::{WallTime, relative};
 
 use crate::gateway::Gateway;

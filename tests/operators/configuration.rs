@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use netify_licensed::core::verify::State;
+use netify_licensed::core::license::verify::State;
 use test_support::Proc;
 
 use crate::gateway::{Gateway, PATIENCE, code, err, out};

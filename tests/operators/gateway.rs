@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hub_emulator::{HubEmulator, LicenseSpec, Options};
-use netify_licensed::core::report::Status;
+use netify_licensed::core::report::status::Status;
 use netifyd_standin::Standin;
 use test_support::{Proc, TempDir, built, temp_dir, wait_until};
 

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use netify_licensed::core::engine::FileContent;
-use netify_licensed::core::report::Status;
-use netify_licensed::core::screen::{self, Paint};
+use netify_licensed::core::license::verify::State;
+use netify_licensed::core::report::screen::{self, Paint};
+use netify_licensed::core::report::status::Status;
 use netify_licensed::core::time::WallTime;
-use netify_licensed::core::verify::State;
 use test_support::{Proc, Signal};
 
 use crate::bench::{Bench, signed, spec};
@@ -156,8 +156,8 @@ fn the_clock_is_in_1970() {
     let status = Status { pid: Some(812), ..bench.status().clone() };
     assert_eq!(status.state, State::ClockUntrusted);
     let text = screen::status(&status, bench.now(), Paint(false), None);
-    let usual = netify_licensed::core::check::Thresholds { warning: 1.5, critical: 0.75 };
-    let verdict = netify_licensed::core::check::judge(&status, usual, bench.now(), None);
+    let usual = netify_licensed::core::report::check::Thresholds { warning: 1.5, critical: 0.75 };
+    let verdict = netify_licensed::core::report::check::judge(&status, usual, bench.now(), None);
     assert_eq!(verdict.exit, 1, "a warning: nobody knows whether it has expired");
     let screen = format!(
         "$ netify-licensed status\n{text}\n$ netify-licensed check; echo $?\n{}\n{}\n",

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use netify_licensed::core::report::Status;
-use netify_licensed::core::verify::State;
+use netify_licensed::core::license::verify::State;
+use netify_licensed::core::report::status::Status;
 use test_support::{Signal, wait_until};
 
 use crate::gateway::{Gateway, PATIENCE};

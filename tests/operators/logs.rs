@@ -13,7 +13,9 @@ fn story(gateway: &mut Gateway) -> Proc {
     gateway.start_netifyd("ok");
     let daemon = gateway.daemon();
     let confirmed = |count| {
-        move |status: &netify_licensed::core::report::Status| status.reload.reloads.get("confirmed") == Some(&count)
+        move |status: &netify_licensed::core::report::status::Status| {
+            status.reload.reloads.get("confirmed") == Some(&count)
+        }
     };
     gateway.wait_for("renewed and reloaded", confirmed(1));
     gateway.hub.set_down(true);

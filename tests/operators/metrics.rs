@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use netify_licensed::core::engine::FileContent;
-use netify_licensed::core::metrics;
-use netify_licensed::core::report::Status;
+use netify_licensed::core::report::metrics;
+use netify_licensed::core::report::status::Status;
 
 use crate::bench::{Bench, NOON, signed, spec};
 use crate::gateway::{DAY, Gateway, code, out};

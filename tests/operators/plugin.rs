@@ -3,9 +3,9 @@
 use std::process::Output;
 
 use hub_emulator::LicenseSpec;
-use netify_licensed::core::report::{Rfc3339, Status};
+use netify_licensed::core::license::verify::State;
+use netify_licensed::core::report::status::{Rfc3339, Status};
 use netify_licensed::core::time::WallTime;
-use netify_licensed::core::verify::State;
 use test_support::{Proc, Signal};
 
 use crate::gateway::{DAY, Gateway, PATIENCE, SERIAL, code, err, out};

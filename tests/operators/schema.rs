@@ -2,7 +2,7 @@
 
 use hub_emulator::{BodyStyle, Format, SigningKey};
 use netify_licensed::core::engine::FileContent;
-use netify_licensed::core::verify::State;
+use netify_licensed::core::license::verify::State;
 
 use crate::bench::{Bench, NOON, signed, spec};
 use crate::gateway::{DAY, Gateway};

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use hub_emulator::{Endpoint, Fault, FaultRule, LicenseSpec, SigningKey};
-use netify_licensed::core::report::Status;
-use netify_licensed::core::verify::State;
+use netify_licensed::core::license::verify::State;
+use netify_licensed::core::report::status::Status;
 use test_support::{Proc, Signal};
 
 use crate::canon::Canon;

@@ -21,9 +21,9 @@ use std::path::Path;
 
 use clap::Parser;
 use markdown::{page, pages};
-use netify_licensed::command::args::Cli;
+use netify_licensed::cli::args::Cli;
 use netify_licensed::core::config;
-use netify_licensed::core::verify::State;
+use netify_licensed::core::license::verify::State;
 
 /// One sitting.
 const LONGEST: usize = 220;

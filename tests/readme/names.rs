@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use netify_licensed::core::config::KEYS;
-use netify_licensed::core::metrics;
+use netify_licensed::core::report::metrics;
 
 use crate::markdown::{Page, pages};
 use crate::root;

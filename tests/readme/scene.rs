@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use hub_emulator::RelayPath;
-use netify_licensed::core::report::Status;
+use netify_licensed::core::report::status::Status;
 use test_support::Proc;
 
 use crate::gateway::{DAY, Gateway, program};

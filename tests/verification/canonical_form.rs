@@ -1,8 +1,8 @@
 //! What may change between hub and device without harm, what may not, and our own vectors for RFC 8785.
 
-use netify_licensed::core::license;
-use netify_licensed::core::verify::State::{BadSignature, Malformed, Valid};
-use netify_licensed::core::verify::signed_bytes;
+use netify_licensed::core::license::document;
+use netify_licensed::core::license::verify::State::{BadSignature, Malformed, Valid};
+use netify_licensed::core::license::verify::signed_bytes;
 
 use crate::forge::{Case, LICENSE, case, exchange, license_with, sign, signed_over, with_member, with_signature};
 
@@ -129,7 +129,7 @@ fn canonical_forms_are_those_of_an_independent_implementation() {
     for line in VECTORS.lines() {
         let [name, text, expected]: [String; 3] = serde_json::from_str(line).expect("name, document, canonical form");
         let head = r#"{"serial":"S","expire_at":{"unix":1},"!":"#;
-        let document = license::parse(format!("{head}{text}}}").as_bytes()).expect("a document");
+        let document = document::parse(format!("{head}{text}}}").as_bytes()).expect("a document");
         let canonical = signed_bytes(&document).expect("canonical");
         let expected = format!(r#"{{"!":{expected},"expire_at":{{"unix":1}},"serial":"S"}}"#);
         assert_eq!(String::from_utf8_lossy(&canonical), expected, "{name}");

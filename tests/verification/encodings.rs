@@ -1,6 +1,6 @@
 //! Bytes that are no UTF-8, escapes that are no characters, and more than one document.
 
-use netify_licensed::core::verify::State::Malformed;
+use netify_licensed::core::license::verify::State::Malformed;
 
 use crate::forge::{Case, LICENSE, case, exchange, license_with, signed, splice};
 

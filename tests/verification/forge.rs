@@ -5,9 +5,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signer as _, SigningKey};
-use netify_licensed::core::keyring::KeyRing;
+use netify_licensed::core::license::keys::KeyRing;
+use netify_licensed::core::license::verify::{State, Verifier};
 use netify_licensed::core::time::WallTime;
-use netify_licensed::core::verify::{State, Verifier};
 
 /// The present of all tests: 2027-01-15 08:00:00 UTC.
 pub(crate) const NOW: WallTime = WallTime::from_unix(1_800_000_000);

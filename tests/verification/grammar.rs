@@ -1,6 +1,6 @@
 //! Almost JSON: what lenient readers let pass.
 
-use netify_licensed::core::verify::State::Malformed;
+use netify_licensed::core::license::verify::State::Malformed;
 
 use crate::forge::{Case, LICENSE, case, license_with, sign, signed, with_member, with_signature};
 

@@ -1,10 +1,10 @@
 //! Device and dates, and the order in which a license is judged.
 
-use netify_licensed::core::time::{MINUTE, SECOND};
-use netify_licensed::core::verify::State::{
+use netify_licensed::core::license::verify::State::{
     self, BadSignature, ClockUntrusted, Expired, Malformed, NotYetValid, Unchecked, Unsigned, Valid, WrongDevice,
 };
-use netify_licensed::core::verify::Verifier;
+use netify_licensed::core::license::verify::Verifier;
+use netify_licensed::core::time::{MINUTE, SECOND};
 
 use crate::forge::{
     Case, Dice, LICENSE, NOW, case, exchange, license_with, signed, signed_over, transport, trusting, with_member,

@@ -1,7 +1,7 @@
 //! Numbers that readers disagree on, depth and size.
 
-use netify_licensed::core::json::{MAX_BYTES, MAX_DEPTH};
-use netify_licensed::core::verify::State::{Malformed, Valid};
+use netify_licensed::core::license::json::{MAX_BYTES, MAX_DEPTH};
+use netify_licensed::core::license::verify::State::{Malformed, Valid};
 
 use crate::forge::{Case, LICENSE, case, sign, signed, with_member, with_signature};
 

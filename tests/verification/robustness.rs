@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use netify_licensed::core::json::{self, MAX_BYTES};
-use netify_licensed::core::keyring::KeyRing;
-use netify_licensed::core::license::{self, License};
+use netify_licensed::core::license::document::{self, License};
+use netify_licensed::core::license::json::{self, MAX_BYTES};
+use netify_licensed::core::license::keys::KeyRing;
 
 use crate::forge::{Dice, LICENSE, pem, signed, trusting, with_member};
 
@@ -77,7 +77,7 @@ fn reasons_are_one_short_clean_line() {
 
 /// What a license means to this program and to everybody else: all of its members.
 fn meaning(bytes: &[u8]) -> (License, serde_json::Map<String, serde_json::Value>) {
-    let document = license::parse(bytes).expect("a license");
+    let document = document::parse(bytes).expect("a license");
     (document.license, document.signed)
 }
 

@@ -1,6 +1,6 @@
 //! JSON that is no license, and licenses with members missing or of another kind.
 
-use netify_licensed::core::verify::State::{Malformed, Unsigned, Valid};
+use netify_licensed::core::license::verify::State::{Malformed, Unsigned, Valid};
 
 use crate::forge::{Case, LICENSE, case, license_with, signed};
 

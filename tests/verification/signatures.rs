@@ -2,7 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
-use netify_licensed::core::verify::State::{BadSignature, Expired, Malformed, Unchecked, Unsigned, Valid, WrongDevice};
+use netify_licensed::core::license::verify::State::{
+    BadSignature, Expired, Malformed, Unchecked, Unsigned, Valid, WrongDevice,
+};
 
 use crate::forge::{
     Case, LICENSE, NOW, canonical, case, exchange, license_with, sign, signed, signed_over, transport, trusting,

@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use divan::{Bencher, black_box};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
-use netify_licensed::core::keyring::KeyRing;
-use netify_licensed::core::verify::Verifier;
+use netify_licensed::core::license::keys::KeyRing;
+use netify_licensed::core::license::verify::Verifier;
 use serde_json::{Value, json};
 
 /// What stands before the 32 key bytes in a `SubjectPublicKeyInfo` of Ed25519 (RFC 8410).

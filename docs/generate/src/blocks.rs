@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use netify_licensed::core::verify::State;
+use netify_licensed::core::license::verify::State;
 
 use crate::states::meaning;
 use crate::{dependencies, read};

@@ -1,8 +1,8 @@
 //! netify-licensed(8), from the flag table.
 
 use clap::{Arg, Command, CommandFactory};
-use netify_licensed::command::args::Cli;
-use netify_licensed::core::verify::State;
+use netify_licensed::cli::args::Cli;
+use netify_licensed::core::license::verify::State;
 
 use crate::roff::{Page, bold, italic};
 use crate::states::meaning;

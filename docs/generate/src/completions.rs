@@ -2,7 +2,7 @@
 
 use clap::CommandFactory;
 use clap_complete::Shell;
-use netify_licensed::command::args::Cli;
+use netify_licensed::cli::args::Cli;
 
 const NAME: &str = "netify-licensed";
 

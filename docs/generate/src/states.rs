@@ -1,6 +1,6 @@
 //! What each license state means and what to do about it: for the manual page and `docs/operating.md`.
 
-use netify_licensed::core::verify::State;
+use netify_licensed::core::license::verify::State;
 
 /// What one state means.
 #[derive(Debug, Clone, Copy)]

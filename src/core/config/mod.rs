@@ -1,8 +1,8 @@
 //! The configuration, as the daemon uses it. Text goes in, a checked [`Config`] or a sentence with its line comes out.
 
+mod error;
 mod keys;
-mod mistake;
-mod text;
+mod render;
 mod values;
 
 use std::path::{Component, Path, PathBuf};
@@ -10,10 +10,10 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use keys::{KEYS, Key, SECTIONS, sample};
-pub use text::{ConfigError, parse, render};
+pub use render::{ConfigError, parse, render};
 pub use values::{AbsolutePath, Command, HubUrl, ProxyUrl, SourceName, Span};
 
-use super::license::Serial;
+use crate::core::license::document::Serial;
 
 /// `/etc/netify-licensed/config.toml`.
 pub const DEFAULT_PATH: &str = "/etc/netify-licensed/config.toml";

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use crate::core::duid::Source;
+use crate::core::device::duid::Source;
 use crate::core::time::{Millis, parse_span};
 
 macro_rules! checked_text {

@@ -4,10 +4,10 @@ use super::file::FileView;
 use super::{Authentic, Engine, StateFile};
 use crate::core::accept;
 use crate::core::config::TrustMode;
-use crate::core::duid;
-use crate::core::license::{Entitlement, Serial};
-use crate::core::memory::AttemptRecord;
-use crate::core::verify::State;
+use crate::core::device::duid;
+use crate::core::license::document::{Entitlement, Serial};
+use crate::core::license::verify::State;
+use crate::core::state::AttemptRecord;
 
 const AGAIN: &str = "the daemon tries again by itself; `netify-licensed renew` does so at once";
 

@@ -11,12 +11,12 @@ use super::install::{Looking, Origin};
 use super::provision::{is_gone, is_past_renewing};
 use super::{Action, Engine, HubRequest, Look, RequestId};
 use crate::core::accept::{self, Acceptance, Refusal, Standing};
-use crate::core::answer::{self, RawAnswer, TransportError, Trouble};
-use crate::core::floor::{self, Ending};
-use crate::core::foreign_text::one_line;
-use crate::core::license::Serial;
+use crate::core::hub::response::{self, RawAnswer, TransportError, Trouble};
+use crate::core::license::document::Serial;
+use crate::core::license::verify::{Authentic, State};
+use crate::core::schedule::rate_limit::{self, Ending};
+use crate::core::text::one_line;
 use crate::core::time::{BootTime, DAY, HOUR, MINUTE, Millis, WallTime};
-use crate::core::verify::{Authentic, State};
 
 /// A failure that is over sooner is no outage that a fleet would have to recover from.
 const BLIP: Millis = 2 * MINUTE;
@@ -220,15 +220,15 @@ impl Engine {
         }
         let answer = answer.map_err(Trouble::from);
         if attempt.stage == Stage::List {
-            return match answer.and_then(|raw| answer::api_list(&raw, wall)) {
+            return match answer.and_then(|raw| response::api_list(&raw, wall)) {
                 Ok(list) => self.listed(attempt, &list),
                 Err(trouble) => self.end_attempt(attempt, End::Trouble(trouble)),
             };
         }
         let data = answer.and_then(|raw| match attempt.stage {
-            Stage::Relay => answer::relay_data(&raw, wall),
-            Stage::View => answer::api_license(&raw, wall),
-            _ => answer::api_data(&raw, wall),
+            Stage::Relay => response::relay_data(&raw, wall),
+            Stage::View => response::api_license(&raw, wall),
+            _ => response::api_data(&raw, wall),
         });
         match (attempt.stage, data) {
             (Stage::View, Err(trouble)) if is_gone(&trouble) => self.serial_is_gone(attempt, trouble),
@@ -405,7 +405,7 @@ impl Engine {
                 .end_attempt(attempt, End::CandidateRefused("its serial number cannot be part of a URL".to_owned()));
         };
         let taken = if attempt.manual {
-            self.volatile.manual.take(floor::MANUAL)
+            self.volatile.manual.take(rate_limit::MANUAL)
         } else {
             let license = self.reference().unwrap_or(theirs);
             let (life, plan) = (self.life(license), self.plan(license));

@@ -3,9 +3,9 @@
 use super::attempt::{Attempt, Goal, Made, longest_wait};
 use super::file::FileView;
 use super::{Engine, Level, RequestId, Retiring};
-use crate::core::answer::{Trouble, TroubleKind};
-use crate::core::backoff::{Limits, Situation};
-use crate::core::memory::{AttemptRecord, HISTORY, NotBefore};
+use crate::core::hub::response::{Trouble, TroubleKind};
+use crate::core::schedule::backoff::{Limits, Situation};
+use crate::core::state::{AttemptRecord, HISTORY, NotBefore};
 use crate::core::time::{HOUR, MINUTE, Millis, relative, span};
 
 /// A license that was fetched but could not be written is tried again at least this often: it costs a request each time.

@@ -2,8 +2,8 @@
 
 use super::file::FileView;
 use super::{Deadline, Engine};
+use crate::core::license::verify::CLOCK_TOLERANCE;
 use crate::core::time::Millis;
-use crate::core::verify::CLOCK_TOLERANCE;
 
 impl Engine {
     /// When to step again although nothing happens. Always in the future.

@@ -1,14 +1,14 @@
 //! What goes into the engine and what comes out of it.
 
-use crate::core::answer::{RawAnswer, TransportError};
-use crate::core::clock_trust::Evidence;
+use crate::core::clock::trust::Evidence;
 use crate::core::config::Config;
-use crate::core::duid::Judged;
-use crate::core::keyring::KeyRing;
-use crate::core::license::Serial;
-use crate::core::memory::{Durable, Volatile};
+use crate::core::device::duid::Judged;
+use crate::core::hub::response::{RawAnswer, TransportError};
+use crate::core::license::document::Serial;
+use crate::core::license::keys::KeyRing;
+use crate::core::license::verify::Authentic;
+use crate::core::state::{Durable, Volatile};
 use crate::core::time::{Millis, Now, WallTime};
-use crate::core::verify::Authentic;
 
 /// The circumstances of a step: sampled by the edge, judged by the engine.
 #[derive(Debug, Clone, Copy)]

@@ -3,10 +3,10 @@
 use super::install::{Looking, Origin};
 use super::{Action, Engine, FileContent, Level, Memory};
 use crate::core::accept;
-use crate::core::foreign_text::one_line;
-use crate::core::memory::{ISSUES, Issue};
+use crate::core::license::verify::{Authentic, CLOCK_TOLERANCE, Rejection, State};
+use crate::core::state::{ISSUES, Issue};
+use crate::core::text::one_line;
 use crate::core::time::{BootTime, DAY, HOUR, Millis, SECOND, WallTime, relative};
-use crate::core::verify::{Authentic, CLOCK_TOLERANCE, Rejection, State};
 
 /// A changed file is read once it has been left alone this long.
 const SETTLE: Millis = SECOND;

@@ -3,10 +3,10 @@
 use super::file::FileView;
 use super::{Action, Engine, Level, RequestId};
 use crate::core::accept::{self, Acceptance, Standing};
-use crate::core::clock_trust::build_date;
-use crate::core::foreign_text::one_line;
+use crate::core::clock::trust::build_date;
+use crate::core::license::verify::{Authentic, CLOCK_TOLERANCE, State};
+use crate::core::text::one_line;
 use crate::core::time::{Millis, SECOND, WallTime, relative};
-use crate::core::verify::{Authentic, CLOCK_TOLERANCE, State};
 
 /// A heal that failed (full disk, read-only file system) is tried again after this.
 const HEAL_AGAIN: Millis = 30 * SECOND;
@@ -88,7 +88,7 @@ impl Engine {
         };
         let standing = Standing {
             installed,
-            serial: self.config.license.serial.as_ref().map(crate::core::license::Serial::as_str),
+            serial: self.config.license.serial.as_ref().map(crate::core::license::document::Serial::as_str),
             now: self.trusted_now(),
             force,
         };

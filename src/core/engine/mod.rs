@@ -15,16 +15,16 @@ mod save;
 mod stories;
 mod view;
 
-use super::clock_trust::{self, Known, Trust};
 use super::config::{ClockTrust, Config, HubKind, TrustMode};
-use super::duid::{self, Judged};
-use super::keyring::KeyRing;
-use super::license::Serial;
-use super::memory::{Durable, Volatile};
-use super::report::Status;
-use super::schedule::{Life, Lot, Plan};
 use super::time::{BootTime, DAY, WallTime};
-use super::verify::{Authentic, State, Verifier};
+use crate::core::clock::trust::{self, Known, Trust};
+use crate::core::device::duid::{self, Judged};
+use crate::core::license::document::Serial;
+use crate::core::license::keys::KeyRing;
+use crate::core::license::verify::{Authentic, State, Verifier};
+use crate::core::report::status::Status;
+use crate::core::schedule::plan::{Life, Lot, Plan};
+use crate::core::state::{Durable, Volatile};
 use attempt::Attempt;
 use file::FileView;
 use reload::Reload;
@@ -299,7 +299,7 @@ impl Engine {
                 .max(),
         };
         let always = self.config.clock.trust == ClockTrust::Always;
-        self.trust = clock_trust::judge(self.moment.now, &self.moment.evidence, &known, always);
+        self.trust = trust::judge(self.moment.now, &self.moment.evidence, &known, always);
     }
 
     /// The time, if the clock can be believed.

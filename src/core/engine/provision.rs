@@ -2,16 +2,15 @@
 
 use serde_json::Value;
 
-use super::Retiring;
 use super::attempt::{Attempt, Goal, Made, Stage};
 use super::attempt_end::End;
 use super::install::Looking;
-use super::{Action, Engine, HubRequest, Level};
-use crate::core::answer::Trouble;
-use crate::core::floor;
-use crate::core::foreign_text::one_line;
-use crate::core::hub_list::List;
-use crate::core::license::{self, License, Serial};
+use super::{Action, Engine, HubRequest, Level, Retiring};
+use crate::core::hub::list::List;
+use crate::core::hub::response::Trouble;
+use crate::core::license::document::{self, License, Serial};
+use crate::core::schedule::rate_limit;
+use crate::core::text::one_line;
 use crate::core::time::{DAY, WallTime};
 
 impl Engine {
@@ -103,7 +102,7 @@ impl Engine {
             );
         }
         if attempt.manual
-            && let Err(wait) = self.volatile.manual.take(floor::MANUAL)
+            && let Err(wait) = self.volatile.manual.take(rate_limit::MANUAL)
         {
             return self.end_attempt(attempt, End::Floor(wait));
         }
@@ -181,7 +180,7 @@ struct Listed {
 
 impl Listed {
     fn read(item: &[u8]) -> Option<Self> {
-        if let Ok(document) = license::parse(item) {
+        if let Ok(document) = document::parse(item) {
             let License { serial, duid, expires_at, .. } = document.license;
             return Some(Self { serial: serial.parse().ok()?, duid, expires_at: Some(expires_at) });
         }

@@ -1,7 +1,7 @@
 //! A reload is owed while the good license on disk is not the one that netifyd is known to have loaded.
 
 use super::{Action, Engine, Level, ReloadOutcome, ReloadReport, RequestId};
-use crate::core::memory::{ReloadPause, ReloadRecord};
+use crate::core::state::{ReloadPause, ReloadRecord};
 use crate::core::time::{BootTime, MINUTE, Millis, SECOND};
 
 /// A failed reload is never repeated sooner.

@@ -3,16 +3,16 @@
 use super::advice::Findings;
 use super::file::FileView;
 use super::{Action, Engine, Level};
-use crate::core::clock_trust;
+use crate::core::clock::trust;
 use crate::core::config::HubKind;
-use crate::core::duid;
-use crate::core::memory::Told;
-use crate::core::report::{
+use crate::core::device::duid;
+use crate::core::license::verify::State;
+use crate::core::report::status::{
     AttemptStatus, ClockStatus, DeviceStatus, HubStatus, LicenseStatus, ReloadStatus, RenewalStatus, Rfc3339, SCHEMA,
     Status,
 };
+use crate::core::state::Told;
 use crate::core::time::{DAY, MINUTE, Millis, SECOND, WallTime};
-use crate::core::verify::State;
 
 /// What was logged already: a failure is logged once, then counted, then again when its reason changes and daily.
 #[derive(Debug, Default)]
@@ -179,12 +179,11 @@ impl Engine {
         let history: Vec<AttemptStatus> = self.volatile.history.iter().map(AttemptStatus::from).collect();
         let reload = self.volatile.reload.as_ref();
         let told = self.notes.skew.take();
-        self.notes.skew =
-            self.hub_now().and_then(|hub| clock_trust::skew(self.moment.now.wall, hub)).map(|(skew, text)| {
-                // Clocks that drift are no news at every step; one that goes elsewhere is.
-                let is_close = |(told, _): &(Millis, String)| (skew - told).abs() <= (told / 10).abs().max(MINUTE);
-                told.filter(is_close).unwrap_or((skew, text))
-            });
+        self.notes.skew = self.hub_now().and_then(|hub| trust::skew(self.moment.now.wall, hub)).map(|(skew, text)| {
+            // Clocks that drift are no news at every step; one that goes elsewhere is.
+            let is_close = |(told, _): &(Millis, String)| (skew - told).abs() <= (told / 10).abs().max(MINUTE);
+            told.filter(is_close).unwrap_or((skew, text))
+        });
         let skew = self.notes.skew.as_ref().map(|(_, text)| text.clone());
         let state = self.state();
         // A changing span in the text is no change of the state.

@@ -1,10 +1,9 @@
 //! From a reload request to what the script makes of it.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, mpsc};
-use std::thread;
 use std::time::Instant;
+use std::{fs, thread};
 
 use serde_json::{Value, json};
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use hub_emulator::{Endpoint, LoggedRequest};
-use netify_licensed::core::report::Status;
-use netify_licensed::core::verify::State;
+use netify_licensed::core::license::verify::State;
+use netify_licensed::core::report::status::Status;
 use netifyd_standin::Load;
 
 use crate::watch::{Happening, LogLine};

@@ -7,8 +7,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hub_emulator::{Endpoint, Fault, FaultAnswer};
-use netify_licensed::core::report::{AttemptStatus, Status};
-use netify_licensed::core::verify::State;
+use netify_licensed::core::license::verify::State;
+use netify_licensed::core::report::status::{AttemptStatus, Status};
 use serde_json::Value;
 
 use crate::facts::Facts;

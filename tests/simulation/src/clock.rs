@@ -1,6 +1,6 @@
 //! A device's clocks: what they say at a true moment, and what the machine says about them.
 
-use netify_licensed::core::clock_trust::{Evidence, build_date};
+use netify_licensed::core::clock::trust::{Evidence, build_date};
 use netify_licensed::core::time::{BootTime, DAY, HOUR, MINUTE, Millis, Now, SECOND, WallTime};
 
 use crate::random::Random;

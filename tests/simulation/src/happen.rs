@@ -1,16 +1,15 @@
 //! How happenings change the world.
 
 use netify_licensed::core::engine::{Event, Request};
-use netify_licensed::core::memory::Volatile;
+use netify_licensed::core::license::verify::State;
+use netify_licensed::core::state::Volatile;
 use netify_licensed::core::time::{DAY, HOUR, MINUTE, SECOND};
-use netify_licensed::core::verify::State;
 
 use crate::happening::{Fault, Happening, Write, edit, notice};
-use crate::hub;
-use crate::netifyd;
 use crate::sabotage::Sabotage;
 use crate::stage::Fits;
 use crate::world::World;
+use crate::{hub, netifyd};
 
 impl World {
     pub(crate) fn happen(&mut self, happening: Happening) {

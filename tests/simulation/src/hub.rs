@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
-use netify_licensed::core::answer::{RawAnswer, TransportError};
 use netify_licensed::core::engine::HubRequest;
+use netify_licensed::core::hub::response::{RawAnswer, TransportError};
+use netify_licensed::core::license::verify::State;
 use netify_licensed::core::time::{DAY, HOUR, MINUTE, Millis, SECOND, WallTime};
-use netify_licensed::core::verify::State;
 
 use crate::device::Device;
 use crate::license::{Doc, Draft};

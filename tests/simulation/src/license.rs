@@ -5,9 +5,9 @@ use std::sync::{Arc, LazyLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signer as _, SigningKey};
-use netify_licensed::core::keyring::{KeyRing, hex};
+use netify_licensed::core::license::keys::{KeyRing, hex};
+use netify_licensed::core::license::verify::State;
 use netify_licensed::core::time::WallTime;
-use netify_licensed::core::verify::State;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 

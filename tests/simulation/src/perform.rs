@@ -1,6 +1,6 @@
 //! The edge of the simulated device: does what the engine says, or dies between two actions.
 
-use netify_licensed::core::duid::{Judged, Source};
+use netify_licensed::core::device::duid::{Judged, Source};
 use netify_licensed::core::engine::{Action, Engine, Event, FileContent, Start, StateFile};
 use netify_licensed::core::time::{MINUTE, SECOND};
 

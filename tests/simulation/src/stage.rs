@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use netify_licensed::core::clock_trust::Evidence;
-use netify_licensed::core::memory::{Durable, Volatile};
+use netify_licensed::core::clock::trust::Evidence;
+use netify_licensed::core::state::{Durable, Volatile};
 use netify_licensed::core::time::{Millis, Now};
 
 use crate::clock::Clock;

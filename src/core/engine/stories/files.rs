@@ -1,7 +1,7 @@
 //! The license file in other hands: unreadable, replaced, judged again.
 
 use super::*;
-use crate::core::verify::State;
+use crate::core::license::verify::State;
 
 const SIGNATURE: &str = "[trust]\nmode = \"signature\"\n";
 
@@ -238,7 +238,7 @@ fn the_beginning_of_a_version_is_remembered() {
     }
     let issues: Vec<WallTime> = story.engine.durable.issues.iter().map(|issue| issue.at).collect();
     assert_eq!(issues, [START.plus(DAY), START]);
-    assert_eq!(story.saved.0.serial.as_ref().map(crate::core::license::Serial::as_str), Some("S-1"));
+    assert_eq!(story.saved.0.serial.as_ref().map(crate::core::license::document::Serial::as_str), Some("S-1"));
 }
 
 /// Licenses come and never get onto the full disk: the beginning of the one that lies there stays known.
@@ -255,7 +255,7 @@ fn what_could_not_be_written_displaces_nothing() {
         story.step(Event::Installed(Err("no space left on device".to_owned())));
         assert_eq!(due(&story), before);
     }
-    assert_eq!(story.engine.durable.issues.len(), crate::core::memory::ISSUES);
+    assert_eq!(story.engine.durable.issues.len(), crate::core::state::ISSUES);
 }
 
 /// A date in the future would poison the next boot's clock where there is no real-time clock.

@@ -1,7 +1,7 @@
 //! A broken file is put right from the kept copy, and nobody is fought over it.
 
 use super::*;
-use crate::core::verify::State;
+use crate::core::license::verify::State;
 
 #[test]
 fn the_daemon_puts_a_broken_file_right() {

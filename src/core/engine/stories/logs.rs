@@ -5,9 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::Signer as _;
 
 use super::*;
-use crate::core::keyring::tests::pem;
-use crate::core::license;
-use crate::core::verify::{State, signed_bytes};
+use crate::core::license::document;
+use crate::core::license::keys::tests::pem;
+use crate::core::license::verify::{State, signed_bytes};
 
 /// Far from due.
 fn fresh() -> FileContent {
@@ -123,7 +123,7 @@ fn a_license_is_called_valid_once() {
     let key = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
     let signed = |to: i64| {
         let plain = license("S-1", 0, to);
-        let bytes = signed_bytes(&license::parse(&plain).expect("a license")).expect("canonical");
+        let bytes = signed_bytes(&document::parse(&plain).expect("a license")).expect("canonical");
         let signature = STANDARD.encode(key.sign(&bytes).to_bytes());
         [&plain[..plain.len() - 1], format!(r#","signature":"{signature}"}}"#).as_bytes()].concat()
     };

@@ -1,7 +1,7 @@
 //! When the engine looks at the license file, when it wants to be stepped, and what it takes for loaded.
 
 use super::*;
-use crate::core::memory::ReloadPause;
+use crate::core::state::ReloadPause;
 use crate::core::time::SECOND;
 
 fn ours() -> Vec<u8> {
@@ -144,7 +144,7 @@ fn the_hub_tells_the_time_where_the_clock_cannot() {
         story.moment.now.wall = WallTime::from_unix(0);
         let mut story = story.on_device(FileContent::Bytes(ours.clone()));
         story.reloaded_if_asked();
-        assert_eq!(story.status().state, crate::core::verify::State::ClockUntrusted);
+        assert_eq!(story.status().state, crate::core::license::verify::State::ClockUntrusted);
         story.dated(&view("S-1"), &ours, START);
         assert_eq!(story.asked, due.then(|| renewal("S-1")));
     }

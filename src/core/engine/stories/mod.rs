@@ -20,15 +20,15 @@ use super::{
     Action, Engine, Event, FileContent, HubRequest, Level, Look, Moment, ReloadOutcome, ReloadReport, Reply, Request,
     RequestId, Start, StateFile,
 };
-use crate::core::answer::{RawAnswer, TransportError};
-use crate::core::clock_trust::Evidence;
+use crate::core::clock::trust::Evidence;
 use crate::core::config::{Config, parse};
-use crate::core::duid::{Judged, Source};
-use crate::core::keyring::KeyRing;
-use crate::core::memory::{Durable, Volatile};
-use crate::core::report::Status;
+use crate::core::device::duid::{Judged, Source};
+use crate::core::hub::response::{RawAnswer, TransportError};
+use crate::core::license::keys::KeyRing;
+use crate::core::license::verify::Authentic;
+use crate::core::report::status::Status;
+use crate::core::state::{Durable, Volatile};
 use crate::core::time::{BootTime, DAY, MINUTE, Millis, Now, WallTime};
-use crate::core::verify::Authentic;
 
 /// When all stories begin: 2027-01-15.
 const START: WallTime = WallTime::from_unix(1_800_000_000);

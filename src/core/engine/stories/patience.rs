@@ -1,8 +1,8 @@
 //! When the hub shall be left alone: the turns after an outage, the patience that it asks for, and what ends a wait.
 
 use super::*;
+use crate::core::license::verify::State;
 use crate::core::time::HOUR;
-use crate::core::verify::State;
 
 /// A hub that comes back is not asked by all of them for a renewal at once.
 #[test]

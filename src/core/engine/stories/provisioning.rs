@@ -235,7 +235,7 @@ fn a_list_of_several_pages_makes_none() {
 #[test]
 fn creations_by_hand_have_a_floor() {
     let (mut story, id) = asking();
-    while story.engine.volatile.manual.take(crate::core::floor::MANUAL).is_ok() {}
+    while story.engine.volatile.manual.take(crate::core::schedule::rate_limit::MANUAL).is_ok() {}
     story.listed(&[]);
     story.replied(id, 1, "too many renewals in a row");
 }

@@ -270,7 +270,7 @@ fn a_relay_is_called_one() {
 fn a_renewal_by_hand_is_not_asked_for_without_end() {
     let old = license("S-1", -5, 2);
     let mut story = Story::command(TRANSPORT, FileContent::Bytes(old.clone()));
-    while story.engine.volatile.manual.take(crate::core::floor::MANUAL).is_ok() {}
+    while story.engine.volatile.manual.take(crate::core::schedule::rate_limit::MANUAL).is_ok() {}
     let id = story.renew();
     story.data(&view("S-1"), &old);
     story.reloaded_if_asked();

@@ -72,7 +72,7 @@ fn a_signature_of_an_unknown_key_is_compared_with_the_keys() {
     let text = "[trust]\nmode = \"signature\"\nkeys = [\"/etc/vendor.d\"]\n";
     let signature = format!(r#""duid":"D-1","signature":"{}==""#, "A".repeat(86));
     let story = Story::command(text, FileContent::Bytes(license_with("S-1", 0, 7, &signature)));
-    assert_eq!(story.status().state, crate::core::verify::State::BadSignature);
+    assert_eq!(story.status().state, crate::core::license::verify::State::BadSignature);
     let advice = told(&story).1;
     assert!(advice.len() == 1 && advice[0].contains("belongs into /etc/vendor.d as a .pem file"), "{advice:?}");
     assert!(!told(&story).0.iter().any(|problem| problem.contains("is not checked")));

@@ -1,15 +1,15 @@
 //! A device of the fleet with the real engine, from shortly before its renewal is due until it is done.
 
-use netify_licensed::core::answer::{RawAnswer, TransportError};
-use netify_licensed::core::clock_trust::Evidence;
+use netify_licensed::core::clock::trust::Evidence;
 use netify_licensed::core::config::{Config, TrustMode};
-use netify_licensed::core::duid::{Judged, Source};
+use netify_licensed::core::device::duid::{Judged, Source};
 use netify_licensed::core::engine::{
     Action, Engine, Event, FileContent, HubRequest, Moment, ReloadOutcome, ReloadReport, Start,
 };
-use netify_licensed::core::keyring::KeyRing;
-use netify_licensed::core::memory::{Durable, Issue, Volatile};
-use netify_licensed::core::schedule::{Life, plan};
+use netify_licensed::core::hub::response::{RawAnswer, TransportError};
+use netify_licensed::core::license::keys::KeyRing;
+use netify_licensed::core::schedule::plan::{Life, plan};
+use netify_licensed::core::state::{Durable, Issue, Volatile};
 use netify_licensed::core::time::{BootTime, DAY, HOUR, Millis, Now, SECOND, WallTime};
 
 use super::hub::{FleetHub, Treatment};

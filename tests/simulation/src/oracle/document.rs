@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use netify_licensed::core::report::Status;
-use netify_licensed::core::verify::State;
+use netify_licensed::core::license::verify::State;
+use netify_licensed::core::report::status::Status;
 
 use super::Oracle;
 

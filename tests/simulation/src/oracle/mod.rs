@@ -16,8 +16,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use netify_licensed::core::engine::{Event, HubRequest, Reply, Request};
-use netify_licensed::core::memory::Durable;
-use netify_licensed::core::report::Status;
+use netify_licensed::core::report::status::Status;
+use netify_licensed::core::state::Durable;
 use netify_licensed::core::time::{HOUR, Millis, WallTime};
 
 use crate::device::Device;

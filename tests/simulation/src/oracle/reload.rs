@@ -1,8 +1,8 @@
 //! Every new license is loaded by netifyd in the end, and netifyd is not bothered without one.
 
 use netify_licensed::core::engine::{ReloadOutcome, ReloadReport};
+use netify_licensed::core::license::verify::State;
 use netify_licensed::core::time::{BootTime, MINUTE, Millis, SECOND, WallTime};
-use netify_licensed::core::verify::State;
 
 use super::Oracle;
 use crate::license::Doc;

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use netify_licensed::core::answer::{RawAnswer, TransportError};
 use netify_licensed::core::engine::HubRequest;
-use netify_licensed::core::report::Status;
+use netify_licensed::core::hub::response::{RawAnswer, TransportError};
+use netify_licensed::core::license::verify::CLOCK_TOLERANCE;
+use netify_licensed::core::report::status::Status;
 use netify_licensed::core::time::{BootTime, DAY, HOUR, Millis, SECOND, WallTime, parse_span};
-use netify_licensed::core::verify::CLOCK_TOLERANCE;
 
 use super::Oracle;
 use crate::device::Device;

@@ -1,9 +1,9 @@
 //! Published state is true: an own reading of the contract's rules, compared after every step.
 
-use netify_licensed::core::clock_trust::build_date;
-use netify_licensed::core::report::{Rfc3339, Status};
+use netify_licensed::core::clock::trust::build_date;
+use netify_licensed::core::license::verify::State;
+use netify_licensed::core::report::status::{Rfc3339, Status};
 use netify_licensed::core::time::{BootTime, DAY, MINUTE, Millis, Now, WallTime};
-use netify_licensed::core::verify::State;
 
 use super::{Oracle, View};
 use crate::stage::Stage;

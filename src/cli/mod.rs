@@ -1,0 +1,274 @@
+//! The command line.
+
+pub mod args;
+mod client;
+mod hub;
+mod place;
+mod status;
+mod verify;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use serde_json::json;
+
+use crate::core::config::render;
+use crate::core::device::duid;
+use crate::core::engine::Request;
+use crate::edge;
+use crate::edge::dirs::Places;
+use crate::edge::file::license;
+use crate::edge::{config_file, device, process};
+use crate::exit::Exit;
+use args::{Cli, Command, ConfigCommand};
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let is_check = is_check(std::env::args_os().skip(1));
+    let mut exit = match Cli::try_parse() {
+        Ok(cli) => perform(cli),
+        Err(error) if error.use_stderr() => {
+            let _ = error.print();
+            if is_check { status::misused(&error.to_string()) } else { Exit { code: 2, ..Exit::done() } }
+        }
+        Err(help) => Exit::with(help.to_string()),
+    };
+    if let Err(error) = tell(&exit.out) {
+        let remedy = edge::remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
+        exit.err += &format!("\ncannot write to standard output: {}{remedy}", edge::reason(&error));
+        if exit.code == 0 {
+            exit.code = if is_check { 3 } else { 1 };
+        }
+    }
+    if !exit.err.is_empty() {
+        let _ = writeln!(std::io::stderr().lock(), "netify-licensed: {}", exit.err.trim());
+    }
+    ExitCode::from(exit.code)
+}
+
+fn perform(cli: Cli) -> Exit {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Exit::failed(format!("no event loop: {error}")),
+    };
+    let local = tokio::task::LocalSet::new();
+    let exit = local.block_on(&runtime, dispatch(cli));
+    // A name look-up or a slow disk does not hold up the end.
+    drop(local);
+    runtime.shutdown_background();
+    exit
+}
+
+fn tell(words: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(words.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever reads our output may have left (head, grep -q): that is no failure of ours.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        told => told,
+    }
+}
+
+/// Whether monitoring asks, by the arguments alone: they need not make sense.
+fn is_check(mut arguments: impl Iterator<Item = OsString>) -> bool {
+    while let Some(argument) = arguments.next() {
+        if argument == "--config" || argument == "-c" {
+            arguments.next();
+        } else if !argument.as_encoded_bytes().starts_with(b"-") {
+            return argument == "check";
+        }
+    }
+    false
+}
+
+async fn dispatch(cli: Cli) -> Exit {
+    let path = cli.config.as_deref();
+    // Every command reads the configuration, and a proxy's password stands in it.
+    process::harden();
+    match cli.command {
+        Command::Run => crate::daemon::run(cli.config).await,
+        Command::Verify { file, json } => verify::verify(path, file.as_deref(), json).await,
+        Command::Renew { if_due, dry_run, json } => {
+            client::ask(path, "renew", Request::Renew { if_due, dry_run }, json).await
+        }
+        Command::Install { file, force, json } => match document(&file) {
+            Ok(bytes) => client::ask(path, "install", Request::Install { bytes, force }, json).await,
+            Err(sentence) => Exit::outcome(1, sentence, json),
+        },
+        Command::Provision { json } => client::ask(path, "provision", Request::Provision, json).await,
+        Command::Retire { keep_file, json } => client::ask(path, "retire", Request::Retire { keep_file }, json).await,
+        Command::Place => place::place(path),
+        Command::Status { json, format } => {
+            status::status(path, if json { args::StatusFormat::Json } else { format }).await
+        }
+        Command::Check { warning, critical, json, config: _ } => status::check(path, warning, critical, json).await,
+        Command::Duid { all, json } => duid(path, all, json).await,
+        Command::Hub(command) => hub::run(path, command).await,
+        Command::Config(ConfigCommand::Check { json }) => config_check(path, json),
+        Command::Config(ConfigCommand::Show { json }) => config_show(path, json),
+    }
+}
+
+/// A document from a file or standard input; at most one byte more than a license may have.
+fn document(path: &Path) -> Result<Vec<u8>, String> {
+    use crate::core::engine::FileContent;
+    if path.as_os_str() == "-" {
+        return license::read_stdin().map_err(|error| format!("standard input: {}", crate::edge::reason(&error)));
+    }
+    match license::read(path) {
+        FileContent::Bytes(bytes) => Ok(bytes),
+        FileContent::Missing => Err(format!("{}: there is no such file", path.display())),
+        FileContent::Unreadable(sentence) => Err(sentence),
+    }
+}
+
+async fn duid(path: Option<&Path>, all: bool, as_json: bool) -> Exit {
+    let config = match config_file::load(path) {
+        Ok(loaded) => loaded.config,
+        Err(error) => return Exit::config(&error),
+    };
+    let judged = duid::judge(&device::readings(&config, all).await);
+    // What is set comes first and stands alone; what is only shown comes last.
+    let set = judged.first().map(|entry| &entry.source).filter(|source| source.is_set());
+    let configured = &judged[..judged.len().min(if set.is_some() { 1 } else { config.device.sources.len() })];
+    let winner = duid::winner(configured);
+    if as_json {
+        let sources: Vec<_> = judged
+            .iter()
+            .map(|entry| {
+                json!({
+                    "source": entry.source.to_string(),
+                    "duid": entry.duid.as_ref().ok(),
+                    "problem": entry.duid.as_ref().err(),
+                    "wins": winner.is_some_and(|(_, source)| *source == entry.source),
+                })
+            })
+            .collect();
+        let document = json!({ "duid": winner.map(|(duid, _)| duid), "source": winner.map(|(_, source)| source.to_string()), "sources": sources });
+        return Exit { code: u8::from(winner.is_none()), out: format!("{document:#}\n"), err: String::new() };
+    }
+    let out = match winner {
+        _ if all => duid_table(&judged, configured.len(), set),
+        Some((value, _)) => format!("{value}\n"),
+        None => String::new(),
+    };
+    let err = if winner.is_none() { duid::none_usable(configured) } else { String::new() };
+    Exit { code: u8::from(winner.is_none()), out, err }
+}
+
+/// The first `configured` ones count.
+fn duid_table(judged: &[duid::Judged], configured: usize, set: Option<&duid::Source>) -> String {
+    let width = judged.iter().map(|entry| entry.source.to_string().len()).max().unwrap_or(0);
+    let winner = judged[..configured].iter().position(|entry| entry.duid.is_ok());
+    let mut text = String::new();
+    for (at, entry) in judged.iter().enumerate() {
+        let (mark, why) = match (&entry.duid, set) {
+            (Err(_), _) => (" ", String::new()),
+            (Ok(_), Some(_)) if at == 0 => ("*", "  (wins: it is set)".to_owned()),
+            (Ok(_), Some(set)) => (" ", format!("  (usable, but {set} is set)")),
+            (Ok(_), None) if winner == Some(at) => ("*", "  (wins: the first usable one)".to_owned()),
+            (Ok(_), None) if at < configured => (" ", "  (usable, but a source before it wins)".to_owned()),
+            (Ok(_), None) => (" ", "  (usable, but not in device.sources)".to_owned()),
+        };
+        let value = match &entry.duid {
+            Ok(value) => value.clone(),
+            Err(reason) => format!("- {reason}"),
+        };
+        text.push_str(&format!("{mark} {:width$}  {value}{why}\n", entry.source.to_string()));
+    }
+    text
+}
+
+fn config_check(path: Option<&Path>, as_json: bool) -> Exit {
+    let checked = config_file::load(path)
+        .and_then(|loaded| Ok((loaded.check_files()?, loaded.check_what_is_waited_for(&Places::from_environment())?)));
+    match checked {
+        Ok((mut ring, warnings)) => {
+            let keys: Vec<_> =
+                ring.keys().iter().map(|key| format!("trusted key {} from {}", key.id, key.origin)).collect();
+            if as_json {
+                ring.problems.extend(warnings);
+                return Exit::with(format!("{}\n", json!({ "valid": true, "keys": keys, "problems": ring.problems })));
+            }
+            let lines = keys.iter().chain(&ring.problems).fold(String::new(), |text, line| format!("{text}{line}\n"));
+            Exit { code: 0, out: format!("{lines}the configuration is valid\n"), err: warnings.join("\n") }
+        }
+        Err(error) if as_json => {
+            let document = json!({ "valid": false, "path": error.path, "line": error.line, "message": error.message });
+            Exit { code: 78, out: format!("{document}\n"), err: String::new() }
+        }
+        Err(error) => Exit::config(&error),
+    }
+}
+
+fn config_show(path: Option<&Path>, as_json: bool) -> Exit {
+    match config_file::load(path) {
+        Ok(loaded) if as_json => match serde_json::to_string_pretty(&loaded.config) {
+            Ok(text) => Exit::with(text + "\n"),
+            Err(error) => Exit::failed(error.to_string()),
+        },
+        Ok(loaded) => Exit::with(render(&loaded.config)),
+        Err(error) => Exit::config(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_has_the_usual_flags_and_all_else_the_configurations() {
+        let parsed = |line: &str| Cli::try_parse_from(line.split(' ')).expect("usage");
+        for (line, file) in [
+            ("x check -w 5 -c 2", None),
+            ("x -c f check -w 5 -c 2", Some("f")),
+            ("x check --config f -w 5 -c 2", Some("f")),
+            ("x --config f check -c2 -w5", Some("f")),
+        ] {
+            let cli = parsed(line);
+            assert_eq!(cli.config.as_deref(), file.map(Path::new), "{line}");
+            assert!(
+                matches!(cli.command, Command::Check { warning: 5.0, critical: 2.0, json: false, .. }),
+                "{line}: {cli:?}"
+            );
+        }
+        for line in ["x status -c f", "x -c f status", "x config check -c f", "x config -c f check"] {
+            assert_eq!(parsed(line).config.as_deref(), Some(Path::new("f")), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_table_of_ids_says_why() {
+        let judged = |source, id: Result<&str, &str>| duid::Judged {
+            source,
+            duid: id.map(str::to_owned).map_err(str::to_owned),
+        };
+        let dmi = || judged(duid::Source::Dmi, Err("junk"));
+        let serial = || judged(duid::Source::NetifydSerial, Ok("S"));
+        let agent = || judged(duid::Source::NetifydAgent, Ok("A"));
+        let machine = || judged(duid::Source::MachineId, Ok("M"));
+        let looked_for = "  dmi             - junk\n\
+                          * netifyd-serial  S  (wins: the first usable one)\n  \
+                          netifyd-agent   A  (usable, but a source before it wins)\n  \
+                          machine-id      M  (usable, but not in device.sources)\n";
+        assert_eq!(duid_table(&[dmi(), serial(), agent(), machine()], 3, None), looked_for);
+        let given = duid::Source::Configured;
+        let set = "* device.duid  G  (wins: it is set)\n  machine-id   M  (usable, but device.duid is set)\n";
+        assert_eq!(duid_table(&[judged(given.clone(), Ok("G")), machine()], 1, Some(&given)), set);
+        let program = duid::Source::Command;
+        let failing =
+            "  device.duid-command  - hangs\n  machine-id           M  (usable, but device.duid-command is set)\n";
+        assert_eq!(duid_table(&[judged(program.clone(), Err("hangs")), machine()], 1, Some(&program)), failing);
+    }
+
+    #[test]
+    fn monitoring_is_known_by_its_command() {
+        let asks = |line: &str| is_check(line.split(' ').map(OsString::from));
+        assert_eq!([asks("check --warning x"), asks("-c check check -x"), asks("--config=c check -x")], [true; 3]);
+        assert_eq!([asks("config check -x"), asks("--config check status -x"), asks("renew check")], [false; 3]);
+        assert!(!asks("-x"));
+    }
+}

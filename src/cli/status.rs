@@ -1,0 +1,142 @@
+//! `status` and `check`: from the daemon, else from its status file, else from the state on disk.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::cli::args::StatusFormat;
+use crate::core::config::ConfigError;
+use crate::core::control::{Answer, Command};
+use crate::core::license::verify::State;
+use crate::core::report::check::{self, Thresholds, Verdict};
+use crate::core::report::status::Status;
+use crate::core::report::{metrics, screen};
+use crate::daemon::driver::{Driver, Role};
+use crate::edge::config_file::{self, Loaded};
+use crate::edge::control::server::{self, AskError};
+use crate::edge::dirs::Places;
+use crate::edge::file::license;
+use crate::edge::file::state::Store;
+use crate::edge::{clock, process, terminal};
+use crate::exit::Exit;
+
+/// Longest wait for the daemon.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Where a status comes from that was made on the spot.
+const NO_DAEMON: &str = "no daemon runs; this is the state on disk";
+/// Why what a daemon left behind is shown instead.
+const LITTLE: &str = "no daemon runs, and this user may not read everything";
+
+/// A status with its origin, when that is not the running daemon.
+struct Seen {
+    status: Status,
+    from: Option<String>,
+    /// Not the license, but this user's rights make it unreadable: that says nothing about the license.
+    is_blind: bool,
+}
+
+pub(super) async fn status(path: Option<&Path>, format: StatusFormat) -> Exit {
+    let seen = match see(path).await {
+        Ok(seen) => seen,
+        Err(exit) => return exit,
+    };
+    Exit::with(match format {
+        StatusFormat::Json => serde_json::to_string_pretty(&seen.status).unwrap_or_default() + "\n",
+        StatusFormat::Openmetrics => metrics::openmetrics(&seen.status),
+        StatusFormat::Text => screen::status(&seen.status, clock::now().wall, terminal::paint(), seen.from.as_deref()),
+    })
+}
+
+pub(super) async fn check(path: Option<&Path>, warning: f64, critical: f64, as_json: bool) -> Exit {
+    let verdict = if critical > warning {
+        check::unknown("--critical must lie between 0 and --warning")
+    } else {
+        match see(path).await {
+            Err(exit) => check::unknown(&exit.err),
+            Ok(seen) if seen.is_blind && !process::is_root() => {
+                let reason = seen.status.problems.first().cloned().unwrap_or_default();
+                check::unknown(&format!("{reason}; no daemon runs, so only root can tell"))
+            }
+            Ok(seen) => {
+                let thresholds = Thresholds { warning, critical };
+                check::judge(&seen.status, thresholds, clock::now().wall, seen.from.as_deref())
+            }
+        }
+    };
+    said(verdict, as_json)
+}
+
+/// To monitoring 2 means CRITICAL: a mistake in its own command line is UNKNOWN, and one line as well.
+pub(super) fn misused(words: &str) -> Exit {
+    let mistake = words.lines().next().unwrap_or_default();
+    let verdict = check::unknown(mistake.strip_prefix("error: ").unwrap_or(mistake));
+    said(verdict, std::env::args_os().any(|argument| argument == "--json"))
+}
+
+fn said(verdict: Verdict, as_json: bool) -> Exit {
+    let out = if as_json { json!({ "exit": verdict.exit, "line": verdict.line }).to_string() } else { verdict.line };
+    Exit { code: verdict.exit, out: out + "\n", err: String::new() }
+}
+
+/// The best that this user may see. Monitoring runs without rights: what it may not read must not hide what it may.
+async fn see(path: Option<&Path>) -> Result<Seen, Exit> {
+    let places = Places::from_environment();
+    let loaded = config_file::load(path);
+    let config = config_file::to_find_the_daemon(path, &loaded).map_err(|error| Exit::config(&error))?;
+    let (socket, file) = (config.control_socket(&places.runtime), config.status_file(&places.runtime));
+    let why = match server::ask(&socket, Command::Status, PATIENCE).await {
+        Ok(Answer { status: Some(status), .. }) => {
+            return Ok(Seen { status: *status, from: None, is_blind: false });
+        }
+        Ok(answer) => answer.message,
+        Err(AskError::Denied(_)) => "this user may not ask the daemon".to_owned(),
+        Err(AskError::NoDaemon) => format!("the daemon does not listen on {}", socket.display()),
+        Err(AskError::Broken(sentence)) => sentence,
+    };
+    // Nobody may have written to it since.
+    let mut published = terminal::read_status(&file);
+    if let Some(status) = &mut published {
+        status.age(clock::now().wall);
+    }
+    let told = |status, why: &str| {
+        let from = Some(format!("from {}, as {why}", file.display()));
+        Ok(Seen { status, from, is_blind: false })
+    };
+    match published {
+        Some(status) if status.pid.is_some_and(process::is_ours) => told(status, &why),
+        Some(mut status) => {
+            // What its daemon left behind.
+            status.without_daemon();
+            match on_disk(loaded, places).await {
+                Ok((seen, may_read_all)) if !seen.is_blind => {
+                    let same = seen.status.license.sha256 == status.license.sha256;
+                    if may_read_all || !same { Ok(seen) } else { told(status, LITTLE) }
+                }
+                Err(exit) if process::is_root() => Err(exit),
+                _ => told(status, LITTLE),
+            }
+        }
+        None => on_disk(loaded, places).await.map(|(seen, _)| seen),
+    }
+}
+
+/// The state as a daemon would see it that starts now, and whether this user may read all that it takes.
+async fn on_disk(loaded: Result<Loaded, ConfigError>, places: Places) -> Result<(Seen, bool), Exit> {
+    let loaded = loaded.map_err(|error| Exit::config(&error))?;
+    let keys = loaded.keys().map_err(|error| Exit::config(&error))?;
+    let may_read_all = Store::new(&places).is_readable();
+    let is_forbidden = license::is_forbidden(loaded.config.license.path.as_path());
+    let (mut driver, mut results) = Driver::new(loaded.config, keys, places, Role::Look);
+    while !driver.device_known() {
+        match results.recv().await {
+            Some(event) => driver.handle(event),
+            None => break,
+        }
+    }
+    let mut status =
+        driver.engine().status().cloned().ok_or_else(|| Exit::failed("the state cannot be told".to_owned()))?;
+    status.without_daemon();
+    let is_blind = status.state == State::Unreadable && is_forbidden;
+    Ok((Seen { status, from: Some(NO_DAEMON.to_owned()), is_blind }, may_read_all))
+}

@@ -1,0 +1,3 @@
+//! What time it is, and whether this machine's clock can be believed.
+
+pub mod trust;

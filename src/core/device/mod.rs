@@ -1,0 +1,3 @@
+//! Which device this is.
+
+pub mod duid;

@@ -1,0 +1,9 @@
+//! The Licensing API or a relay: what is sent, and how the response is read.
+
+mod envelope;
+pub mod error;
+pub mod filter;
+pub mod list;
+pub mod redaction;
+pub mod request;
+pub mod response;

@@ -1,0 +1,6 @@
+//! What users see: the status document, the screen, the monitoring plugin's line, the metrics.
+
+pub mod check;
+pub mod metrics;
+pub mod screen;
+pub mod status;

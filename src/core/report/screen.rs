@@ -1,0 +1,382 @@
+//! What people read on a terminal: the status, a verification, the hub's licenses.
+
+use std::fmt::Write as _;
+
+use crate::core::license::verify::State;
+use crate::core::report::status::{EntitlementStatus, LicenseStatus, Rfc3339, Status, Verification};
+use crate::core::text::clean;
+use crate::core::time::{WallTime, relative};
+
+/// Colors, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paint(pub bool);
+
+impl Paint {
+    fn wrap(self, code: &str, text: &str) -> String {
+        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    fn state(self, state: State) -> String {
+        let code = match state {
+            State::Valid => "32",
+            State::Unchecked | State::ClockUntrusted => "33",
+            _ => "31",
+        };
+        self.wrap(code, state.word())
+    }
+
+    fn bold(self, text: &str) -> String {
+        self.wrap("1", text)
+    }
+
+    fn bad(self, text: &str) -> String {
+        self.wrap("31", text)
+    }
+}
+
+/// Two aligned columns.
+#[derive(Debug, Default)]
+struct Table(Vec<(String, String)>);
+
+impl Table {
+    fn row(&mut self, name: &str, value: impl Into<String>) {
+        self.0.push((name.to_owned(), value.into()));
+    }
+
+    fn maybe(&mut self, name: &str, value: Option<&String>) {
+        if let Some(value) = value {
+            self.row(name, clean(value));
+        }
+    }
+
+    fn text(&self) -> String {
+        let width = self.0.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        self.0.iter().fold(String::new(), |mut text, (name, value)| {
+            let _ = writeln!(text, "{name:width$}  {value}");
+            text
+        })
+    }
+}
+
+fn when(Rfc3339(at): Rfc3339, now: WallTime) -> String {
+    format!("{at} ({})", relative(at, now))
+}
+
+/// `now` is `None` while the clock cannot be believed: then nothing is said about how far away a date is.
+fn date(at: Rfc3339, now: Option<WallTime>) -> String {
+    now.map_or_else(|| at.0.to_string(), |now| when(at, now))
+}
+
+fn license_rows(table: &mut Table, license: &LicenseStatus, now: Option<WallTime>) {
+    table.maybe("serial", license.serial.as_ref());
+    table.maybe("issued to", license.issued_to.as_ref());
+    if let Some(at) = license.issued_at {
+        table.row("issued", date(at, now));
+    }
+    if let Some(at) = license.expires_at {
+        let past = now.is_some_and(|now| at.0 <= now);
+        table.row(if past { "expired" } else { "expires" }, date(at, now));
+    }
+    if let Some(renewable) = license.renewable {
+        table.row("renewable", if renewable { "yes" } else { "no" });
+    }
+    if license.serial.is_some() {
+        table.row("bound to", license.duid.as_deref().map_or_else(|| "no device".to_owned(), clean));
+    }
+    table.maybe("signed by key", license.key_id.as_ref());
+    for (at, EntitlementStatus { name, not_valid_after }) in license.entitlements.iter().enumerate() {
+        let date = not_valid_after.map(|at| format!(" until {}", at.0.date())).unwrap_or_default();
+        table.row(if at == 0 { "entitlements" } else { "" }, format!("{}{date}", clean(name)));
+    }
+}
+
+/// One screen: what is, what happens next, what went wrong, what to do.
+#[must_use]
+pub fn status(status: &Status, now: WallTime, paint: Paint, from: Option<&str>) -> String {
+    let mut table = Table::default();
+    let health = if status.healthy { "" } else { ", needs attention" };
+    table.row("license", format!("{}{}", paint.state(status.state), paint.bad(health)));
+    table.row("file", clean(&status.license.path));
+    let believed = status.clock.trusted.then_some(now);
+    license_rows(&mut table, &status.license, believed);
+    let device = match (&status.device.duid, &status.device.source) {
+        (Some(duid), Some(source)) => format!("{} (from {source})", clean(duid)),
+        _ => "no device id".to_owned(),
+    };
+    table.row("this device", device);
+    let renewal = &status.renewal;
+    if let Some(at) = renewal.due_at {
+        table.row("due", date(at, believed));
+    }
+    match (renewal.next_attempt_at, &renewal.reason) {
+        (_, Some(_)) if status.pid.is_none() => table.row("next attempt", "none, as no daemon runs"),
+        (Some(at), Some(why)) => table.row("next attempt", format!("{}: {why}", when(at, now))),
+        (None, Some(why)) => table.row("next attempt", why.clone()),
+        _ => {}
+    }
+    if let Some(at) = renewal.last_success_at {
+        table.row("last success", when(at, now));
+    }
+    let mut above = None;
+    for (at, attempt) in renewal.history.iter().rev().enumerate() {
+        // A long sentence is read once.
+        let error = match attempt.error.as_deref() {
+            Some(error) if above == Some(error) => ": the same".to_owned(),
+            Some(error) => format!(": {}", clean(error)),
+            None => String::new(),
+        };
+        above = attempt.error.as_deref();
+        table.row(
+            if at == 0 { "last attempts" } else { "" },
+            format!("{} {}{error}", when(attempt.at, now), attempt.outcome),
+        );
+    }
+    let reload = &status.reload;
+    let last = match (&reload.last_outcome, reload.last_at) {
+        (Some(outcome), Some(at)) => format!(", last {outcome} {}", when(at, now)),
+        _ => String::new(),
+    };
+    let pending = if reload.pending { paint.bad(", pending") } else { String::new() };
+    table.row("reload", format!("{}{last}{pending}", reload.method));
+    let clock = if status.clock.trusted { "trusted" } else { "not trusted" };
+    table.row("clock", format!("{clock}: {}", status.clock.why));
+    table.maybe("clock skew", status.clock.skew.as_ref());
+    table.row("hub", format!("{} ({})", status.hub.url, status.hub.kind));
+    let daemon = match (status.pid, from) {
+        (_, Some(from)) => from.to_owned(),
+        (Some(pid), None) => format!("running, process {pid}, version {}", status.version),
+        (None, None) => format!("not running (this is version {})", status.version),
+    };
+    table.row("daemon", daemon);
+    let mut text = table.text();
+    list(&mut text, &paint.bold("Problems"), &status.problems);
+    list(&mut text, &paint.bold("What to do"), &status.advice);
+    text
+}
+
+fn list(text: &mut String, title: &str, lines: &[String]) {
+    if lines.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{title}");
+    for line in lines {
+        let _ = writeln!(text, "  - {}", clean(line));
+    }
+}
+
+/// What `verify` says.
+#[must_use]
+pub fn verification(verification: &Verification, now: WallTime, paint: Paint) -> String {
+    let mut table = Table::default();
+    table.row("license", paint.state(verification.state));
+    table.row("file", clean(&verification.license.path));
+    license_rows(&mut table, &verification.license, (verification.state != State::ClockUntrusted).then_some(now));
+    if let Some(duid) = &verification.device.duid {
+        table.row("this device", clean(duid));
+    }
+    let mut text = table.text();
+    list(&mut text, &paint.bold("What does not hold"), &verification.problems);
+    text
+}
+
+/// A table of licenses, soonest expiry first as given.
+#[must_use]
+pub fn licenses(licenses: &[LicenseStatus], now: WallTime) -> String {
+    let mut rows = vec![["SERIAL", "ISSUED TO", "DEVICE", "EXPIRES", "ENTITLEMENTS"].map(str::to_owned)];
+    rows.extend(licenses.iter().map(|license| {
+        [
+            license.serial.as_deref().map(clean).unwrap_or_default(),
+            license.issued_to.as_deref().map(clean).unwrap_or_default(),
+            license.duid.as_deref().map_or_else(|| "-".to_owned(), clean),
+            license.expires_at.map(|at| when(at, now)).unwrap_or_default(),
+            license.entitlements.iter().map(|e| clean(&e.name)).collect::<Vec<_>>().join(","),
+        ]
+    }));
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2), width(3)];
+    rows.iter().fold(String::new(), |mut text, row| {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            let _ = write!(line, "{cell:width$}  ");
+        }
+        let _ = writeln!(text, "{}", (line + &row[4]).trim_end());
+        text
+    })
+}
+
+impl Status {
+    /// One line for the service manager.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let serial = self.license.serial.as_deref().map(|serial| format!(" {}", clean(serial))).unwrap_or_default();
+        let expires = self.license.expires_at.map(|at| format!(", ends {}", at.0.rfc3339())).unwrap_or_default();
+        let next =
+            self.renewal.next_attempt_at.map(|at| format!(", next attempt {}", at.0.rfc3339())).unwrap_or_default();
+        format!("license{serial} {}{expires}{next}", self.state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::report::check::tests::status as bare;
+    use crate::core::report::status::{AttemptStatus, DeviceStatus};
+    use crate::core::time::DAY;
+
+    const PLAIN: Paint = Paint(false);
+
+    /// Five days before the license of the tests ends.
+    fn now() -> WallTime {
+        WallTime::from_unix(1_780_012_800).plus(-5 * DAY)
+    }
+
+    fn attempt(days_ago: i64, error: Option<&str>) -> AttemptStatus {
+        let outcome = if error.is_some() { "outage" } else { "installed" }.to_owned();
+        AttemptStatus {
+            at: Rfc3339(now().plus(-days_ago * DAY)),
+            outcome,
+            error: error.map(str::to_owned),
+            http_status: None,
+        }
+    }
+
+    /// Rows of a screen by their name; rows without one go on with the row above.
+    fn row<'a>(screen: &'a str, name: &str) -> Vec<&'a str> {
+        let mut rows = screen.lines().skip_while(|line| !line.starts_with(name));
+        let first = rows.next().map(|line| line.trim_start_matches(name).trim());
+        first.into_iter().chain(rows.take_while(|line| line.starts_with(' ')).map(str::trim)).collect()
+    }
+
+    #[test]
+    fn a_bare_status_says_what_is_not_there() {
+        let mut nothing = bare(State::Missing);
+        nothing.license = LicenseStatus::none("/l");
+        let screen = status(&nothing, now(), PLAIN, None);
+        assert_eq!(row(&screen, "license"), ["missing, needs attention"]);
+        assert_eq!(row(&screen, "this device"), ["no device id"]);
+        assert_eq!(row(&screen, "daemon"), ["not running (this is version 1.2.3)"]);
+        for absent in ["serial", "bound to", "due", "next attempt", "last", "Problems", "What to do"] {
+            assert_eq!(row(&screen, absent), Vec::<&str>::new(), "{absent}");
+        }
+    }
+
+    #[test]
+    fn a_full_status_is_one_screen() {
+        let mut full = bare(State::Valid);
+        full.pid = Some(812);
+        full.license.renewable = Some(false);
+        full.license.issued_at = Some(Rfc3339(now().plus(-2 * DAY)));
+        full.license.entitlements = [("a", Some(Rfc3339(now().plus(6 * DAY)))), ("b\u{7}", None)]
+            .map(|(name, not_valid_after)| EntitlementStatus { name: name.to_owned(), not_valid_after })
+            .to_vec();
+        full.device = DeviceStatus { duid: Some("D-1\u{1b}[2J".to_owned()), source: Some("dmi".to_owned()) };
+        full.renewal.due_at = Some(Rfc3339(now().plus(DAY)));
+        full.renewal.next_attempt_at = Some(Rfc3339(now().plus(2 * DAY)));
+        full.renewal.reason = Some("it is due".to_owned());
+        full.renewal.last_success_at = Some(Rfc3339(now().plus(-2 * DAY)));
+        full.renewal.history = vec![attempt(3, None), attempt(2, Some("gone")), attempt(1, Some("gone"))];
+        full.reload.method = "signal".to_owned();
+        full.reload.pending = true;
+        full.reload.last_outcome = Some("failed".to_owned());
+        full.reload.last_at = Some(Rfc3339(now()));
+        full.clock.why = "it is".to_owned();
+        full.clock.skew = Some("an hour".to_owned());
+        full.problems = vec!["one".to_owned()];
+        full.advice = vec!["do this".to_owned(), "or that".to_owned()];
+        let screen = status(&full, now(), PLAIN, None);
+        assert_eq!(row(&screen, "license"), ["valid"]);
+        assert_eq!(row(&screen, "issued"), ["2026-05-22 00:00:00 UTC (2 days ago)"]);
+        assert_eq!(row(&screen, "expires"), ["2026-05-29 00:00:00 UTC (in 5 days)"]);
+        assert_eq!(row(&screen, "renewable"), ["no"]);
+        assert_eq!(row(&screen, "bound to"), ["no device"]);
+        assert_eq!(row(&screen, "entitlements"), ["a until 2026-05-30", "b"]);
+        assert_eq!(row(&screen, "this device"), ["D-1[2J (from dmi)"]);
+        assert_eq!(row(&screen, "due"), ["2026-05-25 00:00:00 UTC (in 1 day)"]);
+        assert_eq!(row(&screen, "next attempt"), ["2026-05-26 00:00:00 UTC (in 2 days): it is due"]);
+        assert_eq!(row(&screen, "last success"), ["2026-05-22 00:00:00 UTC (2 days ago)"]);
+        // Newest first; what the line above says is not said again.
+        let attempts = [
+            "2026-05-23 00:00:00 UTC (1 day ago) outage: gone",
+            "2026-05-22 00:00:00 UTC (2 days ago) outage: the same",
+            "2026-05-21 00:00:00 UTC (3 days ago) installed",
+        ];
+        assert_eq!(row(&screen, "last attempts"), attempts);
+        assert_eq!(row(&screen, "reload"), ["signal, last failed 2026-05-24 00:00:00 UTC (now), pending"]);
+        assert_eq!(row(&screen, "clock  "), ["trusted: it is"]);
+        assert_eq!(row(&screen, "clock skew"), ["an hour"]);
+        assert_eq!(row(&screen, "daemon"), ["running, process 812, version 1.2.3"]);
+        assert!(screen.ends_with("\nProblems\n  - one\n\nWhat to do\n  - do this\n  - or that\n"), "{screen}");
+    }
+
+    #[test]
+    fn a_clock_that_is_not_believed_measures_no_distance() {
+        let mut doubtful = bare(State::ClockUntrusted);
+        doubtful.clock.trusted = false;
+        doubtful.pid = Some(812);
+        doubtful.license.issued_at = Some(Rfc3339(now().plus(-2 * DAY)));
+        doubtful.renewal.reason = Some("somebody asks".to_owned());
+        let screen = status(&doubtful, now().plus(90 * DAY), PLAIN, Some("from status.json"));
+        assert_eq!(row(&screen, "expires"), ["2026-05-29 00:00:00 UTC"]);
+        assert_eq!(row(&screen, "issued"), ["2026-05-22 00:00:00 UTC"]);
+        assert_eq!(row(&screen, "next attempt"), ["somebody asks"]);
+        assert_eq!(row(&screen, "clock"), ["not trusted:"]);
+        assert_eq!(row(&screen, "daemon"), ["from status.json"]);
+        doubtful.clock.trusted = true;
+        doubtful.pid = None;
+        let screen = status(&doubtful, now().plus(6 * DAY), PLAIN, None);
+        assert_eq!(row(&screen, "next attempt"), ["none, as no daemon runs"]);
+        assert_eq!(row(&screen, "expired"), ["2026-05-29 00:00:00 UTC (1 day ago)"]);
+        assert_eq!(row(&screen, "issued"), ["2026-05-22 00:00:00 UTC (8 days ago)"]);
+    }
+
+    #[test]
+    fn colors_go_with_the_state() {
+        let painted = |state| status(&bare(state), now(), Paint(true), None);
+        assert!(painted(State::Valid).contains("\u{1b}[32mvalid\u{1b}[0m"));
+        assert!(painted(State::Unchecked).contains("\u{1b}[33munchecked\u{1b}[0m"));
+        assert!(painted(State::Expired).contains("\u{1b}[31mexpired\u{1b}[0m\u{1b}[31m, needs attention\u{1b}[0m"));
+    }
+
+    #[test]
+    fn a_verification_says_what_does_not_hold() {
+        let mut judged = Verification {
+            state: State::ClockUntrusted,
+            license: bare(State::Valid).license,
+            device: DeviceStatus { duid: Some("D-1".to_owned()), source: None },
+            problems: vec!["the clock".to_owned()],
+        };
+        judged.license.duid = Some("D-1".to_owned());
+        judged.license.renewable = Some(true);
+        let screen = verification(&judged, now(), PLAIN);
+        assert_eq!(row(&screen, "expires"), ["2026-05-29 00:00:00 UTC"]);
+        assert_eq!(row(&screen, "bound to"), ["D-1"]);
+        assert_eq!(row(&screen, "renewable"), ["yes"]);
+        assert_eq!(row(&screen, "this device"), ["D-1"]);
+        assert!(screen.ends_with("\nWhat does not hold\n  - the clock\n"), "{screen}");
+        (judged.state, judged.device, judged.problems) = (State::Expired, DeviceStatus::default(), Vec::new());
+        let screen = verification(&judged, now().plus(5 * DAY), PLAIN);
+        assert_eq!(row(&screen, "expired"), ["2026-05-29 00:00:00 UTC (now)"]);
+        assert!(!screen.contains("this device") && !screen.contains("What does not hold"), "{screen}");
+    }
+
+    #[test]
+    fn licenses_are_a_table() {
+        let mut one = bare(State::Valid).license;
+        one.issued_to = Some("Toronto\n Office".to_owned());
+        one.duid = Some("D-1".to_owned());
+        one.entitlements =
+            ["a", "b"].map(|name| EntitlementStatus { name: name.to_owned(), not_valid_after: None }).to_vec();
+        let expected = "SERIAL  ISSUED TO       DEVICE  EXPIRES                              ENTITLEMENTS\n\
+                        S-1     Toronto Office  D-1     2026-05-29 00:00:00 UTC (in 5 days)  a,b\n                        -\n";
+        assert_eq!(licenses(&[one, LicenseStatus::none("/l")], now()), expected);
+    }
+
+    #[test]
+    fn one_line_for_the_service_manager() {
+        let mut status = bare(State::Valid);
+        assert_eq!(status.line(), "license S-1 valid, ends 2026-05-29T00:00:00Z");
+        status.renewal.next_attempt_at = Some(Rfc3339(now().plus(DAY)));
+        status.license = LicenseStatus::none("/l");
+        assert_eq!(status.line(), "license valid, next attempt 2026-05-25T00:00:00Z");
+    }
+}

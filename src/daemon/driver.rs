@@ -1,0 +1,359 @@
+//! Carries out what the engine decides and tells it what came of it. The daemon and the commands share it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use crate::core::config::Config;
+use crate::core::device::duid;
+use crate::core::engine::{Action, Engine, Event, Level, Reply, Request, RequestId, Start, StateFile};
+use crate::core::license::keys::KeyRing;
+use crate::core::report::metrics;
+use crate::core::report::status::Status;
+use crate::core::time::WallTime;
+use crate::edge::dirs::Places;
+use crate::edge::file::license;
+use crate::edge::file::state::{self, Store};
+use crate::edge::helper::{self, Order};
+use crate::edge::hub::session;
+use crate::edge::hub::session::Call;
+use crate::edge::netifyd::reload;
+use crate::edge::{clock, device, process, service_manager};
+
+/// Longest time for a hook.
+const HOOK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Changes that a hook may be behind.
+const HOOK_NEWS: usize = 16;
+
+/// What the run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The daemon: acts by itself, publishes, logs.
+    Daemon,
+    /// A command: does what it was asked for.
+    Command,
+    /// A look at the state: writes nothing.
+    Look,
+}
+
+/// The engine with its hands.
+#[derive(Debug)]
+pub struct Driver {
+    engine: Engine,
+    places: Places,
+    store: Store,
+    role: Role,
+    queue: VecDeque<Event>,
+    sender: mpsc::UnboundedSender<Event>,
+    replies: Vec<(RequestId, oneshot::Sender<Reply>)>,
+    last_id: RequestId,
+    device_known: bool,
+    /// Lookups of the device id that were begun, and the last one whose result was told.
+    lookups: u64,
+    lookup_told: Rc<Cell<u64>>,
+    /// The hook's turn, and what it has yet to be told.
+    hook_turn: Rc<Mutex<()>>,
+    hook_news: Rc<RefCell<VecDeque<Status>>>,
+    /// Reports that could not be written, each with the reason: said once, not at every change of the status.
+    unpublished: Vec<(&'static str, String)>,
+}
+
+impl Driver {
+    /// Reads what is remembered and begins. Results of what takes time arrive on the returned channel.
+    #[must_use]
+    pub fn new(config: Config, keys: KeyRing, places: Places, role: Role) -> (Self, mpsc::UnboundedReceiver<Event>) {
+        let store = Store::new(&places);
+        if role != Role::Look {
+            store.sweep();
+            if places.installer.is_none() {
+                license::sweep(config.license.path.as_path());
+            }
+        }
+        let (durable, durable_trouble) = store.durable();
+        let (volatile, volatile_trouble) = store.volatile();
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let start = Start {
+            config,
+            keys,
+            durable,
+            memory_lost: durable_trouble.is_some(),
+            volatile,
+            kept: store.kept(),
+            boot_id: clock::boot_id(),
+            daemon: role == Role::Daemon,
+        };
+        let (engine, actions) = Engine::new(start, clock::moment());
+        let mut driver = Self {
+            engine,
+            places,
+            store,
+            role,
+            queue: VecDeque::new(),
+            sender,
+            replies: Vec::new(),
+            last_id: 0,
+            device_known: false,
+            lookups: 0,
+            lookup_told: Rc::default(),
+            hook_turn: Rc::default(),
+            hook_news: Rc::default(),
+            unpublished: Vec::new(),
+        };
+        for trouble in [durable_trouble, volatile_trouble].into_iter().flatten() {
+            driver.note(Level::Warn, &trouble);
+        }
+        driver.perform(actions);
+        driver.drain();
+        (driver, receiver)
+    }
+
+    /// The engine, to look at.
+    #[must_use]
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Whether the device id was looked up.
+    #[must_use]
+    pub const fn device_known(&self) -> bool {
+        self.device_known
+    }
+
+    /// Tells the engine what happened and does what it wants done.
+    pub fn handle(&mut self, event: Event) {
+        self.queue.push_back(event);
+        self.drain();
+    }
+
+    /// A new configuration. Reports that have moved are not left behind: whoever still reads them would be deceived.
+    pub fn configure(&mut self, config: Config, keys: KeyRing) {
+        let before = self.reports();
+        self.handle(Event::Configured(Box::new(config), keys));
+        let now = self.reports();
+        if before == now {
+            return;
+        }
+        self.publish();
+        for moved in before.iter().filter(|path| !now.contains(path)) {
+            if let Err(error) = state::remove(moved) {
+                tracing::warn!("what is no longer written stays behind: {error}");
+            }
+        }
+    }
+
+    /// Files that are published.
+    fn reports(&self) -> Vec<PathBuf> {
+        let config = self.engine.config();
+        let metrics = config.status.metrics_textfile.as_ref().map(|file| file.as_path().to_path_buf());
+        [config.status_file(&self.places.runtime)].into_iter().chain(metrics).collect()
+    }
+
+    /// Asks the engine for something; the answer arrives on the returned channel.
+    pub fn request(&mut self, request: Request) -> oneshot::Receiver<Reply> {
+        let (sender, receiver) = oneshot::channel();
+        self.last_id += 1;
+        self.replies.push((self.last_id, sender));
+        self.handle(Event::Request(self.last_id, request));
+        receiver
+    }
+
+    /// What is left to write when the run ends.
+    pub fn stop(&mut self) {
+        let actions = self.engine.stop();
+        self.perform(actions);
+    }
+
+    fn drain(&mut self) {
+        while let Some(event) = self.queue.pop_front() {
+            self.device_known |= matches!(event, Event::Device(_));
+            let actions = self.engine.step(clock::moment(), event);
+            self.perform(actions);
+        }
+    }
+
+    fn perform(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            self.do_one(action);
+        }
+    }
+
+    fn do_one(&mut self, action: Action) {
+        let writes = self.role != Role::Look;
+        match action {
+            Action::ReadLicense => {
+                let content = license::read(self.engine.config().license.path.as_path());
+                self.queue.push_back(Event::File(content));
+            }
+            Action::ReadDevice => {
+                let (config, sender) = (self.engine.config().clone(), self.sender.clone());
+                self.lookups += 1;
+                let (turn, told) = (self.lookups, Rc::clone(&self.lookup_told));
+                tokio::task::spawn_local(async move {
+                    let readings = device::readings(&config, false).await;
+                    // One that took longer than the one after it is of a configuration before.
+                    if told.get() < turn {
+                        told.set(turn);
+                        // The receiver lives as long as the run.
+                        let _ = sender.send(Event::Device(duid::judge(&readings)));
+                    }
+                });
+            }
+            Action::Ask(request) => {
+                let (config, places, sender) = (self.engine.config().clone(), self.places.clone(), self.sender.clone());
+                tracing::debug!("asking the hub");
+                tokio::task::spawn_local(async move {
+                    let answer = session::send(&config, &places, Call::of(&request, &config)).await;
+                    let _ = sender.send(Event::Answer(answer));
+                });
+            }
+            Action::Install { license, modified } if writes => {
+                let path = self.engine.config().license.path.as_path();
+                let modified = modified.map(WallTime::unix);
+                let result = match &self.places.installer {
+                    Some(socket) => {
+                        helper::order(socket, &Order::Install { bytes: license.bytes().to_vec(), modified })
+                    }
+                    None => license::install(path, &license, modified),
+                };
+                self.queue.push_back(Event::Installed(result));
+            }
+            Action::Remove { keep_file } if writes => {
+                let path = self.engine.config().license.path.as_path();
+                let result = self.store.forget_kept().and_then(|()| match &self.places.installer {
+                    _ if keep_file => Ok(()),
+                    Some(socket) => helper::order(socket, &Order::Remove),
+                    None => license::remove(path),
+                });
+                self.queue.push_back(Event::Removed(result));
+            }
+            Action::Reload { serial } if writes => {
+                let (config, sender) = (self.engine.config().clone(), self.sender.clone());
+                tokio::task::spawn_local(async move {
+                    let report = reload::reload(&config, serial.as_deref()).await;
+                    let _ = sender.send(Event::Reloaded(report));
+                });
+            }
+            Action::Keep(license) if writes => self.wrote(StateFile::Kept, self.store.keep(license.bytes())),
+            Action::SaveDurable(durable) if writes => self.wrote(StateFile::Memory, self.store.save_durable(&durable)),
+            Action::SaveVolatile(volatile) if writes => {
+                if let Err(error) = self.store.save_volatile(&volatile) {
+                    tracing::debug!("{error}");
+                }
+            }
+            Action::Publish if self.role == Role::Daemon => self.publish(),
+            Action::Hook if self.role == Role::Daemon => self.run_hook(),
+            Action::Reply(id, reply) => {
+                if let Some(at) = self.replies.iter().position(|(waiting, _)| *waiting == id) {
+                    let (_, sender) = self.replies.swap_remove(at);
+                    // Whoever asked may have left.
+                    let _ = sender.send(reply);
+                }
+            }
+            Action::Note(level, text) => self.note(level, &text),
+            _ => {}
+        }
+    }
+
+    /// Only a change is told, and in its turn.
+    fn wrote(&mut self, file: StateFile, result: Result<(), String>) {
+        if result.as_ref().err().map(String::as_str) != self.engine.state_trouble(file) {
+            self.queue.push_back(Event::Wrote(file, result));
+        }
+    }
+
+    fn publish(&mut self) {
+        let Some(status) = self.status() else { return };
+        let config = self.engine.config();
+        let text = serde_json::to_vec_pretty(&status).map(|mut text| {
+            text.push(b'\n');
+            text
+        });
+        let file = config.status_file(&self.places.runtime);
+        let written = text.map_err(|error| error.to_string()).and_then(|text| state::write(&file, &text, 0o644, false));
+        let textfile = config.status.metrics_textfile.as_ref();
+        let metrics =
+            textfile.map(|file| state::replace(file.as_path(), metrics::prometheus(&status).as_bytes(), 0o644, false));
+        self.published("the status", written);
+        self.published("the metrics", metrics.unwrap_or(Ok(())));
+        service_manager::status(&status.line());
+    }
+
+    fn published(&mut self, what: &'static str, result: Result<(), String>) {
+        let before = self.unpublished.iter().position(|(known, _)| *known == what);
+        let before = before.map(|at| self.unpublished.swap_remove(at).1);
+        match (result, before) {
+            (Ok(()), None) => {}
+            (Ok(()), Some(_)) => tracing::info!("{what} can be published again"),
+            (Err(error), before) => {
+                if before.as_ref() != Some(&error) {
+                    tracing::warn!("{what} cannot be published: {error}");
+                }
+                self.unpublished.push((what, error));
+            }
+        }
+    }
+
+    /// The status of this process.
+    #[must_use]
+    pub fn status(&self) -> Option<Status> {
+        self.engine.status().map(|status| Status { pid: Some(std::process::id()), ..status.clone() })
+    }
+
+    fn run_hook(&self) {
+        let (Some(command), Some(status)) = (self.engine.config().hooks.on_change.clone(), self.status()) else {
+            return;
+        };
+        let mut waiting = self.hook_news.borrow_mut();
+        if waiting.len() >= HOOK_NEWS {
+            // A hook that is too slow for all of it hears of the last state at least.
+            waiting.pop_back();
+            return waiting.push_back(status);
+        }
+        waiting.push_back(status);
+        let (turn, news) = (Rc::clone(&self.hook_turn), Rc::clone(&self.hook_news));
+        tokio::task::spawn_local(async move {
+            // One after the other: the last one to end has seen the last state.
+            let _turn = turn.lock().await;
+            let input = serde_json::to_vec(&news.borrow_mut().pop_front()).unwrap_or_default();
+            match process::run(&command, &[], input, HOOK_TIMEOUT).await {
+                Ok(done) if done.success => {}
+                Ok(done) => {
+                    tracing::warn!("hooks.on-change: {}: {} ({})", command.program(), done.status, done.last_words());
+                }
+                Err(error) => tracing::warn!("hooks.on-change: {error}"),
+            }
+        });
+    }
+
+    fn note(&self, level: Level, text: &str) {
+        if self.role != Role::Daemon {
+            return;
+        }
+        let status = self.engine.status();
+        // Fields without a value are left out.
+        let serial = status.and_then(|status| status.license.serial.as_deref());
+        let state = status.map(|status| status.state.word());
+        match level {
+            Level::Error => tracing::error!(license.serial = serial, state, "{text}"),
+            Level::Warn => tracing::warn!(license.serial = serial, state, "{text}"),
+            Level::Info => tracing::info!(license.serial = serial, state, "{text}"),
+            Level::Debug => tracing::debug!(license.serial = serial, state, "{text}"),
+        }
+    }
+
+    /// The runtime and state directories.
+    #[must_use]
+    pub const fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// The control socket of the configuration in force.
+    #[must_use]
+    pub fn control_socket(&self) -> PathBuf {
+        self.engine.config().control_socket(&self.places.runtime)
+    }
+}

@@ -1,0 +1,9 @@
+//! Files: opened within bounds, replaced atomically, locked, watched.
+
+pub mod atomic;
+pub mod license;
+pub mod lock;
+pub(super) mod open;
+pub mod path;
+pub mod state;
+pub mod watch;

@@ -1,0 +1,6 @@
+//! Requests to the hub or relay over HTTP and TLS.
+
+mod error;
+mod http;
+pub mod session;
+pub(super) mod tls;

@@ -1,0 +1,82 @@
+//! The trusted keys' files. What others may write to is not trusted.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::core::config::{Config, ConfigError, TrustMode};
+use crate::core::license::keys::{KeyFile, KeyRing};
+use crate::edge::file::{open, path};
+use crate::edge::reason;
+
+/// Largest key file in bytes.
+const MAX: usize = 64 * 1024;
+
+/// Reads the key ring of a configuration. In mode `signature` at least one key must be good.
+pub fn load(config: &Config, path: &str, text: &str) -> Result<KeyRing, ConfigError> {
+    if config.trust.mode == TrustMode::Transport {
+        return Ok(KeyRing::default());
+    }
+    let about = |message| ConfigError::about(path, text, "trust.keys", message);
+    let files = config.trust.keys.iter().flat_map(|place| files_of(place.as_path()));
+    let ring = KeyRing::from_files(files);
+    if !ring.is_empty() {
+        return Ok(ring);
+    }
+    let places =
+        config.trust.keys.iter().map(|place| place.as_path().display().to_string()).collect::<Vec<_>>().join(", ");
+    Err(about(if ring.problems.is_empty() {
+        format!(
+            "no trusted key in {places}, and trust.mode is \"signature\"; put the vendor's public key there as a .pem file, or set trust.mode = \"transport\""
+        )
+    } else {
+        format!("no trusted key can be used, and trust.mode is \"signature\": {}", ring.problems.join("; "))
+    }))
+}
+
+fn files_of(place: &Path) -> Vec<KeyFile> {
+    let one = |path: &Path| (path.display().to_string(), read(path));
+    let bad = |problem: String| vec![(place.display().to_string(), Err(problem))];
+    let meta = match std::fs::metadata(place) {
+        Ok(meta) => meta,
+        Err(error) => return bad(format!("cannot read this key: {}", reason(&error))),
+    };
+    if !meta.is_dir() {
+        return vec![one(place)];
+    }
+    if let Err(problem) = guarded(place, &meta).and_then(|()| path::trusted(place)) {
+        return bad(problem);
+    }
+    let entries = match crate::edge::entries(place) {
+        Ok(entries) => entries,
+        Err(error) => return bad(format!("cannot list this directory: {}", reason(&error))),
+    };
+    let mut paths: Vec<PathBuf> = Vec::new();
+    let keys = entries.into_iter().map(|name| place.join(name));
+    for path in keys.filter(|path| path.extension().is_some_and(|end| end == "pem")) {
+        paths.insert(paths.partition_point(|other| *other < path), path);
+    }
+    paths.iter().map(|path| one(path)).collect()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let failed = |error: std::io::Error| format!("cannot read this key: {}", reason(&error));
+    let (file, meta) = open::open(path).map_err(failed)?;
+    guarded(path, &meta)?;
+    path::trusted(path)?;
+    open::rest(file, MAX).map_err(failed)
+}
+
+/// Only root and the own user may be able to write; not even the own group, whose members may have licenses installed
+/// through the control socket, and so must not decide which ones are genuine.
+fn guarded(path: &Path, meta: &Metadata) -> Result<(), String> {
+    let name = path.display();
+    if meta.mode() & 0o022 != 0 {
+        let mode = meta.mode() & 0o7777;
+        return Err(format!("others may write to it (mode {mode:04o}), so it is not trusted; run: chmod go-w {name}"));
+    }
+    if meta.uid() != 0 && meta.uid() != rustix::process::geteuid().as_raw() {
+        return Err(format!("it belongs to another user, so it is not trusted; run: chown root {name}"));
+    }
+    Ok(())
+}
