@@ -1,5 +1,8 @@
 //! Whether a candidate may replace what is installed. Promise 1 lives here.
 
+pub mod pending;
+pub mod verdict;
+
 use std::fmt;
 
 use super::time::{DAY, WallTime, relative};
