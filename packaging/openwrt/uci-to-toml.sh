@@ -21,7 +21,7 @@ nl_lookup() {
 	trust.mode | trust.scheme | \
 	hub.kind | hub.url | hub.api_key_file | hub.username | hub.password_file | hub.bearer_token_file | hub.ca_file | \
 	hub.client_cert | hub.client_key | hub.proxy | hub.connect_timeout | hub.timeout | \
-	renewal.renew_before | renewal.min_retry | renewal.max_retry | \
+	renewal.renew_before | renewal.min_retry | renewal.max_retry | renewal.accept_changes_after | renewal.active_file | \
 	provision.issued_to | provision.description | provision.notes | \
 	reload.method | reload.service | reload.pid_file | reload.socket | reload.timeout | \
 	clock.trust | \

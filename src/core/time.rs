@@ -172,6 +172,12 @@ pub fn parse_span(text: &str) -> Result<Millis, String> {
     if millis <= 0 { Err(refuse()) } else { Ok(millis) }
 }
 
+/// As [`parse_span`]; zero, such as `0s`, is a duration too.
+pub fn parse_delay(text: &str) -> Result<Millis, String> {
+    let is_zero = text.parse::<Span>().is_ok_and(|span| span.is_zero());
+    if is_zero { Ok(0) } else { parse_span(text) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,11 +5,12 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::super::keyring::hex;
-use super::super::license::License;
-use super::super::schedule::Plan;
-use super::super::time::{DAY, Millis, WallTime};
 use super::verdict::Difference;
+use crate::core::license::document::License;
+use crate::core::license::keys::hex;
+use crate::core::schedule::plan::Plan;
+
+use crate::core::time::{DAY, Millis, WallTime};
 
 /// An offer of another license that may not replace the installed one at once. Kept in the state directory, so that a
 /// restart does not begin the wait anew.
@@ -104,8 +105,8 @@ fn last_fifth(plan: &Plan) -> WallTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::license::Entitlement;
-    use crate::core::schedule::{Life, plan};
+    use crate::core::license::document::Entitlement;
+    use crate::core::schedule::plan::{Life, plan};
     use crate::core::time::{HOUR, MINUTE};
 
     const NOW: WallTime = WallTime::from_unix(1_800_000_000);

@@ -3,10 +3,10 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use super::super::foreign_text::{list, one_line};
-use super::super::license::{Entitlement, License};
-use super::super::time::{DAY, WallTime, relative};
-use super::super::verify::{Authentic, State};
+use crate::core::license::document::{Entitlement, License};
+use crate::core::license::verify::{Authentic, State};
+use crate::core::text::{list, one_line};
+use crate::core::time::{DAY, WallTime, relative};
 
 /// What a candidate is held against. Signature (or verified transport) and device are held already: only
 /// [`Authentic`] licenses get here.
@@ -172,8 +172,8 @@ fn lost(old: &License, new: &License) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::license::verify::Verifier;
     use crate::core::time::{HOUR, MINUTE, Millis};
-    use crate::core::verify::Verifier;
 
     /// 2027-01-15 08:00:00 UTC.
     const NOW: WallTime = WallTime::from_unix(1_800_000_000);

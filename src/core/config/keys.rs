@@ -41,7 +41,7 @@ pub const SECTIONS: [(&str, &str); 11] = [
 ];
 
 /// Every key, in the order of the sample file.
-pub const KEYS: [Key; 47] = [
+pub const KEYS: [Key; 49] = [
     key(
         "license",
         "path",
@@ -169,6 +169,20 @@ pub const KEYS: [Key; 47] = [
         "\"6h\"",
         "",
         "Longest wait after failed attempts. Close to the expiry attempts come closer together.",
+    ),
+    key(
+        "renewal",
+        "accept-changes-after",
+        "\"24h\"",
+        "",
+        "How long a license that ends later and entitles to less, or to something else, is offered before it is installed by itself. It never waits longer than a quarter of what was left, nor into the last fifth of the renewal window. \"0s\": at once. `netify-licensed renew --accept-changes` does not wait.",
+    ),
+    key(
+        "renewal",
+        "active-file",
+        "",
+        "\"/run/ha/active\"",
+        "For a pair of nodes of which one is active: while this file does not exist, this node is on standby, asks no hub and leaves the license to whoever copies it here. When the file appears, this node takes over.",
     ),
     key(
         "provision",

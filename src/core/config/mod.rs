@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use keys::{KEYS, Key, SECTIONS, sample};
 pub use render::{ConfigError, parse, render};
-pub use values::{AbsolutePath, Command, HubUrl, ProxyUrl, SourceName, Span};
+pub use values::{AbsolutePath, Command, Delay, HubUrl, ProxyUrl, SourceName, Span};
 
 use crate::core::license::document::Serial;
 
@@ -122,6 +122,8 @@ section!(Renewal {
     term_days: Option<u16> = None,
     min_retry: Span = Span::fixed("1m"),
     max_retry: Span = Span::fixed("6h"),
+    accept_changes_after: Delay = Delay::fixed("24h"),
+    active_file: Option<AbsolutePath> = None,
 });
 
 section!(Provision {

@@ -322,6 +322,9 @@ mod tests {
             assert!(error(&format!("[reload]\nservice = \"{service}\"\n")).contains("not the name of a service"));
         }
         assert_eq!(error("[reload]\nservice = \"my_netifyd-2@eth0.1:x\"\n"), "");
+        assert_eq!(error("[renewal]\naccept-changes-after = \"0s\"\n"), "");
+        assert!(error("[renewal]\naccept-changes-after = \"-1h\"\n").contains("is not a duration"));
+        assert!(error("[renewal]\nactive-file = \"ha/active\"\n").contains("not an absolute path"));
         assert_eq!(error("[reload]\nmethod = \"command\"\ncommand = [\"/bin/true\"]\n"), "");
         let basic = "[hub]\nusername = \"x\"\npassword-file = \"/p\"\n";
         assert_eq!(error(basic), "");

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use crate::core::device::duid::Source;
-use crate::core::time::{Millis, parse_span};
+use crate::core::time::{Millis, parse_delay, parse_span};
 
 macro_rules! checked_text {
     ($(#[$doc:meta])* $name:ident($inner:ty), $parse:expr, $write:expr) => {
@@ -108,6 +108,43 @@ impl From<Span> for String {
 impl fmt::Debug for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+/// A duration that may be zero: nothing is waited for.
+#[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Delay(Span);
+
+impl Delay {
+    pub(super) fn fixed(text: &'static str) -> Self {
+        Self(Span::fixed(text))
+    }
+
+    /// Length in milliseconds.
+    #[must_use]
+    pub const fn millis(&self) -> Millis {
+        self.0.millis
+    }
+}
+
+impl TryFrom<String> for Delay {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        parse_delay(&text).map(|millis| Self(Span { text, millis }))
+    }
+}
+
+impl From<Delay> for String {
+    fn from(delay: Delay) -> Self {
+        delay.0.text
+    }
+}
+
+impl fmt::Debug for Delay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
