@@ -1,0 +1,6 @@
+//! The emulator over real sockets.
+
+mod api;
+mod client;
+mod control;
+mod faults;

@@ -1,0 +1,14 @@
+//! Every way to have netifyd reload, on the real program with a stand-in for netifyd: it does, refuses, hangs, dies, is
+//! not there, or is somebody else.
+#![allow(clippy::disallowed_methods, reason = "tests touch files and start processes")]
+
+mod auto;
+mod command;
+mod device;
+mod kills;
+mod late_installer;
+mod mock_systemd;
+mod outcomes;
+mod procd;
+mod process_ids;
+mod systemd;
