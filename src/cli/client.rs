@@ -10,7 +10,7 @@ use crate::core::time::{MINUTE, Millis};
 use crate::daemon::driver::{Driver, Role};
 use crate::edge::clock;
 use crate::edge::config_file::{self, Loaded};
-use crate::edge::control::server::{self, AskError};
+use crate::edge::control::client::{self, AskError};
 use crate::edge::dirs::Places;
 use crate::edge::file::lock::{self, Lock, LockError};
 use crate::exit::Exit;
@@ -30,7 +30,7 @@ pub(super) async fn ask(path: Option<&Path>, name: &str, request: Request, as_js
     let deadline = clock::now().boot.plus(PATIENCE);
     let is_over = || clock::now().boot >= deadline;
     loop {
-        match server::ask(&socket, Command::of(&request), LONGEST).await {
+        match client::ask(&socket, Command::of(&request), LONGEST).await {
             Ok(answer) => return Exit::outcome(answer.exit, answer.message, as_json),
             Err(AskError::Denied(sentence)) => return Exit::outcome(1, sentence, as_json),
             Err(AskError::Broken(sentence)) if is_over() => {

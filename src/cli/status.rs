@@ -14,7 +14,7 @@ use crate::core::report::status::Status;
 use crate::core::report::{metrics, screen};
 use crate::daemon::driver::{Driver, Role};
 use crate::edge::config_file::{self, Loaded};
-use crate::edge::control::server::{self, AskError};
+use crate::edge::control::client::{self, AskError};
 use crate::edge::dirs::Places;
 use crate::edge::file::license;
 use crate::edge::file::state::Store;
@@ -85,7 +85,7 @@ async fn see(path: Option<&Path>) -> Result<Seen, Exit> {
     let loaded = config_file::load(path);
     let config = config_file::to_find_the_daemon(path, &loaded).map_err(|error| Exit::config(&error))?;
     let (socket, file) = (config.control_socket(&places.runtime), config.status_file(&places.runtime));
-    let why = match server::ask(&socket, Command::Status, PATIENCE).await {
+    let why = match client::ask(&socket, Command::Status, PATIENCE).await {
         Ok(Answer { status: Some(status), .. }) => {
             return Ok(Seen { status: *status, from: None, is_blind: false });
         }

@@ -1,4 +1,4 @@
-//! The control socket: its server, which slow and hostile clients cannot hold up, and its client.
+//! The control socket's server: slow and hostile clients cannot hold it up.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -21,7 +21,6 @@ use tokio::time::Instant;
 use tokio::time::error::Elapsed;
 
 use crate::core::control::{self, Answer, Command, MAX_LINE};
-use crate::core::text::clean_lines;
 use crate::edge::{dirs, identity, reason};
 
 /// Clients that may be about to say what they want, at a time.
@@ -29,9 +28,9 @@ const MAX_LISTENED_TO: usize = 32;
 /// Clients that may wait for their answer, at a time: so many for work, and as many again for a look.
 const MAX_WAITING: usize = 64;
 /// A client has this long to say what it wants while others queue for its place.
-const CROWDED: Duration = Duration::from_millis(10);
+pub(super) const CROWDED: Duration = Duration::from_millis(10);
 /// Longest time for a client to say what it wants, and to take its answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest time that the answer may take.
 const LONGEST_WORK: Duration = Duration::from_secs(600);
 
@@ -191,7 +190,7 @@ async fn talk(mut stream: UnixStream, sender: mpsc::Sender<Incoming>, spoke: Rc<
     tell(&mut stream, &answer).await;
 }
 
-async fn tell(stream: &mut UnixStream, answer: &Answer) {
+pub(super) async fn tell(stream: &mut UnixStream, answer: &Answer) {
     // A client that does not listen has itself to blame.
     let _ = tokio::time::timeout(PATIENCE, stream.write_all(answer.line().as_bytes())).await;
 }
@@ -272,66 +271,13 @@ fn only_group_gets_in(stream: &UnixStream) -> bool {
         .is_some_and(|meta| meta.gid() == rustix::process::getegid().as_raw() && meta.mode().trailing_zeros() >= 3)
 }
 
-/// Why the daemon cannot be asked.
-#[derive(Debug)]
-pub enum AskError {
-    /// Nobody listens.
-    NoDaemon,
-    /// Somebody does, but not to us: one sentence.
-    Denied(String),
-    /// The talk broke off: one sentence.
-    Broken(String),
-}
-
-/// Connects. While so many others do that the kernel turns more away, it is tried again.
-async fn connect(path: &Path) -> std::io::Result<UnixStream> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match UnixStream::connect(path).await {
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock && Instant::now() < deadline => {
-                tokio::time::sleep(CROWDED).await;
-            }
-            done => return done,
-        }
-    }
-}
-
-/// Asks the daemon and waits for its answer.
-pub async fn ask(path: &Path, command: Command, longest: Duration) -> Result<Answer, AskError> {
-    let mut stream = match connect(path).await {
-        Ok(stream) => stream,
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            let sentence =
-                format!("{}: {}; run as root or as a member of the daemon's group", path.display(), reason(&error));
-            return Err(AskError::Denied(sentence));
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-            return Err(AskError::Broken(format!("{}: the daemon is too busy; try again", path.display())));
-        }
-        Err(_) => return Err(AskError::NoDaemon),
-    };
-    let broken = |what: &str| AskError::Broken(format!("{}: {what}", path.display()));
-    let talk = async {
-        let sent = stream.write_all(format!("{}\n", command.line()).as_bytes()).await;
-        let mut text = Vec::new();
-        // A refusal may come before the question is out, and the connection be closed behind it.
-        let _ = stream.read_to_end(&mut text).await;
-        let answer = serde_json::from_slice::<Answer>(&text).map_err(|_| match sent {
-            Ok(()) => broken("the daemon ended, or is too busy; try again"),
-            Err(_) => broken("the daemon turned us away; try again"),
-        })?;
-        // The daemon may be in other hands, and root's terminal is not to be.
-        Ok(Answer { message: clean_lines(&answer.message), ..answer })
-    };
-    tokio::time::timeout(longest, talk).await.unwrap_or_else(|_| Err(broken("the daemon gave no answer in time")))
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::edge::control::client::{ask, connect};
 
     /// Runs on an event loop of its own, with a socket's path.
-    fn with_a_socket<T>(test: impl AsyncFnOnce(PathBuf) -> T) -> T {
+    pub(in crate::edge::control) fn with_a_socket<T>(test: impl AsyncFnOnce(PathBuf) -> T) -> T {
         let directory = test_support::temp_dir().expect("a directory");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("an event loop");
         tokio::task::LocalSet::new().block_on(&runtime, test(directory.path().join("socket")))
@@ -394,19 +340,5 @@ mod tests {
             let ended = outcome(tokio::time::timeout(PATIENCE, done).await);
             assert_eq!((ended.exit, ended.message.as_str()), (1, "the daemon ended before it was done"));
         });
-    }
-
-    #[test]
-    fn an_answer_does_nothing_to_a_terminal() {
-        let message = with_a_socket(async |path| {
-            let listener = UnixListener::bind(&path).expect("listens");
-            let daemon = async {
-                let (mut stream, _) = listener.accept().await.expect("a client");
-                tell(&mut stream, &Answer::words(1, "two\nlines\u{1b}[2J")).await;
-            };
-            let (answer, ()) = tokio::join!(ask(&path, Command::Status, PATIENCE), daemon);
-            answer.expect("an answer").message
-        });
-        assert_eq!(message, "two\nlines[2J");
     }
 }
