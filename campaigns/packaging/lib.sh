@@ -111,9 +111,34 @@ copy_sources() {
 			esac
 			missing="$missing $source"
 		fi
-	done < <(awk '!/^#/ && NF == 5 && $4 !~ /^@/ && $3 != "link" && $3 != "dir" { print $4 }' "$root/packaging/contents" | sort -u)
+	done < <(awk '!/^#/ && NF == 5 && $4 !~ /^@/ && $3 !~ /^(link|dir|ghost)$/ { print $4 }' "$root/packaging/contents" | sort -u)
 	[ -z "$missing" ] || echo "  note: stood in for:$missing" >&2
 	echo "$copy"
+}
+
+# Makes the packages of version 0.1.0 out of the history of git, once, in $cache/0.1.0; false, with a SKIPPED line, when that
+# cannot be done. $NETIFY_LICENSED_0_1_0 names a directory that has them already.
+first_release=2f6d7a2
+old_packages() { # old_packages: sets $old_deb and $old_rpm
+	local place=${NETIFY_LICENSED_0_1_0:-$cache/0.1.0} build=$cache/0.1.0.build output
+	old_deb=$(find "$place" -name '*.deb' 2>/dev/null | head -n 1)
+	old_rpm=$(find "$place" -name '*.rpm' 2>/dev/null | head -n 1)
+	[ -z "$old_deb" ] || [ -z "$old_rpm" ] || return 0
+	if ! git -C "$root" cat-file -e "$first_release^{commit}" 2>/dev/null; then
+		skip "${group:-tests}: UPGRADES FROM 0.1.0 ARE NOT TESTED: commit $first_release is not in this history (git fetch --unshallow, or NETIFY_LICENSED_0_1_0=DIRECTORY with its deb and rpm)"
+		return 1
+	fi
+	echo "  building version 0.1.0 from commit $first_release into $cache/0.1.0 (once, some minutes)"
+	rm -rf "$build" && mkdir -p "$build"
+	if ! output=$(git -C "$root" archive "$first_release" | tar -x -C "$build" &&
+		SOURCE_DATE_EPOCH=$(git -C "$root" log -1 --format=%ct "$first_release") \
+			"$build/packaging/build" deb rpm --out "$cache/0.1.0" 2>&1); then
+		rm -rf "$build" "$cache/0.1.0"
+		skip "${group:-tests}: UPGRADES FROM 0.1.0 ARE NOT TESTED: it cannot be built: $(tail -n 1 <<<"$output")"
+		return 1
+	fi
+	rm -rf "$build"
+	old_deb=$(find "$cache/0.1.0" -name '*.deb') old_rpm=$(find "$cache/0.1.0" -name '*.rpm')
 }
 
 finish() {
