@@ -5,14 +5,18 @@
 //! | step | signal | control socket |
 //! |---|---|---|
 //! | `ok` | loads | answers 100, then loads |
-//! | `slow:MS` | loads after MS | answers 100, loads after MS |
+//! | `slow:MS` | reloads for MS, then loads | answers 100, then the same |
+//! | `stuck` | begins a reload that never ends | answers 100, then the same |
 //! | `refuse`, `refuse-500`, `refuse-501`, `refuse-502` | nothing | answers the code (502) |
-//! | `hang` | nothing | accepts, never answers; `status` neither |
+//! | `hang` | as `stuck` | no answer; all is stuck until the client leaves |
 //! | `forget` | nothing | answers 100, never loads |
 //! | `garbage` | nothing | answers what is not JSON |
 //! | `cut` | nothing | closes without an answer |
-//! | `die-on-reload` | exits at once, code 1 | answers 100, then exits, code 1 |
-//! | `die-later:MS` | loads, exits after MS, code 1 | answers 100, then the same |
+//! | `die-on-reload` | exits at once, code 0 | answers 100, then exits, code 0 |
+//! | `die-later:MS` | loads, exits after MS, code 0 | answers 100, then the same |
+//!
+//! While it reloads, the stand-in accepts no connection and does not stop, as netifyd: one thread does all three. And as
+//! netifyd it exits with 0, however it ends.
 //!
 //! Any step may end in `:COUNT` (`slow:500:2`): so many reloads. Without a count, a step holds for one reload, and
 //! the last one for ever. After a last step with a count comes `ok`. `die-once` is `die-on-reload:1`.
@@ -30,6 +34,8 @@ pub enum Step {
     Slow(Duration),
     /// Do not load; the control socket answers this code.
     Refuse(u16),
+    /// Say yes, and never come back from the reload.
+    Stuck,
     /// Do not load and do not answer.
     Hang,
     /// Say yes and do nothing.
@@ -50,6 +56,7 @@ impl fmt::Display for Step {
             Self::Ok => f.write_str("ok"),
             Self::Slow(wait) => write!(f, "slow:{}", wait.as_millis()),
             Self::Refuse(code) => write!(f, "refuse-{code}"),
+            Self::Stuck => f.write_str("stuck"),
             Self::Hang => f.write_str("hang"),
             Self::Forget => f.write_str("forget"),
             Self::Garbage => f.write_str("garbage"),
@@ -129,6 +136,7 @@ fn parse_step(word: &str) -> Result<(Step, Option<u32>), String> {
         "refuse" | "refuse-502" => Step::Refuse(502),
         "refuse-500" => Step::Refuse(500),
         "refuse-501" => Step::Refuse(501),
+        "stuck" => Step::Stuck,
         "hang" => Step::Hang,
         "forget" => Step::Forget,
         "garbage" => Step::Garbage,

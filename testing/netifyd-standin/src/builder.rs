@@ -23,6 +23,8 @@ pub struct Builder {
     socket: bool,
     user: Option<String>,
     supervise: Option<Duration>,
+    more: Vec<String>,
+    awaited: &'static str,
 }
 
 impl Builder {
@@ -36,6 +38,8 @@ impl Builder {
             socket: true,
             user: None,
             supervise: None,
+            more: Vec::new(),
+            awaited: "ready",
         }
     }
 
@@ -95,6 +99,55 @@ impl Builder {
         self
     }
 
+    fn flag(mut self, name: &str, value: impl ToString) -> Self {
+        self.more.push(format!("--{name}={}", value.to_string()));
+        self
+    }
+
+    /// How long after the PID file the socket appears. [`Builder::start`] does not wait for that.
+    #[must_use]
+    pub fn capture_delay(mut self, delay: Duration) -> Self {
+        self.awaited = "started";
+        self.flag("capture-delay", delay.as_millis())
+    }
+
+    /// How long the PID file is empty before the PID stands in it.
+    #[must_use]
+    pub fn pid_gap(self, gap: Duration) -> Self {
+        self.flag("pid-gap", gap.as_millis())
+    }
+
+    /// How long it goes on after TERM.
+    #[must_use]
+    pub fn stop_delay(self, delay: Duration) -> Self {
+        self.flag("stop-delay", delay.as_millis())
+    }
+
+    /// How often status.json is written.
+    #[must_use]
+    pub fn update_interval(self, interval: Duration) -> Self {
+        self.flag("update-interval", interval.as_millis())
+    }
+
+    /// status.json says that the license manager's library is not loaded.
+    #[must_use]
+    pub fn without_license_manager(self) -> Self {
+        self.flag("license-manager", false)
+    }
+
+    /// status.json has what the vendor's API answered: code and message.
+    #[must_use]
+    pub fn bootstrap(self, code: i64, message: &str) -> Self {
+        self.flag("bootstrap", format!("{code}:{message}"))
+    }
+
+    /// Replies are spread over lines, as with netifyd's debug flag.
+    #[must_use]
+    pub fn debug(mut self) -> Self {
+        self.more.push("--debug".to_owned());
+        self
+    }
+
     /// Starts the stand-in and waits until it is ready.
     pub fn start(self) -> io::Result<Standin> {
         let binary = match &self.binary {
@@ -113,13 +166,13 @@ impl Builder {
         }
         let proc = Proc::spawn_with_stdin(&mut self.command(&binary, &paths))?;
         let standin = Standin::new(proc, paths, temp);
-        standin.wait_for("ready", Duration::from_secs(20), |event| event.name == "ready")?;
+        standin.wait_for(self.awaited, Duration::from_secs(20), |event| event.name == self.awaited)?;
         Ok(standin)
     }
 
     fn command(&self, binary: &Path, paths: &Paths) -> Command {
         let mut command = Command::new(binary);
-        command.args(["--verbose", "--until-eof", "--behavior", &self.behavior]);
+        command.args(["--verbose", "--until-eof", "--behavior", &self.behavior]).args(&self.more);
         command.arg("--license").arg(&paths.license);
         command.arg("--pid-file").arg(&paths.pid_file);
         command.arg("--status-file").arg(&paths.status_file);

@@ -11,7 +11,7 @@ use crate::{daemon, supervisor};
 /// Stand-in for netifyd: PID file, signals, control socket, license reading. Runs in the foreground.
 ///
 /// HUP reloads the license, USR1 and USR2 are only reported, TERM and INT stop cleanly.
-/// Prints `ready` on standard output once PID file, socket and signal handlers are in place.
+/// Prints `ready` on standard output once PID file and socket are in place.
 #[derive(Debug, Clone, clap::Parser)]
 #[command(name = "netifyd")]
 pub struct Options {
@@ -24,9 +24,30 @@ pub struct Options {
     /// Control socket, mode 0660.
     #[arg(long)]
     pub socket: Option<PathBuf>,
-    /// status.json, with `license_manager` as netifyd writes it.
+    /// status.json, as netifyd writes it: at the start, in its rhythm and at the end, but not at a reload.
     #[arg(long)]
     pub status_file: Option<PathBuf>,
+    /// The rhythm of status.json.
+    #[arg(long, value_name = "MS", default_value_t = 15_000)]
+    pub update_interval: u64,
+    /// What status.json says of the license manager's library.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub license_manager: bool,
+    /// What status.json says of the vendor's API; without this, nothing.
+    #[arg(long, value_name = "CODE:MESSAGE")]
+    pub bootstrap: Option<String>,
+    /// How long after the PID file the socket appears: netifyd starts its captures in between.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub capture_delay: u64,
+    /// How long the PID file is empty before the PID stands in it.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub pid_gap: u64,
+    /// How long it goes on after TERM: without `auto_flow_expiry` netifyd waits for its flows to end.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub stop_delay: u64,
+    /// Answer on the socket in many lines, as netifyd does with its debug flag.
+    #[arg(long)]
+    pub debug: bool,
     /// One JSON line per event is appended here.
     #[arg(long)]
     pub events: Option<PathBuf>,
@@ -56,7 +77,7 @@ pub struct Options {
     pub(crate) supervised_by: Option<i32>,
 }
 
-/// Runs the stand-in until it is stopped; exit code 0 after TERM or INT, 1 when it could not start or "died".
+/// Runs the stand-in until it is stopped; exit code 0 however it ends, 1 when it could not start.
 #[must_use]
 pub fn run(options: &Options) -> ExitCode {
     let result = if options.supervise { supervisor::run(options) } else { daemon::run(options) };

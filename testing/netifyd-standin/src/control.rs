@@ -1,10 +1,11 @@
-//! The control socket: one JSON request per connection, one JSON reply.
+//! The control socket: one JSON document for a request, one for the reply; the connection stays open.
+//!
+//! netifyd accepts connections in the thread that also reloads, and serves each accepted one in a thread of its own.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::Arc;
+use std::io::{self, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::{Value, json};
@@ -14,70 +15,85 @@ use crate::reload::Reloader;
 
 /// OK: queued, not done.
 const OK: u16 = 100;
-const UNKNOWN_COMMAND: u16 = 500;
-const BAD_JSON: u16 = 501;
+const ERROR: u16 = 500;
+const PARSE_ERROR: u16 = 501;
+const UNIMPLEMENTED: u16 = 502;
 
-/// A request has this many bytes at most.
+/// A connection has this many bytes at most.
 const MAX_REQUEST: u64 = 64 * 1024;
-/// Whoever connects and says nothing is let go after this time.
-const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Serves the socket on threads of its own, until the process ends.
-pub(crate) fn serve(listener: UnixListener, reloader: &Arc<Reloader>) {
+/// Serves an accepted connection in a thread of its own, until the client leaves or makes a mistake.
+pub(crate) fn serve(connection: UnixStream, reloader: &Arc<Reloader>) {
     let reloader = Arc::clone(reloader);
-    thread::spawn(move || {
-        for connection in listener.incoming().flatten() {
-            let reloader = Arc::clone(&reloader);
-            // A client that goes away early has only itself to blame.
-            thread::spawn(move || answer(&connection, &reloader));
-        }
-    });
+    // A client that goes away early has only itself to blame.
+    thread::spawn(move || converse(&connection, &reloader));
 }
 
-fn answer(connection: &UnixStream, reloader: &Reloader) -> io::Result<()> {
-    connection.set_read_timeout(Some(PATIENCE))?;
-    let mut line = Vec::new();
-    BufReader::new(connection.take(MAX_REQUEST)).read_until(b'\n', &mut line)?;
-    let request: Value = match serde_json::from_slice(&line) {
-        Ok(request) => request,
-        Err(error) => return reply(connection, BAD_JSON, &format!("bad JSON: {error}")),
-    };
-    match request.get("command").and_then(Value::as_str) {
-        Some("reload") => reload(connection, reloader, false),
-        Some("restart") => reload(connection, reloader, true),
-        Some("status") if reloader.next_step() == Step::Hang => hang(connection),
-        Some("status") => send(connection, &json!({ "code": OK, "message": "OK", "status": reloader.status() })),
-        Some(other) => reply(connection, UNKNOWN_COMMAND, &format!("unknown command {other:?}")),
-        None => reply(connection, UNKNOWN_COMMAND, "no command"),
+fn converse(connection: &UnixStream, reloader: &Reloader) -> io::Result<()> {
+    let requests = BufReader::new(connection.take(MAX_REQUEST));
+    for request in serde_json::Deserializer::from_reader(requests).into_iter::<Value>() {
+        let request = match request {
+            Ok(request) => request,
+            Err(error) => {
+                let message = format!("parse error at position: {}, reason: {error}", error.column());
+                return reply(reloader, connection, PARSE_ERROR, &message);
+            }
+        };
+        match request.get("command").and_then(Value::as_str) {
+            Some("reload") => reload(connection, reloader, false)?,
+            Some("restart") => reload(connection, reloader, true)?,
+            Some("status") => send(reloader, connection, &data("Ok.", reloader.status()))?,
+            Some("lookup-group-address") => reply(reloader, connection, UNIMPLEMENTED, "Unimplemented.")?,
+            Some(_) => return reply(reloader, connection, PARSE_ERROR, "invalid command"),
+            None => reply(reloader, connection, ERROR, "No command specified.")?,
+        }
     }
+    Ok(())
 }
 
 fn reload(connection: &UnixStream, reloader: &Reloader, restart: bool) -> io::Result<()> {
     let step = reloader.request("socket", restart);
-    let sent = match step {
-        Step::Hang => hang(connection),
-        Step::Cut => Ok(()),
-        Step::Garbage => (&*connection).write_all(b"\x00<not JSON>\n"),
-        Step::Refuse(code) => reply(connection, code, "refused"),
-        Step::Ok | Step::Slow(_) | Step::Forget | Step::Die | Step::DieLater(_) => reply(connection, OK, "OK"),
-    };
-    // What was accepted is done even for a client that did not wait for the reply.
+    match step {
+        Step::Hang => {
+            let (here, until) = mpsc::channel();
+            reloader.block(until);
+            let left = wait_for_the_end(connection);
+            drop(here);
+            return left.and(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        Step::Cut => return Err(io::ErrorKind::ConnectionAborted.into()),
+        Step::Garbage => {
+            let mut connection = connection;
+            connection.write_all(b"\x00<not JSON>\n")?;
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        Step::Refuse(code) => return reply(reloader, connection, code, "refused"),
+        Step::Ok | Step::Slow(_) | Step::Stuck | Step::Forget | Step::Die | Step::DieLater(_) => {}
+    }
+    // netifyd sends itself the signal before it answers, and what was accepted is done even for a client that left. The
+    // answer comes first here, so that also one that dies of the reload has given it.
+    let sent = send(reloader, connection, &data(if restart { "Bye, bye." } else { "Ok." }, Value::Null));
     reloader.queue(step, "socket", restart);
     sent
 }
 
 /// Keeps the connection until the client has closed both directions: one that only wrote its last byte still waits.
-fn hang(connection: &UnixStream) -> io::Result<()> {
+fn wait_for_the_end(connection: &UnixStream) -> io::Result<()> {
     // No event is asked for; hang-up is reported all the same.
     let mut polled = [PollFd::new(connection, PollFlags::empty())];
     poll(&mut polled, None)?;
     Ok(())
 }
 
-fn reply(connection: &UnixStream, code: u16, message: &str) -> io::Result<()> {
-    send(connection, &json!({ "code": code, "message": message }))
+fn data(message: &str, data: Value) -> Value {
+    json!({ "code": OK, "message": message, "data": data })
 }
 
-fn send(mut connection: &UnixStream, reply: &Value) -> io::Result<()> {
-    connection.write_all(format!("{reply}\n").as_bytes())
+fn reply(reloader: &Reloader, connection: &UnixStream, code: u16, message: &str) -> io::Result<()> {
+    send(reloader, connection, &json!({ "code": code, "message": message }))
+}
+
+fn send(reloader: &Reloader, mut connection: &UnixStream, reply: &Value) -> io::Result<()> {
+    let text = if reloader.is_debug() { format!("{reply:#}\n") } else { format!("{reply}\n") };
+    connection.write_all(text.as_bytes())
 }

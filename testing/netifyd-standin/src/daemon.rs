@@ -1,28 +1,31 @@
-//! The daemon: sets itself up in netifyd's order, then lives on signals.
+//! The daemon: sets itself up in netifyd's order, then one thread takes signals and another one does everything else.
 
 use std::io::{self, Read};
-use std::sync::Arc;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::{SigSet, Signal as Taken};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, getpid, getppid, kill_process, set_parent_process_death_signal};
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
-use signal_hook::iterator::Signals;
 
 use crate::cli::Options;
 use crate::control;
 use crate::event_log::EventLog;
-use crate::reload::Reloader;
+use crate::reload::{Message, Reloader};
 use crate::run_files;
 
 /// Runs until TERM or INT.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
     let log = EventLog::open(options)?;
-    // Before the PID file exists: whoever reads it may signal at once, and HUP would kill.
-    let mut signals = Signals::new([SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT])?;
-    let listener = run_files::bind(options)?;
-    run_files::write_status(options, 0)?;
+    // Before the PID file exists: whoever reads it may signal at once, and HUP would kill. All threads inherit this.
+    SigSet::all().thread_block()?;
+    run_files::refuse_a_second(options)?;
     run_files::write_pid(options)?;
+    run_files::prepare_status(options)?;
     if let Some(account) = options.user {
         account.assume()?;
     }
@@ -32,33 +35,107 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     log.write("started", json!({ "uid": uid, "gid": gid, "behavior": options.behavior.to_string() }));
 
-    let (reloader, queue) = Reloader::new(options, log);
+    let (reloader, queue, wake) = Reloader::new(options, log)?;
     let reloader = Arc::new(reloader);
-    reloader.load("start");
-    let worker = Arc::clone(&reloader);
-    thread::spawn(move || worker.work(&queue));
-    if let Some(listener) = listener {
-        control::serve(listener, &reloader);
-    }
+    let instance = Instance { options: options.clone(), reloader: Arc::clone(&reloader), queue, wake };
+    thread::spawn(move || instance.run());
     // The supervisor's children have no standard input of their own.
     if options.until_eof && options.supervised_by.is_none() {
         stop_at_eof();
     }
-    reloader.log.ready();
-
-    for signal in signals.forever() {
-        match signal {
-            SIGHUP => {
+    loop {
+        match SigSet::all().wait()? {
+            Taken::SIGHUP => {
                 let step = reloader.request("signal", false);
                 reloader.queue(step, "signal", false);
             }
-            SIGTERM | SIGINT => break,
-            other => reloader.log.write("signal", json!({ "signal": name(other) })),
+            Taken::SIGTERM | Taken::SIGINT => reloader.send(Message::Stop),
+            other => reloader.log.write("signal", json!({ "signal": name(other as i32) })),
         }
     }
-    let left = run_files::remove(options);
-    reloader.log.write("stopped", json!({ "left_behind": left }));
-    Ok(())
+}
+
+/// The thread that accepts connections, reloads, writes status.json, and stops.
+struct Instance {
+    options: Options,
+    reloader: Arc<Reloader>,
+    queue: mpsc::Receiver<Message>,
+    /// Readable while a message waits.
+    wake: UnixStream,
+}
+
+impl Instance {
+    fn run(self) {
+        if let Err(error) = self.live() {
+            eprintln!("netifyd (stand-in): {error}");
+            std::process::exit(1);
+        }
+        let left = run_files::remove(&self.options);
+        self.reloader.log.write("stopped", json!({ "left_behind": left }));
+        std::process::exit(0);
+    }
+
+    fn live(&self) -> io::Result<()> {
+        self.reloader.load("start");
+        thread::sleep(Duration::from_millis(self.options.capture_delay));
+        self.write_status();
+        let listener = run_files::bind(&self.options)?;
+        self.reloader.log.ready();
+        let interval = Duration::from_millis(self.options.update_interval);
+        let mut next_status = Instant::now() + interval;
+        let mut ends = None;
+        loop {
+            let now = Instant::now();
+            if ends.is_some_and(|at| at <= now) {
+                self.write_status();
+                return Ok(());
+            }
+            let until = ends.map_or(next_status, |at: Instant| at.min(next_status));
+            match self.wait(listener.as_ref(), until.saturating_duration_since(now))? {
+                Woken::ByMessage => match self.queue.recv() {
+                    Ok(Message::Stop) => ends = Some(Instant::now() + Duration::from_millis(self.options.stop_delay)),
+                    Ok(Message::Reload(accepted)) => self.reloader.carry_out(accepted),
+                    Err(_) => return Ok(()),
+                },
+                Woken::ByClient(connection) => control::serve(connection, &self.reloader),
+                Woken::ByTime => {
+                    if next_status <= Instant::now() {
+                        self.write_status();
+                        next_status += interval;
+                    }
+                }
+            }
+        }
+    }
+
+    /// One event, messages first.
+    fn wait(&self, listener: Option<&UnixListener>, time: Duration) -> io::Result<Woken> {
+        let mut polled = vec![PollFd::new(&self.wake, PollFlags::IN)];
+        polled.extend(listener.map(|listener| PollFd::new(listener, PollFlags::IN)));
+        let time = Timespec::try_from(time).map_err(io::Error::other)?;
+        poll(&mut polled, Some(&time))?;
+        let ready: Vec<bool> = polled.iter().map(|fd| fd.revents().contains(PollFlags::IN)).collect();
+        if ready[0] {
+            (&self.wake).read_exact(&mut [0])?;
+            return Ok(Woken::ByMessage);
+        }
+        match listener.filter(|_| ready.get(1) == Some(&true)) {
+            Some(listener) => Ok(Woken::ByClient(listener.accept()?.0)),
+            None => Ok(Woken::ByTime),
+        }
+    }
+
+    fn write_status(&self) {
+        if let Err(error) = run_files::write_status(&self.options, self.reloader.uptime()) {
+            self.reloader.log.write("problem", json!({ "error": error.to_string() }));
+        }
+    }
+}
+
+enum Woken {
+    ByMessage,
+    ByClient(UnixStream),
+    ByTime,
 }
 
 /// Ends with the supervisor, however that ends. After the change of user, which clears the setting.

@@ -1,5 +1,7 @@
 //! From a reload request to what the script makes of it.
 
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Instant;
@@ -20,7 +22,9 @@ pub(crate) struct Reloader {
     pub(crate) log: EventLog,
     scripted: Mutex<Scripted>,
     state: Mutex<State>,
-    accepted: mpsc::Sender<Accepted>,
+    messages: mpsc::Sender<Message>,
+    /// A byte is written here after each message.
+    wake: UnixStream,
 }
 
 #[derive(Debug)]
@@ -34,7 +38,14 @@ struct Scripted {
 struct State {
     since: Instant,
     loaded: Option<Loaded>,
-    loads: u64,
+}
+
+/// What the thread that does everything is told.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Reload(Accepted),
+    /// TERM or INT.
+    Stop,
 }
 
 /// A reload that was not turned down.
@@ -43,16 +54,19 @@ pub(crate) struct Accepted {
     step: Step,
     by: &'static str,
     restart: bool,
+    /// The end of a client that [`Step::Hang`] leaves without an answer.
+    until: Option<mpsc::Receiver<()>>,
 }
 
 impl Reloader {
-    /// Also returns the queue that [`Reloader::work`] takes.
-    pub(crate) fn new(options: &Options, log: EventLog) -> (Self, mpsc::Receiver<Accepted>) {
-        let (accepted, queue) = mpsc::channel();
+    /// Also returns the queue of messages, and what is readable while one waits.
+    pub(crate) fn new(options: &Options, log: EventLog) -> io::Result<(Self, mpsc::Receiver<Message>, UnixStream)> {
+        let (messages, queue) = mpsc::channel();
+        let (wake, woken) = UnixStream::pair()?;
         let scripted = Scripted { script: options.behavior.clone(), seen: String::new() };
-        let state = State { since: Instant::now(), loaded: None, loads: 0 };
+        let state = State { since: Instant::now(), loaded: None };
         let (scripted, state) = (Mutex::new(scripted), Mutex::new(state));
-        (Self { options: options.clone(), log, scripted, state, accepted }, queue)
+        Ok((Self { options: options.clone(), log, scripted, state, messages, wake }, queue, woken))
     }
 
     /// Loads the license now, for the reason `by`, and reports it.
@@ -63,23 +77,21 @@ impl Reloader {
                 fields["by"] = by.into();
                 let mut state = lock(&self.state);
                 state.loaded = Some(loaded);
-                state.loads += 1;
                 drop(state);
                 self.log.write("loaded", fields);
             }
             Err(error) => self.log.write("load-failed", json!({ "error": error, "by": by })),
         }
-        let uptime = lock(&self.state).since.elapsed().as_secs();
-        if let Err(error) = run_files::write_status(&self.options, uptime) {
-            self.log.write("problem", json!({ "error": error.to_string() }));
-        }
     }
 
-    /// What the next reload will meet.
-    pub(crate) fn next_step(&self) -> Step {
-        let mut scripted = lock(&self.scripted);
-        self.refresh(&mut scripted);
-        scripted.script.peek()
+    /// Seconds since the start, or since the last restart.
+    pub(crate) fn uptime(&self) -> u64 {
+        lock(&self.state).since.elapsed().as_secs()
+    }
+
+    /// Whether replies are spread over lines.
+    pub(crate) const fn is_debug(&self) -> bool {
+        self.options.debug
     }
 
     /// Takes the next step of the script for a reload request and reports both.
@@ -95,57 +107,73 @@ impl Reloader {
             Step::Hang | Step::Forget | Step::Garbage | Step::Cut => {
                 self.log.write("ignored", json!({ "by": by, "behavior": step.to_string() }));
             }
-            Step::Ok | Step::Slow(_) | Step::Die | Step::DieLater(_) => {}
+            Step::Ok | Step::Slow(_) | Step::Stuck | Step::Die | Step::DieLater(_) => {}
         }
         step
     }
 
-    /// Queues what `step` still has to do: netifyd, too, answers before it reloads.
+    /// Queues what `step` still has to do.
     pub(crate) fn queue(&self, step: Step, by: &'static str, restart: bool) {
-        if matches!(step, Step::Ok | Step::Slow(_) | Step::Die | Step::DieLater(_)) {
-            // The queue lives as long as the process.
-            let _ = self.accepted.send(Accepted { step, by, restart });
+        // Without a client to wait for, what hangs is stuck.
+        let step = if step == Step::Hang { Step::Stuck } else { step };
+        if matches!(step, Step::Ok | Step::Slow(_) | Step::Stuck | Step::Die | Step::DieLater(_)) {
+            self.send(Message::Reload(Accepted { step, by, restart, until: None }));
         }
     }
 
-    /// Carries out the queued reloads, one after the other, until the process ends.
-    pub(crate) fn work(self: &Arc<Self>, queue: &mpsc::Receiver<Accepted>) {
-        for Accepted { step, by, restart } in queue {
-            match step {
-                Step::Die => self.die("on reload"),
-                Step::Slow(wait) => thread::sleep(wait),
-                _ => {}
+    /// Queues a reload that does nothing until the other end of this channel is gone.
+    pub(crate) fn block(&self, until: mpsc::Receiver<()>) {
+        let accepted = Accepted { step: Step::Hang, by: "socket", restart: false, until: Some(until) };
+        self.send(Message::Reload(accepted));
+    }
+
+    pub(crate) fn send(&self, message: Message) {
+        // Both ends live as long as the process.
+        let _ = self.messages.send(message);
+        let _ = (&self.wake).write_all(&[0]);
+    }
+
+    /// Carries out a queued reload. Until this returns, nobody is served.
+    pub(crate) fn carry_out(self: &Arc<Self>, accepted: Accepted) {
+        let Accepted { step, by, restart, until } = accepted;
+        match step {
+            Step::Die => self.die("on reload"),
+            Step::Slow(wait) => thread::sleep(wait),
+            Step::Stuck => loop {
+                thread::park();
+            },
+            Step::Hang => {
+                // The client's end is what is waited for, and nothing is ever sent.
+                let _ = until.map(|until| until.recv());
+                return;
             }
-            if restart {
-                let mut state = lock(&self.state);
-                (state.since, state.loaded) = (Instant::now(), None);
-            }
-            self.load(by);
-            if let Step::DieLater(wait) = step {
-                let doomed = Arc::clone(self);
-                thread::spawn(move || {
-                    thread::sleep(wait);
-                    doomed.die("after a reload")
-                });
-            }
+            _ => {}
+        }
+        if restart {
+            let mut state = lock(&self.state);
+            (state.since, state.loaded) = (Instant::now(), None);
+        }
+        self.load(by);
+        if let Step::DieLater(wait) = step {
+            let doomed = Arc::clone(self);
+            thread::spawn(move || {
+                thread::sleep(wait);
+                doomed.die("after a reload")
+            });
         }
     }
 
-    /// The data of a `status` reply.
+    /// The data of a `status` reply: netifyd's members, and nothing about licenses.
     pub(crate) fn status(&self) -> Value {
-        let state = lock(&self.state);
-        json!({
-            "pid": std::process::id(),
-            "uptime": state.since.elapsed().as_secs(),
-            "license_manager": true,
-            "loads": state.loads,
-            "license": state.loaded.as_ref().map(Loaded::to_json),
-        })
+        let mut data = run_files::agent_status(self.uptime());
+        data["agent_version"] = format!("Netify Agent/v{} (stand-in)", run_files::VERSION).into();
+        data
     }
 
     fn die(&self, why: &str) -> ! {
         self.log.write("dying", json!({ "why": why }));
-        std::process::exit(1)
+        // As netifyd: a reload that fails ends it like any other stop, with 0.
+        std::process::exit(0)
     }
 
     fn file(&self) -> Option<&PathBuf> {

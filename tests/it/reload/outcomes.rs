@@ -49,7 +49,7 @@ fn answers_that_are_none() {
 #[test]
 fn a_netifyd_that_took_the_signal_and_hangs_is_not_confirmed() {
     let device = Device::new("signal");
-    let _netifyd = device.netifyd("forget,hang").start().expect("netifyd starts");
+    let _netifyd = device.netifyd("stuck").start().expect("netifyd starts");
     device.installs(6, "netifyd.sock: netifyd does not answer");
 }
 

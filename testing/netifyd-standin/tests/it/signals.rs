@@ -2,10 +2,11 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
-use test_support::{Proc, Signal, temp_dir};
+use test_support::{Proc, Signal, temp_dir, wait_until};
 
 use super::common::{FIRST, SECOND, SOON, standin};
 
@@ -16,7 +17,75 @@ fn looks_like_netifyd_from_outside() -> io::Result<()> {
     assert_eq!(pid.trim(), netifyd.pid().to_string());
     let exe = fs::read_link(format!("/proc/{}/exe", pid.trim()))?;
     assert_eq!(exe.file_name(), Some("netifyd".as_ref()));
-    assert!(fs::read_to_string(netifyd.status_file())?.contains(r#""license_manager":true"#));
+    Ok(())
+}
+
+/// The PID file is there, and empty; then it has the PID; the socket comes when captures have started.
+#[test]
+fn comes_up_in_the_order_of_netifyd() -> io::Result<()> {
+    let wait = Duration::from_millis(300);
+    let dir = temp_dir()?;
+    let (pid_file, socket) = (dir.path().join("netifyd.pid"), dir.path().join("netifyd.sock"));
+    let starting = {
+        let dir = dir.path().to_owned();
+        std::thread::spawn(move || standin().dir(dir).pid_gap(wait).capture_delay(wait).start())
+    };
+    let text = || fs::read_to_string(&pid_file).ok();
+    wait_until(|| text().is_some_and(|text| text.is_empty()), SOON, "an empty PID file")?;
+    wait_until(|| text().is_some_and(|text| text.ends_with('\n')), SOON, "a PID file")?;
+    assert!(!socket.exists(), "it has not captured anything yet");
+    let netifyd = starting.join().expect("no panic")?;
+    netifyd.wait_for_event(0, "ready", SOON)?;
+    assert!(socket.exists());
+    Ok(())
+}
+
+#[test]
+fn there_is_only_one() -> io::Result<()> {
+    let netifyd = standin().start()?;
+    let second = Proc::spawn(Command::new(env!("CARGO_BIN_EXE_netifyd")).arg("--pid-file").arg(netifyd.pid_file()))?;
+    assert_eq!(second.wait_exit(SOON)?.code(), Some(1));
+    assert!(second.stderr().contains("runs already"), "{}", second.stderr());
+    Ok(())
+}
+
+/// As netifyd writes it: in its own rhythm, not at a reload, and it stays behind.
+#[test]
+fn status_json() -> io::Result<()> {
+    let builder = standin().update_interval(Duration::from_millis(100)).without_license_manager();
+    let netifyd = builder.bootstrap(7, "no such license").start()?;
+    let read = || -> io::Result<serde_json::Value> {
+        let file = File::open(netifyd.status_file())?;
+        file.lock_shared()?;
+        Ok(serde_json::from_reader(file)?)
+    };
+    let status = read()?;
+    assert_eq!((&status["type"], &status["license_manager"]), (&"agent_status".into(), &false.into()), "{status}");
+    assert!(status["signatures"]["apps"].is_u64() && status["agent_version"] == "5.2.8", "{status}");
+    let bootstrap = &status["netify_api"]["bootstrap"];
+    assert_eq!((&bootstrap["code"], &bootstrap["message"]), (&7.into(), &"no such license".into()));
+    assert_eq!(fs::metadata(netifyd.status_file())?.permissions().mode() & 0o777, 0o640);
+    let modified = || fs::metadata(netifyd.status_file()).and_then(|meta| meta.modified());
+    let before = modified()?;
+    wait_until(|| modified().is_ok_and(|now| now > before), SOON, "it is written again")?;
+
+    let netifyd = standin().start()?;
+    let modified = || fs::metadata(netifyd.status_file()).and_then(|meta| meta.modified());
+    let before = modified()?;
+    netifyd.signal(Signal::HUP)?;
+    netifyd.wait_for_loads(2, SOON)?;
+    assert_eq!(modified()?, before, "a reload is no reason");
+    Ok(())
+}
+
+#[test]
+fn may_take_its_time_to_stop() -> io::Result<()> {
+    let netifyd = standin().stop_delay(Duration::from_millis(300)).start()?;
+    netifyd.signal(Signal::TERM)?;
+    let ended = netifyd.process().wait_exit(Duration::from_millis(100));
+    assert!(ended.is_err(), "{ended:?}");
+    assert_eq!(netifyd.request("status")?["code"], 100, "meanwhile it works on");
+    assert!(netifyd.process().wait_exit(SOON)?.success());
     Ok(())
 }
 
@@ -57,7 +126,6 @@ fn waits_for_an_exclusive_lock() -> io::Result<()> {
     netifyd.signal(Signal::HUP)?;
     netifyd.wait_for_event(0, "reload-requested", SOON)?;
     netifyd.wait_for_loads(2, Duration::from_millis(100)).expect_err("the writer still holds its lock");
-    assert_eq!(netifyd.request("status")?["code"], 100, "meanwhile it answers");
     file.unlock()?;
     netifyd.wait_for_loads(2, SOON)?;
     Ok(())
@@ -80,9 +148,10 @@ fn stops_cleanly() -> io::Result<()> {
         let netifyd = standin().start()?;
         netifyd.signal(signal)?;
         assert!(netifyd.process().wait_exit(SOON)?.success());
-        for path in [netifyd.pid_file(), netifyd.socket_path(), netifyd.status_file()] {
+        for path in [netifyd.pid_file(), netifyd.socket_path()] {
             assert!(!path.exists(), "{} is left", path.display());
         }
+        assert!(netifyd.status_file().exists(), "netifyd leaves this one");
         let events = fs::read_to_string(netifyd.events_file())?;
         let last = events.lines().last().unwrap_or_default();
         assert!(last.contains(r#""event":"stopped""#) && last.contains(r#""left_behind":[]"#), "{last}");

@@ -21,7 +21,7 @@ fn a_daemon_that_dies_once_comes_back_with_the_new_license() -> io::Result<()> {
     let mark = netifyd.mark();
     netifyd.signal(Signal::HUP)?;
     let exited = netifyd.wait_for_event(mark, "child-exited", SOON)?;
-    assert_eq!((exited.pid, &exited.json["child"], &exited.json["code"]), (supervisor, &first.into(), &1.into()));
+    assert_eq!((exited.pid, &exited.json["child"], &exited.json["code"]), (supervisor, &first.into(), &0.into()));
     netifyd.wait_for_event(mark, "ready", SOON)?;
     assert_ne!(netifyd.pid(), first);
     assert_eq!(fs::read_to_string(netifyd.pid_file())?.trim(), netifyd.pid().to_string());
