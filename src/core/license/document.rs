@@ -108,10 +108,16 @@ fn date(members: &Map<String, Value>, name: &str) -> Result<Option<WallTime>, St
     let mut found = None;
     for member in ["unix", "unix_time"] {
         let Some(value) = object.get(member) else { continue };
-        let seconds = value
-            .as_i64()
-            .filter(|seconds| (0..=MAX_UNIX).contains(seconds))
-            .ok_or_else(|| format!("`{name}.{member}` is not a number of seconds since 1970"))?;
+        let seconds =
+            value.as_i64().filter(|seconds| (0..=MAX_UNIX).contains(seconds)).ok_or_else(|| match value.as_f64() {
+                // `1e2` and `100.0` are 100 to one reader and no integer to another.
+                Some(number) if value.is_f64() && number.fract() == 0.0 => {
+                    format!(
+                        "`{name}.{member}` is written with a fraction or an exponent, so readers would disagree on it"
+                    )
+                }
+                _ => format!("`{name}.{member}` is not a number of seconds since 1970"),
+            })?;
         if found.is_some_and(|other| other != seconds) {
             return Err(format!("`{name}.unix` and `{name}.unix_time` disagree"));
         }
@@ -254,6 +260,18 @@ mod tests {
         );
         assert!(reason(r#"{"serial":"s","expire_at":{"unix":1},"signature":7}"#).contains("not a string"));
         assert_eq!(reason(r#"{"serial":"s","expire_at":{"unix":1,"unix_time":1}}"#), "");
+        for (member, spelled) in
+            [("unix", "1e2"), ("unix_time", "1780012800.0"), ("unix", "1.7800128E9"), ("unix", "100E0")]
+        {
+            let expected = format!("`expire_at.{member}` is written with a fraction or an exponent");
+            let text = reason(&format!(r#"{{"serial":"s","expire_at":{{"{member}":{spelled}}}}}"#));
+            assert!(text.contains(&expected), "{spelled}: {text}");
+            let text =
+                reason(&format!(r#"{{"serial":"s","expire_at":{{"unix":1}},"created_at":{{"{member}":{spelled}}}}}"#));
+            assert!(text.contains("fraction or an exponent"), "{spelled}: {text}");
+        }
+        // In a member that is not read as a time, every reader may keep its own spelling.
+        assert_eq!(reason(r#"{"serial":"s","expire_at":{"unix":1,"more":1e2},"unix":1.0}"#), "");
     }
 
     #[test]
