@@ -1,6 +1,7 @@
 //! Running a program without a shell: a timeout ends its whole process group.
 
 use std::cell::RefCell;
+use std::ffi::OsStr;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio::sync::{RwLock, RwLockWriteGuard};
 
 use super::reason;
 use crate::core::config::Command;
+use crate::core::text::clean;
 
 /// Most output that is kept of a program, in bytes.
 const MAX_OUTPUT: usize = 64 * 1024;
@@ -85,9 +87,7 @@ impl Finished {
 }
 
 fn lines(output: &[u8]) -> impl DoubleEndedIterator<Item = String> + '_ {
-    let clean = |line: &[u8]| -> String {
-        String::from_utf8_lossy(line).chars().filter(|c| !c.is_control()).take(MAX_LINE).collect()
-    };
+    let clean = |line: &[u8]| -> String { clean(&String::from_utf8_lossy(line)).chars().take(MAX_LINE).collect() };
     output.split(|&byte| byte == b'\n').map(clean).filter(|line| !line.trim().is_empty())
 }
 
@@ -110,6 +110,15 @@ pub async fn all_ended() -> RwLockWriteGuard<'static, ()> {
     RUNNING.write().await
 }
 
+/// Whether a program that is started here may see this variable. Not where secrets lie, nor what holds one (the URL of a
+/// proxy has its password, and is spelled in both cases), nor what only the daemon itself uses to speak to the service
+/// manager and to the helper.
+fn is_for_children(name: &OsStr) -> bool {
+    let name = name.to_string_lossy().to_ascii_uppercase();
+    let own = ["CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"].contains(&name.as_str());
+    !own && !name.starts_with("NETIFY_LICENSED_") && (!name.ends_with("_PROXY") || name == "NO_PROXY")
+}
+
 /// Runs `command` with more environment and with `input` on its standard input.
 pub async fn run(
     command: &Command,
@@ -119,14 +128,14 @@ pub async fn run(
 ) -> Result<Finished, String> {
     let _running = RUNNING.read().await;
     let program = command.program();
-    let mut child = tokio::process::Command::new(program)
+    let withheld = std::env::vars_os().map(|(name, _)| name).filter(|name| !is_for_children(name));
+    let mut prepared = tokio::process::Command::new(program);
+    withheld.for_each(|name| {
+        prepared.env_remove(name);
+    });
+    let mut child = prepared
         .args(command.arguments())
         .envs(environment.iter().map(|(name, value)| (*name, value)))
-        .env_remove("CREDENTIALS_DIRECTORY")
-        // Only the daemon itself speaks to the service manager.
-        .env_remove("NOTIFY_SOCKET")
-        .env_remove("WATCHDOG_USEC")
-        .env_remove("WATCHDOG_PID")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -186,6 +195,18 @@ async fn read_some(pipe: Option<impl tokio::io::AsyncRead + Unpin>, kept: &RefCe
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn programs_get_no_credentials_from_the_environment() {
+        let may_see = |name: &str| is_for_children(OsStr::new(name));
+        for name in ["HTTPS_PROXY", "https_proxy", "http_proxy", "ALL_PROXY", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET"]
+        {
+            assert!(!may_see(name), "{name}");
+        }
+        for name in ["PATH", "LANG", "no_proxy", "LICENSE_PATH", "STATE_DIRECTORY"] {
+            assert!(may_see(name), "{name}");
+        }
+    }
 
     #[test]
     fn a_process_that_has_ended_is_not_ours_any_more() {
