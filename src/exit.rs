@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::core::config::ConfigError;
+use crate::core::text;
 
 /// How a command ended: what goes where, and its exit code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +46,7 @@ impl Exit {
     pub fn outcome(code: u8, message: String, as_json: bool) -> Self {
         match (as_json, code) {
             (true, _) => {
-                Self { code, out: format!("{}\n", json!({ "exit": code, "message": message })), err: String::new() }
+                Self { code, out: text::json(&json!({ "exit": code, "message": message })) + "\n", err: String::new() }
             }
             (false, 0) => Self::with(format!("{message}\n")),
             (false, _) => Self { code, out: String::new(), err: message },

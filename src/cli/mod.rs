@@ -7,8 +7,9 @@ mod place;
 mod status;
 mod verify;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -18,6 +19,8 @@ use serde_json::json;
 use crate::core::config::render;
 use crate::core::device::duid;
 use crate::core::engine::Request;
+use crate::core::report::screen::Paint;
+use crate::core::text;
 use crate::edge;
 use crate::edge::dirs::Places;
 use crate::edge::file::license;
@@ -37,7 +40,7 @@ pub fn main() -> ExitCode {
         }
         Err(help) => Exit::with(help.to_string()),
     };
-    if let Err(error) = tell(&exit.out) {
+    if let Err(error) = tell(&shown(&exit.out)) {
         let remedy = edge::remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
         exit.err += &format!("\ncannot write to standard output: {}{remedy}", edge::reason(&error));
         if exit.code == 0 {
@@ -45,7 +48,7 @@ pub fn main() -> ExitCode {
         }
     }
     if !exit.err.is_empty() {
-        let _ = writeln!(std::io::stderr().lock(), "netify-licensed: {}", exit.err.trim());
+        let _ = writeln!(std::io::stderr().lock(), "netify-licensed: {}", text::clean_lines(exit.err.trim()));
     }
     ExitCode::from(exit.code)
 }
@@ -61,6 +64,15 @@ fn perform(cli: Cli) -> Exit {
     drop(local);
     runtime.shutdown_background();
     exit
+}
+
+/// The last place where text of others is cleaned, whichever way it came: everything that is printed passes here.
+fn shown(out: &str) -> Cow<'_, str> {
+    if !out.starts_with(['{', '[']) {
+        return Cow::Owned(text::clean_screen(out, &Paint::SEQUENCES));
+    }
+    // JSON of ours is escaped already. The hub's goes into files byte for byte, since a license may stand in it.
+    if std::io::stdout().is_terminal() { Cow::Owned(text::clean_json(out)) } else { Cow::Borrowed(out) }
 }
 
 fn tell(words: &str) -> std::io::Result<()> {
@@ -148,7 +160,7 @@ async fn duid(path: Option<&Path>, all: bool, as_json: bool) -> Exit {
             })
             .collect();
         let document = json!({ "duid": winner.map(|(duid, _)| duid), "source": winner.map(|(_, source)| source.to_string()), "sources": sources });
-        return Exit { code: u8::from(winner.is_none()), out: format!("{document:#}\n"), err: String::new() };
+        return Exit { code: u8::from(winner.is_none()), out: text::pretty_json(&document) + "\n", err: String::new() };
     }
     let out = match winner {
         _ if all => duid_table(&judged, configured.len(), set),
@@ -191,14 +203,16 @@ fn config_check(path: Option<&Path>, as_json: bool) -> Exit {
                 ring.keys().iter().map(|key| format!("trusted key {} from {}", key.id, key.origin)).collect();
             if as_json {
                 ring.problems.extend(warnings);
-                return Exit::with(format!("{}\n", json!({ "valid": true, "keys": keys, "problems": ring.problems })));
+                return Exit::with(
+                    text::json(&json!({ "valid": true, "keys": keys, "problems": ring.problems })) + "\n",
+                );
             }
             let lines = keys.iter().chain(&ring.problems).fold(String::new(), |text, line| format!("{text}{line}\n"));
             Exit { code: 0, out: format!("{lines}the configuration is valid\n"), err: warnings.join("\n") }
         }
         Err(error) if as_json => {
             let document = json!({ "valid": false, "path": error.path, "line": error.line, "message": error.message });
-            Exit { code: 78, out: format!("{document}\n"), err: String::new() }
+            Exit { code: 78, out: text::json(&document) + "\n", err: String::new() }
         }
         Err(error) => Exit::config(&error),
     }
@@ -206,10 +220,7 @@ fn config_check(path: Option<&Path>, as_json: bool) -> Exit {
 
 fn config_show(path: Option<&Path>, as_json: bool) -> Exit {
     match config_file::load(path) {
-        Ok(loaded) if as_json => match serde_json::to_string_pretty(&loaded.config) {
-            Ok(text) => Exit::with(text + "\n"),
-            Err(error) => Exit::failed(error.to_string()),
-        },
+        Ok(loaded) if as_json => Exit::with(text::pretty_json(&loaded.config) + "\n"),
         Ok(loaded) => Exit::with(render(&loaded.config)),
         Err(error) => Exit::config(&error),
     }

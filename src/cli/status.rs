@@ -12,6 +12,7 @@ use crate::core::license::verify::State;
 use crate::core::report::check::{self, Thresholds, Verdict};
 use crate::core::report::status::Status;
 use crate::core::report::{metrics, screen};
+use crate::core::text;
 use crate::daemon::driver::{Driver, Role};
 use crate::edge::config_file::{self, Loaded};
 use crate::edge::control::client::{self, AskError};
@@ -42,7 +43,7 @@ pub(super) async fn status(path: Option<&Path>, format: StatusFormat) -> Exit {
         Err(exit) => return exit,
     };
     Exit::with(match format {
-        StatusFormat::Json => serde_json::to_string_pretty(&seen.status).unwrap_or_default() + "\n",
+        StatusFormat::Json => text::pretty_json(&seen.status) + "\n",
         StatusFormat::Openmetrics => metrics::openmetrics(&seen.status),
         StatusFormat::Text => screen::status(&seen.status, clock::now().wall, terminal::paint(), seen.from.as_deref()),
     })
@@ -75,7 +76,7 @@ pub(super) fn misused(words: &str) -> Exit {
 }
 
 fn said(verdict: Verdict, as_json: bool) -> Exit {
-    let out = if as_json { json!({ "exit": verdict.exit, "line": verdict.line }).to_string() } else { verdict.line };
+    let out = if as_json { text::json(&json!({ "exit": verdict.exit, "line": verdict.line })) } else { verdict.line };
     Exit { code: verdict.exit, out: out + "\n", err: String::new() }
 }
 

@@ -9,6 +9,7 @@ use crate::core::engine::FileContent;
 use crate::core::license::verify::{State, Verifier};
 use crate::core::report::screen;
 use crate::core::report::status::{DeviceStatus, LicenseStatus, Verification};
+use crate::core::text;
 use crate::edge::dirs::Places;
 use crate::edge::file::license;
 use crate::edge::file::state::Store;
@@ -81,7 +82,7 @@ pub(super) async fn verify(path: Option<&Path>, file: Option<&Path>, as_json: bo
         _ => 3,
     };
     let out = if as_json {
-        serde_json::to_string_pretty(&verification).unwrap_or_default() + "\n"
+        text::pretty_json(&verification) + "\n"
     } else {
         screen::verification(&verification, moment.now.wall, terminal::paint())
     };

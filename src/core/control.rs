@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::core::engine::{Reply, Request};
 use crate::core::report::status::Status;
-use crate::core::text::one_line;
+use crate::core::text::{self, clean_lines, clean_value, one_line};
 
 /// Version of the protocol.
 pub const VERSION: u32 = 1;
@@ -154,10 +154,23 @@ impl Answer {
         Self { v: VERSION, exit, message: message.into(), status: None, metrics: None }
     }
 
+    /// Reads an answer line. The daemon may be taken over, and root reads what it says on a terminal: so all of its text
+    /// is cleaned here, whatever member it stands in.
+    #[must_use]
+    pub fn read(line: &[u8]) -> Option<Self> {
+        let mut members = serde_json::from_slice::<Value>(line).ok()?;
+        let lines = |members: &Value, name: &str| members.get(name)?.as_str().map(clean_lines);
+        let (message, metrics) = (lines(&members, "message"), lines(&members, "metrics"));
+        clean_value(&mut members);
+        let answer: Self = serde_json::from_value(members).ok()?;
+        // These two have lines.
+        Some(Self { message: message.unwrap_or_default(), metrics, ..answer })
+    }
+
     /// The answer line, with its newline.
     #[must_use]
     pub fn line(&self) -> String {
-        let mut line = serde_json::to_string(self).unwrap_or_default();
+        let mut line = text::json(self);
         line.push('\n');
         line
     }
@@ -196,6 +209,27 @@ mod tests {
     fn answers_are_one_line() {
         let line = Answer::words(3, "two\nlines").line();
         assert_eq!(line, "{\"v\":1,\"exit\":3,\"message\":\"two\\nlines\"}\n");
+    }
+
+    #[test]
+    fn no_member_of_an_answer_acts_on_a_terminal() {
+        let hostile = "a\u{1b}[2J\u{9b}\u{202e}\r\nb";
+        let mut status = crate::core::report::check::tests::status(crate::core::license::verify::State::Valid);
+        for text in [&mut status.version, &mut status.reload.method, &mut status.clock.why, &mut status.hub.url] {
+            hostile.clone_into(text);
+        }
+        status.renewal.reason = Some(hostile.to_owned());
+        status.device.source = Some(hostile.to_owned());
+        let sent =
+            Answer { status: Some(Box::new(status)), metrics: Some(hostile.to_owned()), ..Answer::words(1, hostile) };
+        let read = Answer::read(serde_json::to_string(&sent).expect("JSON").as_bytes()).expect("an answer");
+        assert_eq!((read.message.as_str(), read.metrics.as_deref()), ("a[2J\nb", Some("a[2J\nb")));
+        let status = read.status.expect("a status");
+        for text in [status.version, status.reload.method, status.clock.why, status.hub.url] {
+            assert_eq!(text, "a[2Jb");
+        }
+        assert_eq!((status.renewal.reason.as_deref(), status.device.source.as_deref()), (Some("a[2Jb"), Some("a[2Jb")));
+        assert_eq!(Answer::read(b"[]"), None);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::core::engine::{Action, Engine, Event, Level, Reply, Request, RequestI
 use crate::core::license::keys::KeyRing;
 use crate::core::report::metrics;
 use crate::core::report::status::Status;
+use crate::core::text;
 use crate::core::time::WallTime;
 use crate::edge::dirs::Places;
 use crate::edge::file::license;
@@ -268,12 +269,9 @@ impl Driver {
     fn publish(&mut self) {
         let Some(status) = self.status() else { return };
         let config = self.engine.config();
-        let text = serde_json::to_vec_pretty(&status).map(|mut text| {
-            text.push(b'\n');
-            text
-        });
+        let text = text::pretty_json(&status) + "\n";
         let file = config.status_file(&self.places.runtime);
-        let written = text.map_err(|error| error.to_string()).and_then(|text| state::write(&file, &text, 0o644, false));
+        let written = state::write(&file, text.as_bytes(), 0o644, false);
         let textfile = config.status.metrics_textfile.as_ref();
         let metrics =
             textfile.map(|file| state::replace(file.as_path(), metrics::prometheus(&status).as_bytes(), 0o644, false));

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::core::report::screen::Paint;
 use crate::core::report::status::Status;
+use crate::core::text::clean_value;
 
 /// Largest status file in bytes.
 const MAX: usize = 1024 * 1024;
@@ -20,5 +21,8 @@ pub fn paint() -> Paint {
 #[must_use]
 pub fn read_status(path: &Path) -> Option<Status> {
     let text = crate::edge::file::open::read_own(path, MAX).ok()?;
-    serde_json::from_slice(&text).ok()
+    let mut document = serde_json::from_slice(&text).ok()?;
+    // Whoever has taken the daemon over writes this file.
+    clean_value(&mut document);
+    serde_json::from_value(document).ok()
 }

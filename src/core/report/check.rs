@@ -2,7 +2,7 @@
 
 use crate::core::license::verify::State;
 use crate::core::report::status::{Rfc3339, Status};
-use crate::core::text::one_line;
+use crate::core::text::{clean, one_line};
 use crate::core::time::{DAY, WallTime, relative};
 
 /// When to worry, in days before the expiry.
@@ -98,7 +98,7 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, from: Optio
         line.push_str(&format!(" ({from})"));
     }
     // What follows the first bar is performance data, and only ours.
-    line = line.replace('|', "/") + " |";
+    line = one_plugin_line(&line) + " |";
     if let Some(days) = days.filter(|_| status.clock.trusted) {
         line.push_str(&format!(" days_left={days:.2};{};{};;", range(thresholds.warning), range(thresholds.critical)));
     }
@@ -117,7 +117,12 @@ fn range(days: f64) -> String {
 /// The line when nothing can be said.
 #[must_use]
 pub fn unknown(reason: &str) -> Verdict {
-    Verdict { exit: 3, line: format!("LICENSE UNKNOWN - {}", reason.replace('|', "/").replace('\n', " ")) }
+    Verdict { exit: 3, line: format!("LICENSE UNKNOWN - {}", one_plugin_line(reason)) }
+}
+
+/// Text for the plugin's one line, without a bar and without what acts on a terminal.
+fn one_plugin_line(text: &str) -> String {
+    clean(&text.replace('|', "/").replace('\n', " "))
 }
 
 #[cfg(test)]
@@ -182,6 +187,16 @@ pub(crate) mod tests {
         ] {
             assert_eq!(judge(&status(bad), USUAL, at(5), None).exit, 2, "{bad}");
         }
+    }
+
+    #[test]
+    fn nothing_in_the_line_acts_on_a_terminal() {
+        let mut odd = status(State::ClockUntrusted);
+        odd.clock.why = "a\u{1b}[2J\u{9b}|\nb\u{202e}".to_owned();
+        odd.license.serial = Some("S\u{85}1".to_owned());
+        let line = judge(&odd, USUAL, at(5), Some("c\u{1b}")).line;
+        assert!(line.starts_with("LICENSE WARNING - clock-untrusted, S 1; a[2J/ b (c) |"), "{line:?}");
+        assert_eq!(unknown("a\u{1b}|\nb").line, "LICENSE UNKNOWN - a/ b");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::core::license::verify::State;
 use crate::core::report::status::{Rfc3339, Status};
+use crate::core::text::clean_lines;
 
 /// Which of the two formats; they differ in the names of counters' families and in the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +49,7 @@ impl Page {
         self.text.push_str(name);
         for (at, (label, text)) in labels.iter().enumerate() {
             self.text.push(if at == 0 { '{' } else { ',' });
-            let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let escaped = clean_lines(text).replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
             let _ = write!(self.text, "{label}=\"{escaped}\"");
         }
         let _ = writeln!(self.text, "{} {value}", if labels.is_empty() { "" } else { "}" });
@@ -169,7 +170,7 @@ mod tests {
     #[test]
     fn labels_are_escaped() {
         let mut odd = status(State::Valid);
-        odd.license.serial = Some("a\"b\\c\nd".to_owned());
+        odd.license.serial = Some("a\"b\\c\nd\u{1b}\u{9b}\u{202e}".to_owned());
         assert!(prometheus(&odd).contains(r#"serial="a\"b\\c\nd""#));
     }
 }

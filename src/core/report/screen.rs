@@ -12,6 +12,9 @@ use crate::core::time::{WallTime, relative};
 pub struct Paint(pub bool);
 
 impl Paint {
+    /// All that it writes beside the text.
+    pub const SEQUENCES: [&str; 5] = ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m"];
+
     fn wrap(self, code: &str, text: &str) -> String {
         if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
@@ -100,7 +103,7 @@ pub fn status(status: &Status, now: WallTime, paint: Paint, from: Option<&str>) 
     let believed = status.clock.trusted.then_some(now);
     license_rows(&mut table, &status.license, believed);
     let device = match (&status.device.duid, &status.device.source) {
-        (Some(duid), Some(source)) => format!("{} (from {source})", clean(duid)),
+        (Some(duid), Some(source)) => format!("{} (from {})", clean(duid), clean(source)),
         _ => "no device id".to_owned(),
     };
     table.row("this device", device);
@@ -110,8 +113,8 @@ pub fn status(status: &Status, now: WallTime, paint: Paint, from: Option<&str>) 
     }
     match (renewal.next_attempt_at, &renewal.reason) {
         (_, Some(_)) if status.pid.is_none() => table.row("next attempt", "none, as no daemon runs"),
-        (Some(at), Some(why)) => table.row("next attempt", format!("{}: {why}", when(at, now))),
-        (None, Some(why)) => table.row("next attempt", why.clone()),
+        (Some(at), Some(why)) => table.row("next attempt", format!("{}: {}", when(at, now), clean(why))),
+        (None, Some(why)) => table.row("next attempt", clean(why)),
         _ => {}
     }
     if let Some(at) = renewal.last_success_at {
@@ -128,24 +131,25 @@ pub fn status(status: &Status, now: WallTime, paint: Paint, from: Option<&str>) 
         above = attempt.error.as_deref();
         table.row(
             if at == 0 { "last attempts" } else { "" },
-            format!("{} {}{error}", when(attempt.at, now), attempt.outcome),
+            format!("{} {}{error}", when(attempt.at, now), clean(&attempt.outcome)),
         );
     }
     let reload = &status.reload;
     let last = match (&reload.last_outcome, reload.last_at) {
-        (Some(outcome), Some(at)) => format!(", last {outcome} {}", when(at, now)),
+        (Some(outcome), Some(at)) => format!(", last {} {}", clean(outcome), when(at, now)),
         _ => String::new(),
     };
     let pending = if reload.pending { paint.bad(", pending") } else { String::new() };
-    table.row("reload", format!("{}{last}{pending}", reload.method));
+    table.row("reload", format!("{}{last}{pending}", clean(&reload.method)));
     let clock = if status.clock.trusted { "trusted" } else { "not trusted" };
-    table.row("clock", format!("{clock}: {}", status.clock.why));
+    table.row("clock", format!("{clock}: {}", clean(&status.clock.why)));
     table.maybe("clock skew", status.clock.skew.as_ref());
-    table.row("hub", format!("{} ({})", status.hub.url, status.hub.kind));
+    table.row("hub", format!("{} ({})", clean(&status.hub.url), clean(&status.hub.kind)));
+    let version = clean(&status.version);
     let daemon = match (status.pid, from) {
-        (_, Some(from)) => from.to_owned(),
-        (Some(pid), None) => format!("running, process {pid}, version {}", status.version),
-        (None, None) => format!("not running (this is version {})", status.version),
+        (_, Some(from)) => clean(from),
+        (Some(pid), None) => format!("running, process {pid}, version {version}"),
+        (None, None) => format!("not running (this is version {version})"),
     };
     table.row("daemon", daemon);
     let mut text = table.text();

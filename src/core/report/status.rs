@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::core::license::document::License;
 use crate::core::license::verify::{Authentic, State};
 use crate::core::state::AttemptRecord;
+use crate::core::text::clean;
 use crate::core::time::WallTime;
 
 /// Version of the document.
@@ -232,17 +233,17 @@ impl LicenseStatus {
     pub fn claims(path: &str, license: &License) -> Self {
         Self {
             path: path.to_owned(),
-            serial: Some(license.serial.clone()),
-            issued_to: license.issued_to.clone(),
+            serial: Some(clean(&license.serial)),
+            issued_to: license.issued_to.as_deref().map(clean),
             issued_at: license.created_at.map(Rfc3339),
             expires_at: Some(Rfc3339(license.expires_at)),
             renewable: license.renewable,
             entitlements: license
                 .entitlements
                 .iter()
-                .map(|e| EntitlementStatus { name: e.name.clone(), not_valid_after: e.not_valid_after.map(Rfc3339) })
+                .map(|e| EntitlementStatus { name: clean(&e.name), not_valid_after: e.not_valid_after.map(Rfc3339) })
                 .collect(),
-            duid: license.duid.clone(),
+            duid: license.duid.as_deref().map(clean),
             key_id: None,
             sha256: None,
         }

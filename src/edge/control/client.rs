@@ -9,7 +9,6 @@ use tokio::time::Instant;
 
 use super::server::{CROWDED, PATIENCE};
 use crate::core::control::{Answer, Command};
-use crate::core::text::clean_lines;
 use crate::edge::reason;
 
 /// Why the daemon cannot be asked.
@@ -56,12 +55,10 @@ pub async fn ask(path: &Path, command: Command, longest: Duration) -> Result<Ans
         let mut text = Vec::new();
         // A refusal may come before the question is out, and the connection be closed behind it.
         let _ = stream.read_to_end(&mut text).await;
-        let answer = serde_json::from_slice::<Answer>(&text).map_err(|_| match sent {
+        Answer::read(&text).ok_or_else(|| match sent {
             Ok(()) => broken("the daemon ended, or is too busy; try again"),
             Err(_) => broken("the daemon turned us away; try again"),
-        })?;
-        // The daemon may be in other hands, and root's terminal is not to be.
-        Ok(Answer { message: clean_lines(&answer.message), ..answer })
+        })
     };
     tokio::time::timeout(longest, talk).await.unwrap_or_else(|_| Err(broken("the daemon gave no answer in time")))
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::core::state::{Durable, Volatile};
+use crate::core::text::clean_value;
 use crate::edge::dirs::{self, Places};
 use crate::edge::file::atomic::{self, Options, Ownership, WriteError};
 use crate::edge::file::open;
@@ -99,7 +100,11 @@ fn load<T: DeserializeOwned + Default>(path: &Path) -> (T, Option<String>) {
     match open::read_own(path, MAX) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => (T::default(), None),
         Err(error) => (T::default(), Some(format!("{}: cannot read the state: {}", path.display(), reason(&error)))),
-        Ok(bytes) => match serde_json::from_slice(&bytes) {
+        Ok(bytes) => match serde_json::from_slice(&bytes).and_then(|mut document| {
+            // Commands of root's read what the daemon wrote.
+            clean_value(&mut document);
+            serde_json::from_value(document)
+        }) {
             Ok(value) => (value, None),
             Err(error) => {
                 (T::default(), Some(format!("{}: the state is damaged and starts anew: {error}", path.display())))
