@@ -3,6 +3,7 @@
 pub mod campaign;
 pub mod clock;
 pub mod device;
+pub mod fingerprint;
 pub mod fleet;
 mod happen;
 pub mod happening;

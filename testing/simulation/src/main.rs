@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 use simulation::campaign::{Campaign, Outcome, years};
+use simulation::fingerprint;
 use simulation::sabotage::Sabotage;
 use simulation::world::World;
 
@@ -33,6 +34,18 @@ enum Command {
         #[arg(long)]
         minutes: Option<u64>,
     },
+    /// One hash for each device of what the world sees of it: equal lines mean equal behavior.
+    Fingerprint {
+        /// How many.
+        #[arg(long, default_value_t = 2_000)]
+        devices: u64,
+        /// How long each lives.
+        #[arg(long, default_value_t = 10)]
+        years: i64,
+        /// Seed of the first device.
+        #[arg(long, default_value_t = 1)]
+        first: u64,
+    },
     /// One device, with everything that happens to it.
     Replay {
         /// Its seed, from a campaign's report.
@@ -55,6 +68,10 @@ fn main() -> ExitCode {
                 Campaign { first, devices, years, sabotage: Sabotage::None, stop_at_first: false, at_most }.run();
             report(&outcome, years, begun.elapsed())
         }
+        Command::Fingerprint { devices, years, first } => {
+            fingerprints(first, devices, years);
+            ExitCode::SUCCESS
+        }
         Command::Replay { seed, years: life, quiet } => match World::new(seed, Sabotage::None, !quiet).run(years(life))
         {
             Ok(()) => {
@@ -67,6 +84,26 @@ fn main() -> ExitCode {
             }
         },
     }
+}
+
+/// Prints them in the order of the seeds, so that `diff` shows the lives that differ.
+fn fingerprints(first: u64, devices: u64, years: i64) {
+    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    std::thread::scope(|scope| {
+        let (senders, receivers): (Vec<_>, Vec<_>) = (0..threads).map(|_| std::sync::mpsc::channel()).unzip();
+        for (number, sender) in (0..).zip(senders) {
+            scope.spawn(move || {
+                for device in (0..devices).filter(|device| device % threads == number) {
+                    if sender.send(fingerprint::of(first + device, years)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        for (device, receiver) in (0..devices).zip(receivers.iter().cycle()) {
+            println!("{} {}", first + device, receiver.recv().unwrap_or_default());
+        }
+    });
 }
 
 fn report(outcome: &Outcome, years: i64, took: Duration) -> ExitCode {

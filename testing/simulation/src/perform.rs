@@ -28,6 +28,10 @@ impl World {
     }
 
     fn act(&mut self, action: Action) {
+        if let Some(fingerprint) = &mut self.fingerprint {
+            let status = self.engine.as_ref().and_then(|engine| engine.status());
+            fingerprint.sees(self.stage.now, &action, status);
+        }
         match action {
             Action::ReadLicense => {
                 let content = self

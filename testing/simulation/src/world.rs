@@ -8,6 +8,7 @@ use netify_licensed::core::time::{HOUR, Millis, SECOND};
 
 use crate::clock::Clock;
 use crate::device::Device;
+use crate::fingerprint::Fingerprint;
 use crate::happening::{Fault, Happening};
 use crate::hub::Hub;
 use crate::netifyd::Netifyd;
@@ -62,6 +63,8 @@ pub struct World {
     pub(crate) oracle: Oracle,
     /// What was seen.
     pub statistics: Statistics,
+    /// What the world sees of the engine, where two programs are compared.
+    pub fingerprint: Option<Fingerprint>,
     trace: bool,
 }
 
@@ -112,6 +115,7 @@ impl World {
             fault_numbers: [0; Fault::ALL.len()],
             sabotage,
             statistics: Statistics::default(),
+            fingerprint: None,
             trace,
         };
         world.after(SECOND, Happening::DaemonStarts);
@@ -180,6 +184,9 @@ impl World {
         if let Some(deadline) = &deadline {
             self.oracle
                 .require(deadline.after >= 1, || format!("the deadline {:?} is not in the future", deadline.why));
+        }
+        if let Some(fingerprint) = &mut self.fingerprint {
+            fingerprint.waits(deadline.as_ref().map(|deadline| deadline.after));
         }
         self.wake = deadline.map(|deadline| self.stage.now.saturating_add(deadline.after));
         if let Some(status) = engine.status() {
