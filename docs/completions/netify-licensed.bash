@@ -40,6 +40,9 @@ _netify__licensed() {
             netify__licensed,provision)
                 cmd="netify__licensed__subcmd__provision"
                 ;;
+            netify__licensed,reload)
+                cmd="netify__licensed__subcmd__reload"
+                ;;
             netify__licensed,renew)
                 cmd="netify__licensed__subcmd__renew"
                 ;;
@@ -96,6 +99,9 @@ _netify__licensed() {
                 ;;
             netify__licensed__subcmd__help,provision)
                 cmd="netify__licensed__subcmd__help__subcmd__provision"
+                ;;
+            netify__licensed__subcmd__help,reload)
+                cmd="netify__licensed__subcmd__help__subcmd__reload"
                 ;;
             netify__licensed__subcmd__help,renew)
                 cmd="netify__licensed__subcmd__help__subcmd__renew"
@@ -176,7 +182,7 @@ _netify__licensed() {
 
     case "${cmd}" in
         netify__licensed)
-            opts="-c -h -V --config --help --version run verify renew install place status check duid provision retire hub config help"
+            opts="-c -h -V --config --help --version run verify renew install place status reload check duid provision retire hub config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -376,7 +382,7 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__help)
-            opts="run verify renew install place status check duid provision retire hub config help"
+            opts="run verify renew install place status reload check duid provision retire hub config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -586,6 +592,20 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__help__subcmd__provision)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netify__licensed__subcmd__help__subcmd__reload)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1037,6 +1057,28 @@ _netify__licensed() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        netify__licensed__subcmd__reload)
+            opts="-c -h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         netify__licensed__subcmd__renew)
             opts="-c -h --if-due --dry-run --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1104,7 +1146,7 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__status)
-            opts="-c -h --json --format --config --help"
+            opts="-c -h --json --format --alive --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

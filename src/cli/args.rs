@@ -86,7 +86,7 @@ pub enum Command {
     Place,
     /// Show the daemon's state, or the state on disk when none runs
     #[command(
-        after_help = "Examples:\n  netify-licensed status\n  netify-licensed status --json\n  netify-licensed status --format openmetrics"
+        after_help = "Examples:\n  netify-licensed status\n  netify-licensed status --json\n  netify-licensed status --format openmetrics\n  netify-licensed status --alive"
     )]
     Status {
         /// Print JSON; short for --format json
@@ -95,6 +95,20 @@ pub enum Command {
         /// How to print it
         #[arg(long, value_enum, default_value = "text")]
         format: StatusFormat,
+        /// Ask only whether the daemon answers within 5 seconds: exit code 0, else 1, whatever the license is
+        ///
+        /// For liveness probes. A user who may not ask the daemon is told by its heartbeat file.
+        #[arg(long, conflicts_with = "format")]
+        alive: bool,
+    },
+    /// Have the daemon read configuration, keys and license again, and wait for what comes of it
+    ///
+    /// Exit code: 0, or 78 when the configuration has a mistake; then the old one stays in force.
+    #[command(after_help = "Example:\n  netify-licensed reload")]
+    Reload {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Monitoring plugin: one line, performance data, exit code 0 to 3
     ///

@@ -1,62 +1,132 @@
-//! `renew`, `install`, `provision`, `retire`: by the daemon if one runs, else by the same code under the same lock.
+//! `renew`, `install`, `provision`, `retire`: by the daemon if one runs, else by the same code under the same lock; and
+//! `reload`, by the daemon alone.
 
 use std::path::Path;
+use std::pin::pin;
 use std::time::Duration;
 
-use crate::core::config::ConfigError;
-use crate::core::control::Command;
+use crate::core::config::{Config, ConfigError};
+use crate::core::control::{Answer, Command};
 use crate::core::engine::{Event, Request};
 use crate::core::time::{MINUTE, Millis};
 use crate::daemon::driver::{Driver, Role};
-use crate::edge::clock;
 use crate::edge::config_file::{self, Loaded};
-use crate::edge::control::client::{self, AskError};
+use crate::edge::control::client::{self, ALIVE, AskError, Connection};
 use crate::edge::dirs::Places;
-use crate::edge::file::lock::{self, Lock, LockError};
+use crate::edge::file::lock::{self, Holder, Lock, LockError};
+use crate::edge::{clock, terminal};
 use crate::exit::Exit;
 
-/// Longest wait for the outcome.
-const LONGEST: Duration = Duration::from_secs(600);
 /// Longest wait for another command, or for a daemon that is starting.
 const PATIENCE: Millis = MINUTE;
+/// A wait of this length is explained on a terminal.
+const SILENCE: Duration = Duration::from_secs(2);
+/// How often a daemon that is at work has to show that its event loop turns.
+const ALIVE_EVERY: Duration = Duration::from_secs(10);
+/// What to do about a daemon that does not answer.
+pub(super) const STUCK: &str = "it is stopped or stuck; restart the service netify-licensed";
+
+/// Asks the daemon, and explains on a terminal what takes long. An answer that does not come is waited for as long as a
+/// healthy daemon can need and no longer than its event loop turns.
+async fn by_daemon(socket: &Path, config: &Config, command: Command) -> Result<Answer, AskError> {
+    let connection = Connection::open(socket).await?;
+    let peer = connection.peer();
+    // The daemon gives up first, and says what it waits for.
+    let longest = config.longest_request().saturating_add(ALIVE_EVERY.as_secs().cast_signed() * 1_000);
+    let longest = Duration::from_millis(longest.unsigned_abs());
+    let mut answer = pin!(connection.ask(command, longest));
+    let mut pause = SILENCE;
+    loop {
+        tokio::select! {
+            biased;
+            answer = &mut answer => return answer,
+            () = tokio::time::sleep(pause) => {}
+        }
+        if pause == SILENCE {
+            let limit = longest.as_secs();
+            terminal::say(&format!("waiting for {peer}, {limit} s at most; `netify-licensed status` shows its work"));
+        }
+        pause = ALIVE_EVERY;
+        tokio::select! {
+            biased;
+            answer = &mut answer => return answer,
+            alive = client::ask(socket, Command::Status, ALIVE) => {
+                if let Err(AskError::Silent(sentence)) = alive {
+                    return Err(AskError::Silent(sentence));
+                }
+            }
+        }
+    }
+}
 
 pub(super) async fn ask(path: Option<&Path>, name: &str, request: Request, as_json: bool) -> Exit {
     let loaded = config_file::load(path);
     let places = Places::from_environment();
-    let socket = match config_file::to_find_the_daemon(path, &loaded) {
-        Ok(config) => config.control_socket(&places.runtime),
+    let config = match config_file::to_find_the_daemon(path, &loaded) {
+        Ok(config) => config,
         Err(error) => return Exit::outcome(78, error.to_string(), as_json),
     };
+    let socket = config.control_socket(&places.runtime);
     let deadline = clock::now().boot.plus(PATIENCE);
     let is_over = || clock::now().boot >= deadline;
     loop {
-        match client::ask(&socket, Command::of(&request), LONGEST).await {
+        match by_daemon(&socket, &config, Command::of(&request)).await {
             Ok(answer) => return Exit::outcome(answer.exit, answer.message, as_json),
             Err(AskError::Denied(sentence)) => return Exit::outcome(1, sentence, as_json),
+            Err(AskError::Silent(sentence)) => return Exit::outcome(1, format!("{sentence}; {STUCK}"), as_json),
             Err(AskError::Broken(sentence)) if is_over() => {
                 return Exit::outcome(1, sentence, as_json);
             }
             Err(AskError::Broken(_) | AskError::NoDaemon) => {}
         }
-        match lock::take_waiting(&places.lock(), name, Duration::from_millis(PATIENCE.unsigned_abs())).await {
+        match locked(&places, name).await {
             Ok(lock) => return alone(lock, loaded, places, request, as_json).await,
             // The daemon holds the lock but does not listen yet, or not any more.
             Err(LockError::Held(_)) if !is_over() => {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
             Err(LockError::Held(holder)) => {
-                let who = holder.map_or_else(
-                    || "somebody".to_owned(),
-                    |holder| format!("{} (process {})", holder.role, holder.pid),
-                );
-                return Exit::outcome(
-                    1,
-                    format!("{who} holds {} and does not answer on {}", places.lock().display(), socket.display()),
-                    as_json,
-                );
+                let (who, lock) = (who(holder.as_ref()), places.lock());
+                let text = format!("{who} holds {} and does not answer on {}", lock.display(), socket.display());
+                return Exit::outcome(1, text, as_json);
             }
             Err(LockError::Failed(sentence)) => return Exit::outcome(1, sentence, as_json),
         }
+    }
+}
+
+fn who(holder: Option<&Holder>) -> String {
+    holder.map_or_else(|| "another process".to_owned(), |holder| format!("{} (process {})", holder.role, holder.pid))
+}
+
+/// The lock of those who write, once no other command holds it.
+async fn locked(places: &Places, name: &str) -> Result<Lock, LockError> {
+    let path = places.lock();
+    let mut taken = pin!(lock::take_waiting(&path, name, Duration::from_millis(PATIENCE.unsigned_abs())));
+    tokio::select! {
+        biased;
+        lock = &mut taken => return lock,
+        () = tokio::time::sleep(SILENCE) => {}
+    }
+    let who = who(lock::holder(&path).as_ref());
+    terminal::say(&format!("waiting for {who}, which holds {}, {} s at most", path.display(), PATIENCE / 1_000));
+    taken.await
+}
+
+/// Has the daemon read its configuration again. A configuration with a mistake does not keep the daemon from being
+/// found: it is asked where it listens by default.
+pub(super) async fn reload(path: Option<&Path>, as_json: bool) -> Exit {
+    let loaded = config_file::load(path);
+    let places = Places::from_environment();
+    let config = loaded.as_ref().map_or_else(|_| Config::default(), |loaded| loaded.config.clone());
+    match by_daemon(&config.control_socket(&places.runtime), &config, Command::ReloadConfig).await {
+        Ok(answer) => Exit::outcome(answer.exit, answer.message, as_json),
+        Err(AskError::Silent(sentence)) => Exit::outcome(1, format!("{sentence}; {STUCK}"), as_json),
+        Err(AskError::Denied(sentence) | AskError::Broken(sentence)) => Exit::outcome(1, sentence, as_json),
+        Err(AskError::NoDaemon) => match loaded {
+            Err(error) => Exit::outcome(78, error.to_string(), as_json),
+            Ok(_) => Exit::outcome(1, "no daemon runs; it reads the configuration when it starts".to_owned(), as_json),
+        },
     }
 }
 

@@ -113,7 +113,9 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Provision { json } => client::ask(path, "provision", Request::Provision, json).await,
         Command::Retire { keep_file, json } => client::ask(path, "retire", Request::Retire { keep_file }, json).await,
         Command::Place => place::place(path),
-        Command::Status { json, format } => {
+        Command::Reload { json } => client::reload(path, json).await,
+        Command::Status { json, alive: true, .. } => status::alive(path, json).await,
+        Command::Status { json, format, alive: false } => {
             status::status(path, if json { args::StatusFormat::Json } else { format }).await
         }
         Command::Check { warning, critical, json, config: _ } => status::check(path, warning, critical, json).await,

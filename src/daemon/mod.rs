@@ -12,6 +12,7 @@ use crate::core::config::Config;
 use crate::core::control::{Answer, Command};
 use crate::core::engine::{Event, Request};
 use crate::core::license::keys::KeyRing;
+use crate::core::report::heartbeat::INTERVAL;
 use crate::core::report::metrics;
 use crate::core::report::status::Status;
 use crate::core::time::{MINUTE, Millis, SECOND};
@@ -20,7 +21,7 @@ use crate::edge::control::server::{self, Incoming, Server};
 use crate::edge::dirs::Places;
 use crate::edge::file::lock::{self, Holder, Lock, LockError};
 use crate::edge::file::watch::{POLL, Watch};
-use crate::edge::{clock, config_file, log, process, service_manager};
+use crate::edge::{clock, config_file, heartbeat, log, process, service_manager};
 use crate::exit::Exit;
 
 /// Longest wait for a command that holds the lock.
@@ -107,8 +108,8 @@ struct Daemon {
     watch: Watch,
     server: Option<Server>,
     lock: Lock,
-    /// What keeps it from listening and from holding its lock: told when it begins.
-    troubles: [Option<String>; 2],
+    /// What keeps it from listening, from holding its lock, and from writing its heartbeat: logged when it begins.
+    troubles: [Option<String>; 3],
     file_sender: mpsc::UnboundedSender<()>,
     control_sender: mpsc::Sender<Incoming>,
     announced: bool,
@@ -133,13 +134,15 @@ async fn serve(
         watch,
         server: None,
         lock,
-        troubles: [None, None],
+        troubles: [None, None, None],
         file_sender,
         control_sender,
         announced: false,
     };
     daemon.listen();
+    daemon.write_heartbeat();
     let mut last_poll = clock::now().boot;
+    let mut last_heartbeat = last_poll;
     loop {
         daemon.before_sleep(&wakers.alarm);
         tokio::select! {
@@ -156,6 +159,10 @@ async fn serve(
                 service_manager::alive();
                 daemon.stay_reachable();
                 let now = clock::now().boot;
+                if now.since(last_heartbeat) >= INTERVAL - SECOND {
+                    last_heartbeat = now;
+                    daemon.write_heartbeat();
+                }
                 if now.since(last_poll) >= POLL_AT {
                     last_poll = now;
                     if daemon.watch.look() {
@@ -182,6 +189,7 @@ async fn serve(
     service_manager::stopping();
     tracing::info!("stopping");
     daemon.driver.stop();
+    heartbeat::remove(&daemon.driver.places().runtime);
     // A reload that is cut short may leave netifyd with half a configuration.
     let _ended = tokio::time::timeout(LAST_WAIT, process::all_ended()).await;
     Exit::done()
@@ -228,6 +236,12 @@ impl Daemon {
         let listening = Server::listen(&path, self.control_sender.clone());
         tell_once(&mut self.troubles[0], listening.as_ref().err());
         self.server = listening.ok();
+    }
+
+    /// Writes the heartbeat file, for those who may not open the control socket.
+    fn write_heartbeat(&mut self) {
+        let written = heartbeat::write(&self.driver.places().runtime);
+        tell_once(&mut self.troubles[2], written.as_ref().err());
     }
 
     /// Somebody who clears away the runtime directory takes socket and lock with it: both come back.

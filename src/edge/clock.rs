@@ -80,6 +80,12 @@ fn random() -> f64 {
     }
 }
 
+/// Whole seconds of `CLOCK_MONOTONIC`, which stands still while the machine is suspended.
+#[must_use]
+pub fn monotonic_seconds() -> i64 {
+    clock_gettime(ClockId::Monotonic).tv_sec
+}
+
 /// This boot's id, from the kernel.
 #[must_use]
 pub fn boot_id() -> String {

@@ -7,6 +7,7 @@ pub mod control;
 pub mod device;
 pub mod dirs;
 pub mod file;
+pub mod heartbeat;
 pub mod helper;
 pub mod hub;
 pub mod log;

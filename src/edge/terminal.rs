@@ -1,6 +1,6 @@
 //! The terminal, and the status file as readers see it.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use crate::core::report::screen::Paint;
@@ -15,6 +15,15 @@ const MAX: usize = 1024 * 1024;
 pub fn paint() -> Paint {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     Paint(std::io::stdout().is_terminal() && !refused)
+}
+
+/// Says on a terminal what a command waits for. Programs that read standard error are told of the outcome only.
+pub fn say(words: &str) {
+    let mut error = std::io::stderr();
+    if error.is_terminal() {
+        // The outcome is said again, with an exit code.
+        let _ = writeln!(error, "netify-licensed: {words}");
+    }
 }
 
 /// What a daemon last published.

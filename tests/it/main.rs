@@ -11,6 +11,7 @@ mod hub;
 mod layers;
 mod license;
 mod operators;
+mod process;
 mod provision;
 mod relay;
 mod reload;

@@ -14,6 +14,7 @@ pub use render::{ConfigError, parse, render};
 pub use values::{AbsolutePath, Command, Delay, HubUrl, ProxyUrl, SourceName, Span};
 
 use crate::core::license::document::Serial;
+use crate::core::time::{Millis, SECOND};
 
 /// `/etc/netify-licensed/config.toml`.
 pub const DEFAULT_PATH: &str = "/etc/netify-licensed/config.toml";
@@ -171,6 +172,14 @@ impl Config {
     #[must_use]
     pub fn control_socket(&self, runtime: &Path) -> PathBuf {
         self.status.socket.as_ref().map_or_else(|| runtime.join("control.sock"), AbsolutePath::to_path_buf)
+    }
+
+    /// Longest time that a healthy daemon needs for a request of the control socket: four requests to the hub, the
+    /// writing, the reload.
+    #[must_use]
+    pub fn longest_request(&self) -> Millis {
+        let call = self.hub.connect_timeout.millis().saturating_add(self.hub.timeout.millis());
+        call.saturating_mul(4).saturating_add(15 * SECOND).saturating_add(self.reload.timeout.millis())
     }
 
     /// The key of a file that cannot be, and a sentence: what is written to one of them must not replace another one.

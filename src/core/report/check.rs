@@ -23,9 +23,18 @@ pub struct Verdict {
     pub line: String,
 }
 
-/// Judges a status. `from` says where it comes from, when that is not the running daemon.
+/// Where a status comes from, when that is not the running daemon.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Origin<'a> {
+    /// The file, and why the daemon was not asked.
+    pub from: Option<&'a str>,
+    /// A daemon runs and does not answer: one sentence.
+    pub stuck: Option<&'a str>,
+}
+
+/// Judges a status.
 #[must_use]
-pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, from: Option<&str>) -> Verdict {
+pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, origin: Origin<'_>) -> Verdict {
     #[allow(clippy::cast_precision_loss)]
     let days = status.license.expires_at.map(|end| end.0.since(now) as f64 / DAY as f64);
     let mut worst = 0;
@@ -42,6 +51,9 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, from: Optio
         },
         State::ClockUntrusted => worry(1, status.clock.why.clone()),
         _ => worry(2, status.problems.first().cloned().unwrap_or_else(|| status.state.to_string())),
+    }
+    if let Some(stuck) = origin.stuck {
+        worry(if status.is_overdue(now) { 2 } else { 1 }, stuck.to_owned());
     }
     let failures = status.renewal.consecutive_failures;
     let last = status.renewal.last_attempt.as_ref();
@@ -94,7 +106,7 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, from: Optio
     for reason in reasons.iter().filter(|reason| !reason.is_empty()) {
         line.push_str(&format!("; {reason}"));
     }
-    if let Some(from) = from {
+    if let Some(from) = origin.from {
         line.push_str(&format!(" ({from})"));
     }
     // What follows the first bar is performance data, and only ours.
@@ -159,23 +171,24 @@ pub(crate) mod tests {
         WallTime::from_unix(1_780_012_800).plus(-days_before * DAY)
     }
 
+    const HERE: Origin<'_> = Origin { from: None, stuck: None };
     const USUAL: Thresholds = Thresholds { warning: 2.0, critical: 1.0 };
 
     #[test]
     fn thresholds() {
-        let ok = judge(&status(State::Valid), USUAL, at(5), None);
+        let ok = judge(&status(State::Valid), USUAL, at(5), HERE);
         assert_eq!(
             (ok.exit, ok.line.as_str()),
             (0, "LICENSE OK - valid, S-1, ends in 5 days | days_left=5.00;2:;1:;; consecutive_failures=0;;;0;")
         );
-        let exit = |now| judge(&status(State::Valid), USUAL, now, None).exit;
+        let exit = |now| judge(&status(State::Valid), USUAL, now, HERE).exit;
         assert_eq!([at(2), at(2).plus(1), at(1), at(1).plus(1)].map(exit), [0, 1, 1, 2]);
-        assert_eq!(judge(&status(State::Unchecked), USUAL, at(1).plus(1), None).exit, 2);
-        let expired = judge(&status(State::Expired), USUAL, at(-1), None);
+        assert_eq!(judge(&status(State::Unchecked), USUAL, at(1).plus(1), HERE).exit, 2);
+        let expired = judge(&status(State::Expired), USUAL, at(-1), HERE);
         assert_eq!(expired.exit, 2);
         assert!(expired.line.contains("ended 1 day ago"), "{}", expired.line);
-        assert!(judge(&status(State::Expired), USUAL, at(0), None).line.contains("ended now"));
-        assert_eq!(judge(&status(State::ClockUntrusted), USUAL, at(5), None).exit, 1);
+        assert!(judge(&status(State::Expired), USUAL, at(0), HERE).line.contains("ended now"));
+        assert_eq!(judge(&status(State::ClockUntrusted), USUAL, at(5), HERE).exit, 1);
         for bad in [
             State::Missing,
             State::Unreadable,
@@ -185,7 +198,7 @@ pub(crate) mod tests {
             State::WrongDevice,
             State::NotYetValid,
         ] {
-            assert_eq!(judge(&status(bad), USUAL, at(5), None).exit, 2, "{bad}");
+            assert_eq!(judge(&status(bad), USUAL, at(5), HERE).exit, 2, "{bad}");
         }
     }
 
@@ -209,24 +222,24 @@ pub(crate) mod tests {
             error: Some("a|b".to_owned()),
             http_status: None,
         });
-        let verdict = judge(&failing, USUAL, at(5), Some("from status.json"));
+        let verdict = judge(&failing, USUAL, at(5), Origin { from: Some("from status.json"), stuck: None });
         assert_eq!(verdict.exit, 1);
         assert!(verdict.line.contains("3 attempts failed: a/b (from status.json) |"), "{}", verdict.line);
         failing.renewal.due_at = Some(Rfc3339(at(4)));
-        assert_eq!(judge(&failing, USUAL, at(5), None).exit, 0, "nothing is due yet");
+        assert_eq!(judge(&failing, USUAL, at(5), HERE).exit, 0, "nothing is due yet");
         failing.healthy = false;
         failing.renewal.consecutive_failures = 1;
-        let late = judge(&failing, USUAL, at(3), None);
+        let late = judge(&failing, USUAL, at(3), HERE);
         assert_eq!(late.exit, 2);
         assert!(late.line.contains("1 attempt failed: a/b |"), "{}", late.line);
         failing.renewal.due_at = None;
         let times = [1, 2, 3].map(|times| {
             (failing.healthy, failing.renewal.consecutive_failures) = (true, times);
-            judge(&failing, USUAL, at(5), None).exit
+            judge(&failing, USUAL, at(5), HERE).exit
         });
         assert_eq!(times, [0, 0, 1], "the third in a row");
         (failing.healthy, failing.renewal.consecutive_failures) = (false, 0);
-        let none = judge(&failing, USUAL, at(5), None);
+        let none = judge(&failing, USUAL, at(5), HERE);
         assert!(!none.line.contains("attempt"), "{}", none.line);
     }
 
@@ -234,16 +247,32 @@ pub(crate) mod tests {
     fn an_overdue_renewal_without_a_daemon_is_a_warning() {
         let mut alone = status(State::Valid);
         alone.renewal.due_at = Some(Rfc3339(at(4)));
-        assert_eq!(judge(&alone, USUAL, at(3), None).exit, 0, "a day is left to a job of the night");
-        let late = judge(&alone, USUAL, at(3).plus(1), None);
+        assert_eq!(judge(&alone, USUAL, at(3), HERE).exit, 0, "a day is left to a job of the night");
+        let late = judge(&alone, USUAL, at(3).plus(1), HERE);
         assert_eq!(late.exit, 1);
         let words = "in 2 days 23 h; no daemon runs, and the renewal is overdue since 2026-05-25 00:00:00 UTC |";
         assert!(late.line.contains(words), "{}", late.line);
         alone.pid = Some(1);
-        assert_eq!(judge(&alone, USUAL, at(3).plus(1), None).exit, 0, "the daemon knows");
+        assert_eq!(judge(&alone, USUAL, at(3).plus(1), HERE).exit, 0, "the daemon knows");
         alone.pid = None;
         alone.state = State::Expired;
-        assert!(!judge(&alone, USUAL, at(-1), None).line.contains("overdue"), "that is the lesser trouble");
+        assert!(!judge(&alone, USUAL, at(-1), HERE).line.contains("overdue"), "that is the lesser trouble");
+    }
+
+    #[test]
+    fn a_daemon_that_does_not_answer_is_a_warning_and_critical_once_anything_is_overdue() {
+        let mut frozen = status(State::Valid);
+        frozen.pid = Some(1);
+        let stuck = Origin { from: Some("from f"), stuck: Some("the daemon does not answer") };
+        let verdict = judge(&frozen, USUAL, at(6), stuck);
+        assert_eq!(verdict.exit, 1);
+        assert!(verdict.line.contains("; the daemon does not answer (from f) |"), "{}", verdict.line);
+        // Due four days before the end: overdue a day later.
+        frozen.renewal.due_at = Some(Rfc3339(at(4)));
+        let exit = |now| judge(&frozen, Thresholds { warning: 0.0, critical: 0.0 }, now, stuck).exit;
+        assert_eq!([at(4), at(3).plus(-1), at(3)].map(exit), [1, 1, 2]);
+        frozen.state = State::Missing;
+        assert!(frozen.is_overdue(at(6)));
     }
 
     #[test]
@@ -251,7 +280,7 @@ pub(crate) mod tests {
         let mut hostile = status(State::Valid);
         hostile.pid = Some(1);
         hostile.license.serial = Some("S\u{1b}[31m\n|evil=1".to_owned());
-        let line = judge(&hostile, USUAL, at(6), Some("from a|b")).line;
+        let line = judge(&hostile, USUAL, at(6), Origin { from: Some("from a|b"), stuck: None }).line;
         assert!(
             line.starts_with("LICENSE OK - valid, S [31m /evil=1, ends in 6 days (from a/b) | days_left="),
             "{line}"
@@ -265,7 +294,7 @@ pub(crate) mod tests {
             status.pid = Some(1);
             status.reload.pending = pending;
             status.reload.last_outcome = Some(outcome.to_owned());
-            judge(&status, USUAL, at(6), None).exit
+            judge(&status, USUAL, at(6), HERE).exit
         };
         assert_eq!([exit(true, "failed"), exit(true, "not-running"), exit(false, "failed")], [2, 0, 0]);
     }
@@ -275,22 +304,22 @@ pub(crate) mod tests {
         let mut bare = status(State::Missing);
         bare.license = LicenseStatus::none("/l");
         bare.renewal.consecutive_failures = 9;
-        let verdict = judge(&bare, USUAL, at(5), None);
+        let verdict = judge(&bare, USUAL, at(5), HERE);
         assert_eq!(verdict.line, "LICENSE CRITICAL - missing; missing | consecutive_failures=9;;;0;");
         let mut odd = status(State::Valid);
         odd.renewal.last_success_at = Some(Rfc3339(at(6)));
-        assert!(judge(&odd, USUAL, at(5), None).line.ends_with(" since_last_success=86400s;;;0;"));
+        assert!(judge(&odd, USUAL, at(5), HERE).line.ends_with(" since_last_success=86400s;;;0;"));
         odd.problems = vec!["provision.entitlements asks for more".to_owned()];
         odd.clock.skew = Some("an hour ahead".to_owned());
-        let verdict = judge(&odd, USUAL, at(5), None);
+        let verdict = judge(&odd, USUAL, at(5), HERE);
         assert_eq!(verdict.exit, 1);
         assert!(verdict.line.contains("; provision.entitlements asks for more; an hour ahead |"), "{}", verdict.line);
         odd.healthy = false;
-        assert_eq!(judge(&odd, USUAL, at(5), None).exit, 2);
+        assert_eq!(judge(&odd, USUAL, at(5), HERE).exit, 2);
         let mut unknown = status(State::ClockUntrusted);
         unknown.clock.trusted = false;
         unknown.clock.why = "it is 1970".to_owned();
-        let verdict = judge(&unknown, USUAL, at(5), None);
+        let verdict = judge(&unknown, USUAL, at(5), HERE);
         assert_eq!(verdict.line, "LICENSE WARNING - clock-untrusted, S-1; it is 1970 | consecutive_failures=0;;;0;");
         assert_eq!(super::unknown("a|b\nc").line, "LICENSE UNKNOWN - a/b c");
     }
@@ -305,7 +334,7 @@ pub(crate) mod tests {
             last_detail: Some("it died".to_owned()),
             ..Default::default()
         };
-        let verdict = judge(&unused, USUAL, at(5), None);
+        let verdict = judge(&unused, USUAL, at(5), HERE);
         assert_eq!(verdict.exit, 2);
         assert!(verdict.line.contains("; netifyd has not loaded the installed license: it died |"), "{}", verdict.line);
     }

@@ -206,6 +206,28 @@ impl Status {
         }
     }
 
+    /// Adds what there is to say when the daemon does not answer.
+    pub fn with_stuck_daemon(&mut self, how: &str) {
+        self.problems.insert(0, how.to_owned());
+        self.advice.insert(
+            0,
+            "restart the service netify-licensed; a process that is stopped (state T of ps) goes on after `kill -CONT`"
+                .to_owned(),
+        );
+    }
+
+    /// Whether the license is unusable, or its renewal late by a quarter of the window.
+    #[must_use]
+    pub fn is_overdue(&self, now: WallTime) -> bool {
+        let late = || {
+            let (Rfc3339(due), Rfc3339(end)) = self.renewal.due_at.zip(self.license.expires_at)?;
+            // The due moment lies in the first half of the window: what follows it is at least half of the window, and
+            // a quarter of that at most a quarter of the window.
+            Some(now.since(due) >= end.since(due) / 4)
+        };
+        !self.state.is_usable() || late().unwrap_or(false)
+    }
+
     /// Adds what there is to say when no daemon runs.
     pub fn without_daemon(&mut self) {
         self.pid = None;

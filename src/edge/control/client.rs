@@ -1,6 +1,6 @@
 //! The control socket's client: how a command asks the running daemon.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,15 +11,77 @@ use super::server::{CROWDED, PATIENCE};
 use crate::core::control::{Answer, Command};
 use crate::edge::reason;
 
+/// Longest time in which a daemon whose event loop turns answers a question about its state.
+pub const ALIVE: Duration = Duration::from_secs(5);
+
 /// Why the daemon cannot be asked.
 #[derive(Debug)]
 pub enum AskError {
-    /// Nobody listens.
+    /// No process listens.
     NoDaemon,
-    /// Somebody does, but not to us: one sentence.
+    /// A process does, but this user may not ask it: one sentence.
     Denied(String),
-    /// The talk broke off: one sentence.
+    /// A process listens and does not answer in time: one sentence.
+    Silent(String),
+    /// The connection broke: one sentence.
     Broken(String),
+}
+
+/// A connection to the daemon.
+#[derive(Debug)]
+pub struct Connection {
+    stream: UnixStream,
+    path: PathBuf,
+}
+
+impl Connection {
+    /// Connects, within [`PATIENCE`].
+    pub async fn open(path: &Path) -> Result<Self, AskError> {
+        match connect(path).await {
+            Ok(stream) => Ok(Self { stream, path: path.to_path_buf() }),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                let sentence =
+                    format!("{}: {}; run as root or as a member of the daemon's group", path.display(), reason(&error));
+                Err(AskError::Denied(sentence))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                let limit = PATIENCE.as_secs();
+                let sentence = format!("the daemon at {} takes in no connection for {limit} s", path.display());
+                Err(AskError::Silent(sentence))
+            }
+            Err(_) => Err(AskError::NoDaemon),
+        }
+    }
+
+    /// The daemon, for a sentence.
+    #[must_use]
+    pub fn peer(&self) -> String {
+        match self.stream.peer_cred().ok().and_then(|peer| peer.pid()) {
+            Some(process @ 1..) => format!("the daemon (process {process})"),
+            // The process may be of a PID namespace that this one does not see.
+            _ => format!("the daemon at {}", self.path.display()),
+        }
+    }
+
+    /// Sends a command and waits for its answer.
+    pub async fn ask(mut self, command: Command, longest: Duration) -> Result<Answer, AskError> {
+        let peer = self.peer();
+        let broken = |what: &str| AskError::Broken(format!("{}: {what}", self.path.display()));
+        let talk = async {
+            let sent = self.stream.write_all(format!("{}\n", command.line()).as_bytes()).await;
+            let mut text = Vec::new();
+            // A refusal may come before the question is out, and the connection be closed behind it.
+            let _ = self.stream.read_to_end(&mut text).await;
+            Answer::read(&text).ok_or_else(|| match sent {
+                Ok(()) => broken("the daemon ended, or is too busy; try again"),
+                Err(_) => broken("the daemon turned us away; try again"),
+            })
+        };
+        tokio::time::timeout(longest, talk).await.unwrap_or_else(|_| {
+            let limit = longest.as_secs();
+            Err(AskError::Silent(format!("{peer} does not answer within {limit} s")))
+        })
+    }
 }
 
 /// Connects. While so many others do that the kernel turns more away, it is tried again.
@@ -37,30 +99,7 @@ pub(super) async fn connect(path: &Path) -> std::io::Result<UnixStream> {
 
 /// Asks the daemon and waits for its answer.
 pub async fn ask(path: &Path, command: Command, longest: Duration) -> Result<Answer, AskError> {
-    let mut stream = match connect(path).await {
-        Ok(stream) => stream,
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            let sentence =
-                format!("{}: {}; run as root or as a member of the daemon's group", path.display(), reason(&error));
-            return Err(AskError::Denied(sentence));
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-            return Err(AskError::Broken(format!("{}: the daemon is too busy; try again", path.display())));
-        }
-        Err(_) => return Err(AskError::NoDaemon),
-    };
-    let broken = |what: &str| AskError::Broken(format!("{}: {what}", path.display()));
-    let talk = async {
-        let sent = stream.write_all(format!("{}\n", command.line()).as_bytes()).await;
-        let mut text = Vec::new();
-        // A refusal may come before the question is out, and the connection be closed behind it.
-        let _ = stream.read_to_end(&mut text).await;
-        Answer::read(&text).ok_or_else(|| match sent {
-            Ok(()) => broken("the daemon ended, or is too busy; try again"),
-            Err(_) => broken("the daemon turned us away; try again"),
-        })
-    };
-    tokio::time::timeout(longest, talk).await.unwrap_or_else(|_| Err(broken("the daemon gave no answer in time")))
+    Connection::open(path).await?.ask(command, longest).await
 }
 
 #[cfg(test)]

@@ -152,6 +152,12 @@ pub async fn take_waiting(path: &Path, role: &str, longest: Duration) -> Result<
     }
 }
 
+/// Who holds the lock, as far as its file says.
+#[must_use]
+pub fn holder(path: &Path) -> Option<Holder> {
+    read_holder(&mut open::open_own(path).ok()?.0)
+}
+
 fn read_holder(file: &mut File) -> Option<Holder> {
     let mut text = String::new();
     file.rewind().ok()?;

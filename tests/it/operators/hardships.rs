@@ -157,7 +157,7 @@ fn the_clock_is_in_1970() {
     assert_eq!(status.state, State::ClockUntrusted);
     let text = screen::status(&status, bench.now(), Paint(false), None);
     let usual = netify_licensed::core::report::check::Thresholds { warning: 1.5, critical: 0.75 };
-    let verdict = netify_licensed::core::report::check::judge(&status, usual, bench.now(), None);
+    let verdict = netify_licensed::core::report::check::judge(&status, usual, bench.now(), Default::default());
     assert_eq!(verdict.exit, 1, "a warning: nobody knows whether it has expired");
     let screen = format!(
         "$ netify-licensed status\n{text}\n$ netify-licensed check; echo $?\n{}\n{}\n",
