@@ -207,7 +207,7 @@ pub(crate) mod tests {
         let mut odd = status(State::ClockUntrusted);
         odd.clock.why = "a\u{1b}[2J\u{9b}|\nb\u{202e}".to_owned();
         odd.license.serial = Some("S\u{85}1".to_owned());
-        let line = judge(&odd, USUAL, at(5), Some("c\u{1b}")).line;
+        let line = judge(&odd, USUAL, at(5), Origin { from: Some("c\u{1b}"), stuck: None }).line;
         assert!(line.starts_with("LICENSE WARNING - clock-untrusted, S 1; a[2J/ b (c) |"), "{line:?}");
         assert_eq!(unknown("a\u{1b}|\nb").line, "LICENSE UNKNOWN - a/ b");
     }
