@@ -9,6 +9,7 @@ use crate::core::config::{AbsolutePath, Config, ConfigError, DEFAULT_PATH, HubKi
 use crate::core::license::keys::KeyRing;
 use crate::edge::dirs::Places;
 use crate::edge::file::open;
+use crate::edge::file::trusted::{self, Refused};
 use crate::edge::hub::tls;
 use crate::edge::{service_manager, trusted_keys};
 
@@ -43,11 +44,15 @@ pub struct Loaded {
 pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
     let place = path.map_or_else(|| PathBuf::from(DEFAULT_PATH), Path::to_path_buf);
     let name = place.display().to_string();
-    let bytes = match open::read(&place, MAX) {
+    let bytes = match trusted::read(&place, MAX) {
         Ok(bytes) => bytes,
-        Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => {
-            let message = format!("cannot read the configuration: {}", reason(&error));
+        Err(refused) if path.is_none() && refused.is_missing() => Vec::new(),
+        Err(refused) => {
+            let message = match refused {
+                Refused::Unreadable(error) => format!("cannot read the configuration: {}", reason(&error)),
+                // It says which licenses are genuine and which programs run.
+                Refused::Untrusted(why) => format!("the configuration is refused: {why}"),
+            };
             return Err(ConfigError { path: name, line: None, message });
         }
     };
@@ -107,8 +112,8 @@ impl Loaded {
             [("hub.ca-file", &hub.ca_file), ("hub.client-cert", &hub.client_cert), ("hub.client-key", &hub.client_key)];
         for (key, file) in files {
             let Some(file) = file else { continue };
-            if let Err(error) = open::open(file.as_path()) {
-                let message = format!("{key}: {}: {}", file.as_path().display(), reason(&error));
+            if let Err(refused) = trusted::open(file.as_path()) {
+                let message = format!("{key}: {}: {}", file.as_path().display(), refused.clause());
                 return Err(self.about(key, message));
             }
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{process, reason};
 use crate::core::config::{Config, SourceName};
 use crate::core::device::duid::{Reading, Source};
-use crate::edge::file::open;
+use crate::edge::file::{open, path};
 
 /// Longest file with an identifier, in bytes.
 const LONGEST: usize = 4_096;
@@ -62,5 +62,12 @@ fn read(source: &Source) -> Reading {
 }
 
 fn file(path: &Path) -> Result<Vec<u8>, String> {
-    open::read(path, LONGEST).map_err(|error| format!("{}: {}", path.display(), reason(&error)))
+    let opened = if path.starts_with("/sys") {
+        // The kernel's own links. In a container all of it may belong to a user that is not known there.
+        open::open(path)
+    } else {
+        path::open_to_publish(path)
+    };
+    let content = opened.and_then(|(file, _)| open::rest(file, LONGEST));
+    content.map_err(|error| format!("{}: {}", path.display(), reason(&error)))
 }

@@ -35,9 +35,13 @@ pub fn reason(error: &std::io::Error) -> String {
 
 /// The names in a directory. Unlike `std::fs::read_dir`, a failing close(2) does not end the program.
 fn entries(directory: &std::path::Path) -> std::io::Result<Vec<std::ffi::OsString>> {
-    use std::os::unix::ffi::OsStrExt;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = rustix::fs::open(directory, flags, rustix::fs::Mode::empty())?;
+    entries_of(rustix::fs::open(directory, flags, rustix::fs::Mode::empty())?)
+}
+
+/// The names in an opened directory.
+fn entries_of(directory: OwnedFd) -> std::io::Result<Vec<std::ffi::OsString>> {
+    use std::os::unix::ffi::OsStrExt;
     let mut names = Vec::new();
     for entry in rustix::fs::Dir::new(directory)? {
         let entry = entry?;

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::ffi::OsStr;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio::sync::{RwLock, RwLockWriteGuard};
 use super::reason;
 use crate::core::config::Command;
 use crate::core::text::clean;
+use crate::edge::file::trusted;
 
 /// Most output that is kept of a program, in bytes.
 const MAX_OUTPUT: usize = 64 * 1024;
@@ -128,6 +130,7 @@ pub async fn run(
 ) -> Result<Finished, String> {
     let _running = RUNNING.read().await;
     let program = command.program();
+    trusted::program(Path::new(program)).map_err(|why| format!("{program}: not run: {why}"))?;
     let withheld = std::env::vars_os().map(|(name, _)| name).filter(|name| !is_for_children(name));
     let mut prepared = tokio::process::Command::new(program);
     withheld.for_each(|name| {

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::reason;
 use crate::core::config::AbsolutePath;
 use crate::edge::dirs::Places;
-use crate::edge::file::open;
+use crate::edge::file::{open, path};
 
 /// Longest key, password or token in bytes.
 const MAX_LINE: usize = 4_096;
@@ -116,7 +116,7 @@ fn read(places: &Places, path: &Path, longest: usize) -> Result<Zeroizing<Vec<u8
         };
         format!("{name}: cannot read the secret: {}{remedy}", reason(error))
     };
-    let (mut file, meta) = open::open(path).map_err(|error| failed(&error))?;
+    let (mut file, meta, way) = path::open_and_judge(path).map_err(|error| failed(&error))?;
     // The service manager guards its credentials with its own rights, whatever the mode shows of them.
     let guarded = !places.credentials.as_ref().is_some_and(|directory| path.starts_with(directory));
     if guarded && meta.mode() & 0o077 != 0 {
@@ -126,6 +126,9 @@ fn read(places: &Places, path: &Path, longest: usize) -> Result<Zeroizing<Vec<u8
     let own = rustix::process::geteuid().as_raw();
     if guarded && meta.uid() != 0 && meta.uid() != own {
         return Err(format!("{name}: the secret belongs to another user; run: chown root {name}"));
+    }
+    if guarded && let Err(why) = way {
+        return Err(format!("{name}: {why}"));
     }
     // Never grown: a vector that moves leaves a copy behind. One byte more than allowed tells what is too long.
     let mut bytes = Zeroizing::new(vec![0; longest + 1]);

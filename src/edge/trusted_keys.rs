@@ -1,12 +1,10 @@
 //! The trusted keys' files. What others may write to is not trusted.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::core::config::{Config, ConfigError, TrustMode};
 use crate::core::license::keys::{KeyFile, KeyRing};
-use crate::edge::file::{open, path};
+use crate::edge::file::trusted::{self, Refused};
 use crate::edge::reason;
 
 /// Largest key file in bytes.
@@ -44,7 +42,7 @@ fn files_of(place: &Path) -> Vec<KeyFile> {
     if !meta.is_dir() {
         return vec![one(place)];
     }
-    if let Err(problem) = guarded(place, &meta).and_then(|()| path::trusted(place)) {
+    if let Err(problem) = trusted::directory(place, &meta) {
         return bad(problem);
     }
     let entries = match crate::edge::entries(place) {
@@ -60,23 +58,8 @@ fn files_of(place: &Path) -> Vec<KeyFile> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let failed = |error: std::io::Error| format!("cannot read this key: {}", reason(&error));
-    let (file, meta) = open::open(path).map_err(failed)?;
-    guarded(path, &meta)?;
-    path::trusted(path)?;
-    open::rest(file, MAX).map_err(failed)
-}
-
-/// Only root and the own user may be able to write; not even the own group, whose members may have licenses installed
-/// through the control socket, and so must not decide which ones are genuine.
-fn guarded(path: &Path, meta: &Metadata) -> Result<(), String> {
-    let name = path.display();
-    if meta.mode() & 0o022 != 0 {
-        let mode = meta.mode() & 0o7777;
-        return Err(format!("others may write to it (mode {mode:04o}), so it is not trusted; run: chmod go-w {name}"));
-    }
-    if meta.uid() != 0 && meta.uid() != rustix::process::geteuid().as_raw() {
-        return Err(format!("it belongs to another user, so it is not trusted; run: chown root {name}"));
-    }
-    Ok(())
+    trusted::read(path, MAX).map_err(|refused| match refused {
+        Refused::Unreadable(error) => format!("cannot read this key: {}", reason(&error)),
+        Refused::Untrusted(why) => why,
+    })
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Timestamps, Uid, XattrFlags};
@@ -27,7 +27,7 @@ pub struct Options<'a> {
     /// Ownership to give; the writer's own, 0600, otherwise.
     pub ownership: Option<Ownership>,
     /// A file whose extended attributes (`SELinux` label, ACL) are taken over.
-    pub attributes_of: Option<&'a Path>,
+    pub attributes_of: Option<&'a File>,
     /// Whether to wait until it is on the disk.
     pub sync: bool,
     /// Modification time in seconds since 1970; now, otherwise.
@@ -47,6 +47,8 @@ fn step(step: &'static str) -> impl FnOnce(Errno) -> WriteError {
     move |error| WriteError { step, error: error.into() }
 }
 
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
 /// Middle of the names of temporary files: `.NAME.netify-licensed-PID-N`.
 const MARK: &str = ".netify-licensed-";
 
@@ -55,9 +57,22 @@ pub fn replace(path: &Path, bytes: &[u8], options: &Options<'_>) -> Result<(), W
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(WriteError { step: "find the directory of", error: io::ErrorKind::InvalidInput.into() });
     };
-    let directory = rustix::fs::open(parent, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-        .map_err(step("open the directory of"))?;
-    sweep(path);
+    let directory = rustix::fs::open(parent, DIRECTORY, Mode::empty()).map_err(step("open the directory of"))?;
+    replace_at(directory.as_fd(), path, name, bytes, options)
+}
+
+/// The same of a file in a directory that is held open, also with `O_PATH`. The path is for messages.
+pub(in crate::edge) fn replace_at(
+    directory: BorrowedFd<'_>,
+    path: &Path,
+    name: &OsStr,
+    bytes: &[u8],
+    options: &Options<'_>,
+) -> Result<(), WriteError> {
+    // One that can be listed and written to disk.
+    let directory =
+        rustix::fs::openat(directory, ".", DIRECTORY, Mode::empty()).map_err(step("open the directory of"))?;
+    sweep_at(directory.as_fd(), name);
     let temporary = temporary_name(name);
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::openat(&directory, &temporary, flags, Mode::from_raw_mode(0o600))
@@ -77,7 +92,8 @@ pub fn replace(path: &Path, bytes: &[u8], options: &Options<'_>) -> Result<(), W
         // The new file is in its place, so this is no failure to replace it. After a loss of power the old one may be
         // back. Some file systems cannot do it at all (EINVAL, fsync(2)).
         let reason = crate::edge::reason(&error.into());
-        tracing::warn!("{}: the directory cannot be written to disk: {reason}", parent.display());
+        let parent = path.parent().unwrap_or(path).display();
+        tracing::warn!("{parent}: the directory cannot be written to disk: {reason}");
     }
     Ok(())
 }
@@ -114,15 +130,15 @@ const OF_THE_CONTENT: [&[u8]; 3] = [b"security.ima", b"security.evm", b"security
 const ATTRIBUTE_BYTES: usize = 65_536;
 
 /// `SELinux` label, ACL and the like. A file system that has none is fine.
-fn copy_attributes(old: &Path, new: &OwnedFd) -> Result<(), WriteError> {
+fn copy_attributes(old: &File, new: &OwnedFd) -> Result<(), WriteError> {
     let failed = || step("keep the attributes of");
-    let names = match sized(|room| rustix::fs::llistxattr(old, room)) {
+    let names = match sized(|room| rustix::fs::flistxattr(old, room)) {
         Ok(names) => names,
         Err(Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(()),
         Err(error) => return Err(failed()(error)),
     };
     for name in names.split(|&byte| byte == 0).filter(|name| !name.is_empty() && !OF_THE_CONTENT.contains(name)) {
-        let value = sized(|room| rustix::fs::lgetxattr(old, name, room));
+        let value = sized(|room| rustix::fs::fgetxattr(old, name, room));
         match value.and_then(|value| rustix::fs::fsetxattr(new, name, &value, XattrFlags::empty())) {
             Ok(()) | Err(Errno::OPNOTSUPP | Errno::NODATA) => {}
             // A label that only the security module may set: the directory's default applies.
@@ -151,11 +167,19 @@ fn temporary_name(name: &OsStr) -> PathBuf {
 /// Removes what a killed writer left beside `path`. Writers hold the lock, so nobody else's temporary file is in use.
 pub fn sweep(path: &Path) {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return };
-    let prefix = format!(".{}{MARK}", name.to_string_lossy());
     // A directory that is missing or cannot be read has nothing that could be removed.
-    for found in crate::edge::entries(parent).unwrap_or_default() {
+    if let Ok(directory) = rustix::fs::open(parent, DIRECTORY, Mode::empty()) {
+        sweep_at(directory.as_fd(), name);
+    }
+}
+
+/// The same in a directory that is held open, also with `O_PATH`.
+pub(in crate::edge) fn sweep_at(directory: BorrowedFd<'_>, name: &OsStr) {
+    let prefix = format!(".{}{MARK}", name.to_string_lossy());
+    let Ok(listed) = rustix::fs::openat(directory, ".", DIRECTORY, Mode::empty()) else { return };
+    for found in crate::edge::entries_of(listed).unwrap_or_default() {
         if found.to_string_lossy().starts_with(&prefix) {
-            let _ = std::fs::remove_file(parent.join(found));
+            let _ = rustix::fs::unlinkat(directory, found, AtFlags::empty());
         }
     }
 }

@@ -4,12 +4,17 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use rustix::fs::FileType;
+
 use crate::core::engine::FileContent;
 use crate::core::license::json::MAX_BYTES;
 use crate::core::license::verify::Authentic;
 use crate::edge::file::atomic::{self, Options, Ownership, WriteError};
 use crate::edge::file::{open, path};
-use crate::edge::{dirs, reason, remedy};
+use crate::edge::{reason, remedy};
+
+/// Its path in the configuration.
+const SETTING: &str = "license.path";
 
 /// What a stat(2) tells about a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +50,7 @@ pub fn stamp(path: &Path) -> Option<Stamp> {
 /// Reads the file, at most one byte more than a license may have.
 #[must_use]
 pub fn read(path: &Path) -> FileContent {
-    match open::start(path, MAX_BYTES + 1) {
+    match path::open_through_own_links(path).and_then(|(file, _)| open::bounded(file, MAX_BYTES + 1)) {
         Ok(bytes) => FileContent::Bytes(bytes),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => FileContent::Missing,
         Err(error) => {
@@ -70,12 +75,13 @@ pub fn read_stdin() -> std::io::Result<Vec<u8>> {
 /// Replaces the file by a verified license. The error is one sentence with the path and a remedy; then the old file is
 /// as it was.
 pub fn install(path: &Path, license: &Authentic, modified: Option<i64>) -> Result<(), String> {
-    let target = path::resolve(path)?;
+    let mut place = path::resolve(path, SETTING)?;
+    let target = place.path().to_path_buf();
     let failed = |step| move |error| WriteError { step, error };
     let explained = |error: WriteError| explain(&target, &error);
-    let old = path::look(&target).map_err(failed("look at")).map_err(explained)?;
+    let old = place.look().map_err(failed("look at")).map_err(explained)?;
     let ownership = match &old {
-        Some(meta) => Ownership { uid: meta.uid(), gid: meta.gid(), mode: meta.mode() & 0o777 },
+        Some(stat) => Ownership { uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode & 0o777 },
         None => Ownership {
             uid: rustix::process::geteuid().as_raw(),
             gid: netifyd_group()
@@ -86,31 +92,28 @@ pub fn install(path: &Path, license: &Authentic, modified: Option<i64>) -> Resul
         },
     };
     if old.is_none() {
-        dirs::create(target.parent().unwrap_or(Path::new("/")), 0o755)?;
+        place.create_directories().map_err(failed("create the directory of")).map_err(explained)?;
     }
-    let options = Options {
-        ownership: Some(ownership),
-        attributes_of: old.is_some().then_some(target.as_path()),
-        sync: true,
-        modified,
-    };
-    atomic::replace(&target, license.bytes(), &options).map_err(explained)
+    let is_file = old.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
+    let old = is_file.then(|| place.open()).transpose().map_err(failed("keep the attributes of")).map_err(explained)?;
+    let options =
+        Options { ownership: Some(ownership), attributes_of: old.as_ref().map(|(file, _)| file), sync: true, modified };
+    let directory = place.directory().map_err(failed("open the directory of")).map_err(explained)?;
+    atomic::replace_at(directory, &target, place.name(), license.bytes(), &options).map_err(explained)
 }
 
 /// Removes the file.
 pub fn remove(path: &Path) -> Result<(), String> {
-    let target = path::resolve(path)?;
-    match std::fs::remove_file(&target) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(explain(&target, &WriteError { step: "remove", error })),
-    }
+    let place = path::resolve(path, SETTING)?;
+    place.remove().map(drop).map_err(|error| explain(place.path(), &WriteError { step: "remove", error }))
 }
 
 /// Removes what a killed writer left beside the file. Only for those who hold the lock.
 pub fn sweep(path: &Path) {
-    if let Ok(target) = path::resolve(path) {
-        atomic::sweep(&target);
+    if let Ok(place) = path::resolve(path, SETTING)
+        && let Ok(directory) = place.directory()
+    {
+        atomic::sweep_at(directory, place.name());
     }
 }
 

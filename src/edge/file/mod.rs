@@ -6,4 +6,5 @@ pub mod lock;
 pub(super) mod open;
 pub mod path;
 pub mod state;
+pub mod trusted;
 pub mod watch;

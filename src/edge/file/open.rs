@@ -1,11 +1,13 @@
 //! Regular files: opened without waiting for anybody, and read no further than agreed.
 
+use std::ffi::OsStr;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 /// Opens a file to read it. A FIFO without a writer, a device and a directory are errors at once: one thread serves all
@@ -32,6 +34,20 @@ pub(in crate::edge) fn open_as(how: &mut OpenOptions, path: &Path, more: OFlags)
             _ => error,
         }
     })?;
+    regular(file)
+}
+
+/// Opens a file in a directory that is held open, to read it. A link is refused.
+pub(in crate::edge) fn open_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<(File, Metadata)> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    match rustix::fs::openat(directory, name, flags, Mode::empty()) {
+        Ok(file) => regular(File::from(file)),
+        Err(Errno::NXIO | Errno::LOOP) => Err(other()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn regular(file: File) -> Result<(File, Metadata)> {
     let meta = file.metadata()?;
     if meta.is_dir() {
         return Err(ErrorKind::IsADirectory.into());
@@ -63,12 +79,8 @@ pub(in crate::edge) fn rest(file: File, longest: usize) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The first bytes of a file, at most so many.
-pub(in crate::edge) fn start(path: &Path, most: usize) -> Result<Vec<u8>> {
-    bounded(open(path)?.0, most)
-}
-
-fn bounded(file: File, most: usize) -> Result<Vec<u8>> {
+/// The first bytes of an opened file, at most so many.
+pub(in crate::edge) fn bounded(file: File, most: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(most as u64).read_to_end(&mut bytes)?;
     Ok(bytes)
@@ -115,7 +127,7 @@ mod tests {
         std::fs::write(&path, "0123456789").expect("written");
         assert_eq!(read(&path, 10).expect("it fits"), b"0123456789");
         assert!(read(&path, 9).is_err_and(|error| error.to_string().contains("longer than 9 bytes")));
-        assert_eq!(start(&path, 4).expect("its start"), b"0123");
+        assert_eq!(bounded(open(&path).expect("opened").0, 4).expect("its start"), b"0123");
         // The kernel's own files say that they are empty.
         assert!(!read(Path::new("/proc/self/stat"), 4_096).expect("it is read").is_empty());
     }

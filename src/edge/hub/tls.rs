@@ -13,8 +13,8 @@ use webpki::ring as algorithms;
 
 use crate::core::config::Hub;
 use crate::edge::dirs::Places;
-use crate::edge::file::open;
-use crate::edge::{reason, secret};
+use crate::edge::file::trusted;
+use crate::edge::secret;
 
 /// Largest file of certificates in bytes: a distribution's whole store has a quarter of that.
 const MAX_PEM: usize = 1024 * 1024;
@@ -61,7 +61,7 @@ pub(in crate::edge) fn roots(hub: &Hub) -> Result<RootCertStore, String> {
 
 fn certificates(path: &Path, key: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let content =
-        open::read(path, MAX_PEM).map_err(|error| format!("{key}: {}: {}", path.display(), reason(&error)))?;
+        trusted::read(path, MAX_PEM).map_err(|refused| format!("{key}: {}: {}", path.display(), refused.clause()))?;
     CertificateDer::pem_slice_iter(&content)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| format!("{key}: {}: broken PEM: {error}", path.display()))
