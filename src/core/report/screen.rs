@@ -32,8 +32,12 @@ impl Paint {
         self.wrap("1", text)
     }
 
-    fn bad(self, text: &str) -> String {
+    pub(super) fn bad(self, text: &str) -> String {
         self.wrap("31", text)
+    }
+
+    pub(super) fn good(self, text: &str) -> String {
+        self.wrap("32", text)
     }
 }
 
