@@ -5,6 +5,7 @@ pub mod license;
 pub mod lock;
 pub(super) mod open;
 pub mod path;
+pub mod space;
 pub mod state;
 pub mod trusted;
 pub mod watch;

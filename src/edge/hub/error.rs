@@ -8,7 +8,7 @@ use crate::core::config::Hub;
 use crate::core::text::one_line;
 
 /// What failed, and what to do about it.
-type Explained = (&'static str, String);
+pub(super) type Explained = (&'static str, String);
 
 /// The sentence about a request that got no answer. `url` is shown as it is.
 pub(in crate::edge) fn sentence(error: &reqwest::Error, url: &str, hub: &Hub) -> String {
@@ -60,7 +60,7 @@ fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
     None
 }
 
-fn of_tls(error: &rustls::Error, hub: &Hub) -> Explained {
+pub(super) fn of_tls(error: &rustls::Error, hub: &Hub) -> Explained {
     use CertificateError as Bad;
     let (what, remedy) = match error {
         rustls::Error::InvalidCertificate(bad) => match bad {

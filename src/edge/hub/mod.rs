@@ -2,5 +2,6 @@
 
 mod error;
 mod http;
+pub mod probe;
 pub mod session;
 pub(super) mod tls;

@@ -69,7 +69,7 @@ fn certificates(path: &Path, key: &str) -> Result<Vec<CertificateDer<'static>>, 
 
 /// As the library has it, with AES-GCM alone: every server speaks it (RFC 8446, section 9.1), and without
 /// ChaCha20-Poly1305 the program is 60 kB smaller.
-fn provider() -> CryptoProvider {
+pub(super) fn provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: vec![
             cipher_suite::TLS13_AES_256_GCM_SHA384,
