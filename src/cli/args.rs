@@ -131,6 +131,17 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Find out what does not work, from the device to the hub
+    ///
+    /// Tries every step by itself, even after one that failed: configuration, keys, device id, clock, name, proxy, TCP, TLS,
+    /// HTTP, authentication, this device's license at the hub, netifyd, service manager, rights, space and the installed
+    /// license. Changes nothing. Exit code: that of the first step that failed.
+    #[command(after_help = "Examples:\n  netify-licensed doctor\n  netify-licensed doctor --json")]
+    Doctor {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Print this device's id
     #[command(after_help = "Examples:\n  netify-licensed duid\n  netify-licensed duid --all")]
     Duid {

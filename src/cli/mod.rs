@@ -2,6 +2,7 @@
 
 pub mod args;
 mod client;
+mod doctor;
 mod hub;
 mod place;
 mod status;
@@ -119,6 +120,7 @@ async fn dispatch(cli: Cli) -> Exit {
             status::status(path, if json { args::StatusFormat::Json } else { format }).await
         }
         Command::Check { warning, critical, json, config: _ } => status::check(path, warning, critical, json).await,
+        Command::Doctor { json } => doctor::doctor(path, json).await,
         Command::Duid { all, json } => duid(path, all, json).await,
         Command::Hub(command) => hub::run(path, command).await,
         Command::Config(ConfigCommand::Check { json }) => config_check(path, json),

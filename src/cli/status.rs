@@ -110,6 +110,11 @@ fn said(verdict: Verdict, as_json: bool) -> Exit {
     Exit { code: verdict.exit, out: out + "\n", err: String::new() }
 }
 
+/// The status for `doctor`, whoever tells it.
+pub(super) async fn seen(path: Option<&Path>) -> Option<Status> {
+    see(path).await.ok().map(|seen| seen.status)
+}
+
 /// The best that this user may see. Monitoring runs without rights: what it may not read must not hide what it may.
 async fn see(path: Option<&Path>) -> Result<Seen, Exit> {
     let places = Places::from_environment();

@@ -76,6 +76,32 @@ pub async fn reload(config: &Config, serial: Option<&str>) -> ReloadReport {
     ReloadReport { method: word, outcome }
 }
 
+/// How netifyd would be reloaded now, and which process that is. Nothing is asked of it. An error is a clause with a remedy.
+pub async fn prospect(config: &Config) -> Result<String, (String, String)> {
+    let settings = &config.reload;
+    let attempt = Attempt { settings, deadline: Instant::now() + settings.timeout.duration() };
+    let method = match settings.method {
+        ReloadMethod::Auto => choose(attempt).await.map_err(|outcome| {
+            let what = match outcome {
+                ReloadOutcome::NotRunning(why) | ReloadOutcome::NotAsked(why) | ReloadOutcome::Failed(why) => why,
+                other => format!("{other:?}"),
+            };
+            (what, "start netifyd, or set reload.method to what fits this machine".to_owned())
+        })?,
+        fixed => fixed,
+    };
+    let word = name(method, settings);
+    match Netifyd::find(settings) {
+        Ok(_) => Ok(format!("{word}; {} runs", settings.service)),
+        Err(NotFound::Gone(why) | NotFound::Misled(why)) => match method {
+            // These know the process by themselves.
+            ReloadMethod::Systemd if systemd::runs(attempt).await == Ok(true) => Ok(format!("{word}; it is active")),
+            ReloadMethod::Command => Ok(format!("{word}; whether netifyd runs is not known: {why}")),
+            _ => Err((format!("{word}; netifyd was not found: {why}"), format!("start {}", settings.service))),
+        },
+    }
+}
+
 fn name(method: ReloadMethod, settings: &Reload) -> String {
     let word = format!("{method:?}").to_lowercase();
     if settings.method == ReloadMethod::Auto { format!("auto: {word}") } else { word }
