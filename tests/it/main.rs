@@ -6,6 +6,7 @@
 
 mod control;
 mod docs;
+mod doctor;
 mod files;
 mod hub;
 mod layers;
