@@ -102,13 +102,11 @@ pub(super) fn service_manager(config: Option<&Config>, places: &Places, status: 
         "procd" => "/etc/init.d/netify-licensed start",
         _ => "run `netify-licensed run` under a supervisor that starts it again",
     };
-    match status.and_then(|status| status.pid).filter(|pid| process::is_ours(*pid)) {
-        Some(pid) => Found::Good(format!("{manager}; the daemon runs as process {pid}")),
-        None => {
-            let socket = config.control_socket(&places.runtime);
-            bad(format!("{manager}; no daemon answers on {}", socket.display()), start)
-        }
+    if let Some(pid) = status.and_then(|status| status.pid).filter(|pid| process::is_ours(*pid)) {
+        return Found::Good(format!("{manager}; the daemon runs as process {pid}"));
     }
+    let socket = config.control_socket(&places.runtime);
+    bad(format!("{manager}; no daemon answers on {}", socket.display()), start)
 }
 
 /// The directories that a renewal writes into.

@@ -222,11 +222,9 @@ fn found_license(bytes: &[u8]) -> Found {
 fn listed(items: &[Vec<u8>], duid: Option<&str>) -> Found {
     let own = items.iter().filter_map(|item| document::parse(item).ok()).map(|document| document.license);
     let mut own = own.filter(|license| license.duid.as_deref().is_some_and(|named| Some(named) == duid));
-    match own.next() {
-        Some(license) => Found::Good(format!("{}, ends {}", one_line(license.serial.as_str()), license.expires_at)),
-        None => {
-            let what = format!("none of the {} licenses there names this device", items.len());
-            Found::Bad(Fault::new(what, "run `netify-licensed provision`, or set license.serial").with_exit(5))
-        }
+    if let Some(license) = own.next() {
+        return Found::Good(format!("{}, ends {}", one_line(license.serial.as_str()), license.expires_at));
     }
+    let what = format!("none of the {} licenses there names this device", items.len());
+    Found::Bad(Fault::new(what, "run `netify-licensed provision`, or set license.serial").with_exit(5))
 }

@@ -8,6 +8,7 @@ use rustix::fs::{Access, AtFlags, CWD, StatVfsMountFlags, accessat, statvfs};
 const NEEDED: u64 = 256 * 1024;
 
 /// Why a directory cannot take a file: one clause, and what to do.
+#[must_use]
 pub fn trouble(directory: &Path) -> Option<(String, String)> {
     let name = directory.display();
     let space = match statvfs(directory) {

@@ -140,7 +140,7 @@ async fn speak(
     let mut byte = [0];
     let patience = std::time::Duration::from_millis(300);
     if let Ok(Err(error)) = tokio::time::timeout(patience, stream.read(&mut byte)).await
-        && error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
+        && error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
     {
         return Err(error);
     }
