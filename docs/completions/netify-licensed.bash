@@ -22,6 +22,9 @@ _netify__licensed() {
             netify__licensed,config)
                 cmd="netify__licensed__subcmd__config"
                 ;;
+            netify__licensed,doctor)
+                cmd="netify__licensed__subcmd__doctor"
+                ;;
             netify__licensed,duid)
                 cmd="netify__licensed__subcmd__duid"
                 ;;
@@ -81,6 +84,9 @@ _netify__licensed() {
                 ;;
             netify__licensed__subcmd__help,config)
                 cmd="netify__licensed__subcmd__help__subcmd__config"
+                ;;
+            netify__licensed__subcmd__help,doctor)
+                cmd="netify__licensed__subcmd__help__subcmd__doctor"
                 ;;
             netify__licensed__subcmd__help,duid)
                 cmd="netify__licensed__subcmd__help__subcmd__duid"
@@ -182,7 +188,7 @@ _netify__licensed() {
 
     case "${cmd}" in
         netify__licensed)
-            opts="-c -h -V --config --help --version run verify renew install place status reload check duid provision retire hub config help"
+            opts="-c -h -V --config --help --version run verify renew install place status reload check doctor duid provision retire hub config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -359,6 +365,28 @@ _netify__licensed() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        netify__licensed__subcmd__doctor)
+            opts="-c -h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         netify__licensed__subcmd__duid)
             opts="-c -h --all --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -382,7 +410,7 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__help)
-            opts="run verify renew install place status reload check duid provision retire hub config help"
+            opts="run verify renew install place status reload check doctor duid provision retire hub config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -440,6 +468,20 @@ _netify__licensed() {
         netify__licensed__subcmd__help__subcmd__config__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netify__licensed__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -147,10 +147,15 @@ impl Page {
 /// Words of the shell around commands.
 const SHELL: [&str; 4] = ["do", "done", "for", "while"];
 
+/// What stands in single quotes is one word to the shell: separators in it are none.
+fn without_quotes(line: &str) -> String {
+    line.split('\'').step_by(2).collect::<Vec<_>>().join("''")
+}
+
 /// The commands of one line: comments and redirections go, `&&`, `;` and `|` separate.
 fn parts(line: &str) -> Vec<Vec<String>> {
     let line = line.split(" #").next().unwrap_or(line);
-    let line = line.replace("&&", ";").replace('|', ";");
+    let line = without_quotes(line).replace("&&", ";").replace('|', ";");
     let words = |part: &str| {
         let words = part.split_whitespace().skip_while(|word| SHELL.contains(word));
         words.take_while(|word| !matches!(*word, "<" | ">")).map(str::to_owned).collect::<Vec<_>>()
