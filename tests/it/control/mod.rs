@@ -3,7 +3,6 @@
 
 mod configuration;
 mod hostile;
-mod last_good;
 mod peers;
 mod shared;
 
