@@ -64,14 +64,8 @@ _netify__licensed() {
             netify__licensed__subcmd__config,check)
                 cmd="netify__licensed__subcmd__config__subcmd__check"
                 ;;
-            netify__licensed__subcmd__config,example)
-                cmd="netify__licensed__subcmd__config__subcmd__example"
-                ;;
             netify__licensed__subcmd__config,help)
                 cmd="netify__licensed__subcmd__config__subcmd__help"
-                ;;
-            netify__licensed__subcmd__config,keep)
-                cmd="netify__licensed__subcmd__config__subcmd__keep"
                 ;;
             netify__licensed__subcmd__config,show)
                 cmd="netify__licensed__subcmd__config__subcmd__show"
@@ -79,14 +73,8 @@ _netify__licensed() {
             netify__licensed__subcmd__config__subcmd__help,check)
                 cmd="netify__licensed__subcmd__config__subcmd__help__subcmd__check"
                 ;;
-            netify__licensed__subcmd__config__subcmd__help,example)
-                cmd="netify__licensed__subcmd__config__subcmd__help__subcmd__example"
-                ;;
             netify__licensed__subcmd__config__subcmd__help,help)
                 cmd="netify__licensed__subcmd__config__subcmd__help__subcmd__help"
-                ;;
-            netify__licensed__subcmd__config__subcmd__help,keep)
-                cmd="netify__licensed__subcmd__config__subcmd__help__subcmd__keep"
                 ;;
             netify__licensed__subcmd__config__subcmd__help,show)
                 cmd="netify__licensed__subcmd__config__subcmd__help__subcmd__show"
@@ -138,12 +126,6 @@ _netify__licensed() {
                 ;;
             netify__licensed__subcmd__help__subcmd__config,check)
                 cmd="netify__licensed__subcmd__help__subcmd__config__subcmd__check"
-                ;;
-            netify__licensed__subcmd__help__subcmd__config,example)
-                cmd="netify__licensed__subcmd__help__subcmd__config__subcmd__example"
-                ;;
-            netify__licensed__subcmd__help__subcmd__config,keep)
-                cmd="netify__licensed__subcmd__help__subcmd__config__subcmd__keep"
                 ;;
             netify__licensed__subcmd__help__subcmd__config,show)
                 cmd="netify__licensed__subcmd__help__subcmd__config__subcmd__show"
@@ -262,7 +244,7 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__config)
-            opts="-c -h --config --help check example keep show help"
+            opts="-c -h --config --help check show help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -305,30 +287,8 @@ _netify__licensed() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        netify__licensed__subcmd__config__subcmd__example)
-            opts="-c -h --config --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
         netify__licensed__subcmd__config__subcmd__help)
-            opts="check example keep show help"
+            opts="check show help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -342,20 +302,6 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__config__subcmd__help__subcmd__check)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        netify__licensed__subcmd__config__subcmd__help__subcmd__example)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -383,20 +329,6 @@ _netify__licensed() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        netify__licensed__subcmd__config__subcmd__help__subcmd__keep)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
         netify__licensed__subcmd__config__subcmd__help__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -404,28 +336,6 @@ _netify__licensed() {
                 return 0
             fi
             case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        netify__licensed__subcmd__config__subcmd__keep)
-            opts="-c -h --config --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -528,7 +438,7 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__help__subcmd__config)
-            opts="check example keep show"
+            opts="check show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -542,34 +452,6 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__help__subcmd__config__subcmd__check)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        netify__licensed__subcmd__help__subcmd__config__subcmd__example)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        netify__licensed__subcmd__help__subcmd__config__subcmd__keep)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -2,7 +2,6 @@
 
 mod error;
 mod keys;
-pub mod last_good;
 mod render;
 mod values;
 
