@@ -64,8 +64,14 @@ _netify__licensed() {
             netify__licensed__subcmd__config,check)
                 cmd="netify__licensed__subcmd__config__subcmd__check"
                 ;;
+            netify__licensed__subcmd__config,example)
+                cmd="netify__licensed__subcmd__config__subcmd__example"
+                ;;
             netify__licensed__subcmd__config,help)
                 cmd="netify__licensed__subcmd__config__subcmd__help"
+                ;;
+            netify__licensed__subcmd__config,keep)
+                cmd="netify__licensed__subcmd__config__subcmd__keep"
                 ;;
             netify__licensed__subcmd__config,show)
                 cmd="netify__licensed__subcmd__config__subcmd__show"
@@ -73,8 +79,14 @@ _netify__licensed() {
             netify__licensed__subcmd__config__subcmd__help,check)
                 cmd="netify__licensed__subcmd__config__subcmd__help__subcmd__check"
                 ;;
+            netify__licensed__subcmd__config__subcmd__help,example)
+                cmd="netify__licensed__subcmd__config__subcmd__help__subcmd__example"
+                ;;
             netify__licensed__subcmd__config__subcmd__help,help)
                 cmd="netify__licensed__subcmd__config__subcmd__help__subcmd__help"
+                ;;
+            netify__licensed__subcmd__config__subcmd__help,keep)
+                cmd="netify__licensed__subcmd__config__subcmd__help__subcmd__keep"
                 ;;
             netify__licensed__subcmd__config__subcmd__help,show)
                 cmd="netify__licensed__subcmd__config__subcmd__help__subcmd__show"
@@ -126,6 +138,12 @@ _netify__licensed() {
                 ;;
             netify__licensed__subcmd__help__subcmd__config,check)
                 cmd="netify__licensed__subcmd__help__subcmd__config__subcmd__check"
+                ;;
+            netify__licensed__subcmd__help__subcmd__config,example)
+                cmd="netify__licensed__subcmd__help__subcmd__config__subcmd__example"
+                ;;
+            netify__licensed__subcmd__help__subcmd__config,keep)
+                cmd="netify__licensed__subcmd__help__subcmd__config__subcmd__keep"
                 ;;
             netify__licensed__subcmd__help__subcmd__config,show)
                 cmd="netify__licensed__subcmd__help__subcmd__config__subcmd__show"
@@ -244,7 +262,7 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__config)
-            opts="-c -h --config --help check show help"
+            opts="-c -h --config --help check example keep show help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -287,8 +305,30 @@ _netify__licensed() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        netify__licensed__subcmd__config__subcmd__example)
+            opts="-c -h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         netify__licensed__subcmd__config__subcmd__help)
-            opts="check show help"
+            opts="check example keep show help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -302,6 +342,20 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__config__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netify__licensed__subcmd__config__subcmd__help__subcmd__example)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -329,6 +383,20 @@ _netify__licensed() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        netify__licensed__subcmd__config__subcmd__help__subcmd__keep)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         netify__licensed__subcmd__config__subcmd__help__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -336,6 +404,28 @@ _netify__licensed() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netify__licensed__subcmd__config__subcmd__keep)
+            opts="-c -h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -438,7 +528,7 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__help__subcmd__config)
-            opts="check show"
+            opts="check example keep show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -452,6 +542,34 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__help__subcmd__config__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netify__licensed__subcmd__help__subcmd__config__subcmd__example)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        netify__licensed__subcmd__help__subcmd__config__subcmd__keep)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

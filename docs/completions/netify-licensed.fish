@@ -140,18 +140,26 @@ complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and __fish_seen_subcommand_from help" -f -a "renew" -d 'Extend a license'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Delete a license for good'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and not __fish_seen_subcommand_from check show help" -s c -l config -d 'Configuration file [default: /etc/netify-licensed/config.toml]' -r -F
-complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and not __fish_seen_subcommand_from check show help" -s h -l help -d 'Print help'
-complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and not __fish_seen_subcommand_from check show help" -f -a "check" -d 'Find mistakes: exit code 0 or 78'
-complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and not __fish_seen_subcommand_from check show help" -f -a "show" -d 'Print the effective configuration, secrets redacted'
-complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and not __fish_seen_subcommand_from check show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and not __fish_seen_subcommand_from check example keep show help" -s c -l config -d 'Configuration file [default: /etc/netify-licensed/config.toml]' -r -F
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and not __fish_seen_subcommand_from check example keep show help" -s h -l help -d 'Print help'
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and not __fish_seen_subcommand_from check example keep show help" -f -a "check" -d 'Find mistakes: exit code 0 or 78'
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and not __fish_seen_subcommand_from check example keep show help" -f -a "example" -d 'Print the commented reference: every key with its meaning and default'
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and not __fish_seen_subcommand_from check example keep show help" -f -a "keep" -d 'Make a configuration that is refused for its owner or mode alone the last good one (for maintainer scripts)'
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and not __fish_seen_subcommand_from check example keep show help" -f -a "show" -d 'Print the effective configuration, secrets redacted'
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and not __fish_seen_subcommand_from check example keep show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and __fish_seen_subcommand_from check" -s c -l config -d 'Configuration file [default: /etc/netify-licensed/config.toml]' -r -F
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and __fish_seen_subcommand_from check" -l json -d 'Print JSON'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and __fish_seen_subcommand_from example" -s c -l config -d 'Configuration file [default: /etc/netify-licensed/config.toml]' -r -F
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and __fish_seen_subcommand_from example" -s h -l help -d 'Print help'
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and __fish_seen_subcommand_from keep" -s c -l config -d 'Configuration file [default: /etc/netify-licensed/config.toml]' -r -F
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and __fish_seen_subcommand_from keep" -s h -l help -d 'Print help'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and __fish_seen_subcommand_from show" -s c -l config -d 'Configuration file [default: /etc/netify-licensed/config.toml]' -r -F
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "check" -d 'Find mistakes: exit code 0 or 78'
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "example" -d 'Print the commented reference: every key with its meaning and default'
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "keep" -d 'Make a configuration that is refused for its owner or mode alone the last good one (for maintainer scripts)'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print the effective configuration, secrets redacted'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand help; and not __fish_seen_subcommand_from run verify renew install place status reload check doctor duid provision retire hub config help" -f -a "run" -d 'Run the daemon in the foreground'
@@ -175,4 +183,6 @@ complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand help; an
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand help; and __fish_seen_subcommand_from hub" -f -a "renew" -d 'Extend a license'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand help; and __fish_seen_subcommand_from hub" -f -a "delete" -d 'Delete a license for good'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Find mistakes: exit code 0 or 78'
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "example" -d 'Print the commented reference: every key with its meaning and default'
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "keep" -d 'Make a configuration that is refused for its owner or mode alone the last good one (for maintainer scripts)'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Print the effective configuration, secrets redacted'

@@ -326,6 +326,12 @@ pub enum ConfigCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Print the commented reference: every key with its meaning and default
+    #[command(after_help = "Example:\n  netify-licensed config example | less")]
+    Example,
+    /// Make a configuration that is refused for its owner or mode alone the last good one (for maintainer scripts)
+    #[command(hide = true)]
+    Keep,
     /// Print the effective configuration, secrets redacted
     #[command(after_help = "Example:\n  netify-licensed config show")]
     Show {

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
-use crate::core::config::{Config, ConfigError};
+use crate::core::config::Config;
 use crate::core::control::{Answer, Command};
 use crate::core::engine::{Event, Request};
 use crate::core::time::{MINUTE, Millis};
 use crate::daemon::driver::{Driver, Role};
-use crate::edge::config_file::{self, Loaded};
+use crate::edge::config_file::{self, InForce};
 use crate::edge::control::client::{self, ALIVE, AskError, Connection};
 use crate::edge::dirs::Places;
 use crate::edge::file::lock::{self, Holder, Lock, LockError};
@@ -80,7 +80,7 @@ pub(super) async fn ask(path: Option<&Path>, name: &str, request: Request, as_js
             Err(AskError::Broken(_) | AskError::NoDaemon) => {}
         }
         match locked(&places, name).await {
-            Ok(lock) => return alone(lock, loaded, places, request, as_json).await,
+            Ok(lock) => return alone(lock, path, places, request, as_json).await,
             // The daemon holds the lock but does not listen yet, or not any more.
             Err(LockError::Held(_)) if !is_over() => {
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -113,33 +113,35 @@ async fn locked(places: &Places, name: &str) -> Result<Lock, LockError> {
     taken.await
 }
 
-/// Has the daemon read its configuration again. A configuration with a mistake does not keep the daemon from being
-/// found: it is asked where it listens by default.
+/// Has the daemon read its configuration again. It is asked where the file says, where the last good configuration had it
+/// listen (the file may have moved the socket already, or have a mistake), and where it listens by default.
 pub(super) async fn reload(path: Option<&Path>, as_json: bool) -> Exit {
     let loaded = config_file::load(path);
     let places = Places::from_environment();
-    let config = loaded.as_ref().map_or_else(|_| Config::default(), |loaded| loaded.config.clone());
-    match by_daemon(&config.control_socket(&places.runtime), &config, Command::ReloadConfig).await {
-        Ok(answer) => Exit::outcome(answer.exit, answer.message, as_json),
-        Err(AskError::Silent(sentence)) => Exit::outcome(1, format!("{sentence}; {STUCK}"), as_json),
-        Err(AskError::Denied(sentence) | AskError::Broken(sentence)) => Exit::outcome(1, sentence, as_json),
-        Err(AskError::NoDaemon) => match loaded {
-            Err(error) => Exit::outcome(78, error.to_string(), as_json),
-            Ok(_) => Exit::outcome(1, "no daemon runs; it reads the configuration when it starts".to_owned(), as_json),
-        },
+    let in_file = loaded.as_ref().ok().map(|loaded| loaded.config.clone());
+    let mut asked = Vec::new();
+    for config in in_file.into_iter().chain(config_file::last_good(path, &places.state)).chain([Config::default()]) {
+        let socket = config.control_socket(&places.runtime);
+        if asked.contains(&socket) {
+            continue;
+        }
+        match by_daemon(&socket, &config, Command::ReloadConfig).await {
+            Ok(answer) => return Exit::outcome(answer.exit, answer.message, as_json),
+            Err(AskError::Silent(sentence)) => return Exit::outcome(1, format!("{sentence}; {STUCK}"), as_json),
+            Err(AskError::Denied(sentence) | AskError::Broken(sentence)) => return Exit::outcome(1, sentence, as_json),
+            Err(AskError::NoDaemon) => asked.push(socket),
+        }
+    }
+    match loaded {
+        Err(error) => Exit::outcome(78, error.to_string(), as_json),
+        Ok(_) => Exit::outcome(1, "no daemon runs; it reads the configuration when it starts".to_owned(), as_json),
     }
 }
 
 /// Without a daemon. Only now it counts what this user may read.
-async fn alone(
-    lock: Lock,
-    loaded: Result<Loaded, ConfigError>,
-    places: Places,
-    request: Request,
-    as_json: bool,
-) -> Exit {
-    let (keys, config) = match loaded.and_then(|loaded| Ok((loaded.check_files()?, loaded.config))) {
-        Ok(checked) => checked,
+async fn alone(lock: Lock, path: Option<&Path>, places: Places, request: Request, as_json: bool) -> Exit {
+    let InForce { config, keys, refused, .. } = match config_file::in_force(path, &places.state) {
+        Ok(in_force) => in_force,
         Err(error) => return Exit::outcome(78, error.to_string(), as_json),
     };
     let (mut driver, mut results) = Driver::new(config, keys, places, Role::Command);
@@ -162,8 +164,12 @@ async fn alone(
     };
     driver.stop();
     drop(lock);
-    match outcome {
+    let mut exit = match outcome {
         Ok(reply) => Exit::outcome(reply.exit, reply.message, as_json),
         Err(_) => Exit::outcome(1, "the work ended without an outcome".to_owned(), as_json),
+    };
+    if let Some(error) = refused {
+        exit.err = format!("warning: the last good configuration was used: {error}\n{}", exit.err);
     }
+    exit
 }

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde_json::json;
 
-use crate::core::config::render;
+use crate::core::config::{render, sample};
 use crate::core::device::duid;
 use crate::core::engine::Request;
 use crate::core::report::screen::Paint;
@@ -125,6 +125,8 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Hub(command) => hub::run(path, command).await,
         Command::Config(ConfigCommand::Check { json }) => config_check(path, json),
         Command::Config(ConfigCommand::Show { json }) => config_show(path, json),
+        Command::Config(ConfigCommand::Example) => Exit::with(sample()),
+        Command::Config(ConfigCommand::Keep) => config_keep(path),
     }
 }
 
@@ -218,6 +220,14 @@ fn config_check(path: Option<&Path>, as_json: bool) -> Exit {
             let document = json!({ "valid": false, "path": error.path, "line": error.line, "message": error.message });
             Exit { code: 78, out: text::json(&document) + "\n", err: String::new() }
         }
+        Err(error) => Exit::config(&error),
+    }
+}
+
+/// For maintainer scripts: exit code 0 where the daemon can start with the file, or with a last good configuration.
+fn config_keep(path: Option<&Path>) -> Exit {
+    match config_file::keep_despite_its_mode(path, &Places::from_environment().state) {
+        Ok(()) => Exit::done(),
         Err(error) => Exit::config(&error),
     }
 }

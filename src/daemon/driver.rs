@@ -12,6 +12,7 @@ use crate::core::config::Config;
 use crate::core::device::duid;
 use crate::core::engine::{Action, Engine, Event, Level, Reply, Request, RequestId, Start, StateFile};
 use crate::core::license::keys::KeyRing;
+use crate::core::report::configuration::ConfigurationStatus;
 use crate::core::report::metrics;
 use crate::core::report::status::Status;
 use crate::core::text;
@@ -61,6 +62,7 @@ pub struct Driver {
     hook_news: Rc<RefCell<VecDeque<Status>>>,
     /// Reports that could not be written, each with the reason: said once, not at every change of the status.
     unpublished: Vec<(&'static str, String)>,
+    configuration: ConfigurationStatus,
 }
 
 impl Driver {
@@ -103,6 +105,7 @@ impl Driver {
             hook_turn: Rc::default(),
             hook_news: Rc::default(),
             unpublished: Vec::new(),
+            configuration: ConfigurationStatus::default(),
         };
         for trouble in [durable_trouble, volatile_trouble].into_iter().flatten() {
             driver.note(Level::Warn, &trouble);
@@ -144,6 +147,20 @@ impl Driver {
                 tracing::warn!("what is no longer written stays behind: {error}");
             }
         }
+    }
+
+    /// What the status says of the configuration from now on.
+    pub fn set_configuration(&mut self, configuration: ConfigurationStatus) {
+        if self.configuration != configuration {
+            self.configuration = configuration;
+            self.perform(vec![Action::Publish]);
+        }
+    }
+
+    /// What the status says of the configuration.
+    #[must_use]
+    pub const fn configuration(&self) -> &ConfigurationStatus {
+        &self.configuration
     }
 
     /// Files that are published.
@@ -298,7 +315,8 @@ impl Driver {
     /// The status of this process.
     #[must_use]
     pub fn status(&self) -> Option<Status> {
-        self.engine.status().map(|status| Status { pid: Some(std::process::id()), ..status.clone() })
+        let status = self.engine.status().cloned()?;
+        Some(Status { pid: Some(std::process::id()), ..status }.with_configuration(&self.configuration))
     }
 
     fn run_hook(&self) {

@@ -8,20 +8,23 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::core::config::Config;
+use crate::core::config::ConfigError;
+use crate::core::config::last_good::LastGood;
 use crate::core::control::{Answer, Command};
 use crate::core::engine::{Event, Request};
 use crate::core::license::keys::KeyRing;
+use crate::core::report::configuration::ConfigurationStatus;
 use crate::core::report::heartbeat::INTERVAL;
 use crate::core::report::metrics;
 use crate::core::report::status::Status;
 use crate::core::time::{MINUTE, Millis, SECOND};
 use crate::daemon::driver::{Driver, Role};
+use crate::edge::config_file::{InForce, Loaded};
 use crate::edge::control::server::{self, Incoming, Server};
 use crate::edge::dirs::Places;
 use crate::edge::file::lock::{self, Holder, Lock, LockError};
 use crate::edge::file::watch::{POLL, Watch};
-use crate::edge::{clock, config_file, heartbeat, log, process, service_manager};
+use crate::edge::{clock, config_file, heartbeat, last_good, log, process, service_manager};
 use crate::exit::Exit;
 
 /// Longest wait for a command that holds the lock.
@@ -35,13 +38,13 @@ const POLL_AT: Millis = MINUTE - SECOND;
 
 /// Runs until SIGTERM or SIGINT.
 pub async fn run(path: Option<PathBuf>) -> Exit {
-    let (config, keys) = match config_file::load(path.as_deref()).and_then(|loaded| Ok((loaded.check_files()?, loaded)))
-    {
-        Ok((keys, loaded)) => (loaded.config, keys),
+    let places = Places::from_environment();
+    let in_force = match config_file::in_force(path.as_deref(), &places.state) {
+        Ok(in_force) => in_force,
         Err(error) => return Exit::config(&error),
     };
+    let (config, keys) = (&in_force.config, &in_force.keys);
     log::start(&config.log);
-    let places = Places::from_environment();
     let lock = match lock::take_waiting(&places.lock(), "run", LOCK_PATIENCE).await {
         Ok(lock) => lock,
         Err(LockError::Held(holder)) => {
@@ -59,7 +62,7 @@ pub async fn run(path: Option<PathBuf>) -> Exit {
         tracing::warn!("{problem}");
     }
     match Wakers::set_up() {
-        Ok(wakers) => serve(path, config, keys, places, lock, wakers).await,
+        Ok(wakers) => serve(path, in_force, places, lock, wakers).await,
         Err(error) => Exit::failed(format!("neither signals nor timers can be had: {error}")),
     }
 }
@@ -116,18 +119,11 @@ struct Daemon {
 }
 
 /// The loop.
-async fn serve(
-    path: Option<PathBuf>,
-    config: Config,
-    keys: KeyRing,
-    places: Places,
-    lock: Lock,
-    mut wakers: Wakers,
-) -> Exit {
+async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: Lock, mut wakers: Wakers) -> Exit {
     let (file_sender, mut file_changed) = mpsc::unbounded_channel();
     let (control_sender, mut control) = mpsc::channel::<Incoming>(BACKLOG);
-    let watch = Watch::new(config.license.path.as_path(), file_sender.clone());
-    let (driver, mut results) = Driver::new(config, keys, places, Role::Daemon);
+    let watch = Watch::new(in_force.config.license.path.as_path(), file_sender.clone());
+    let (driver, mut results) = Driver::new(in_force.config.clone(), in_force.keys.clone(), places, Role::Daemon);
     let mut daemon = Daemon {
         path,
         driver,
@@ -139,6 +135,7 @@ async fn serve(
         control_sender,
         announced: false,
     };
+    daemon.begins_with(&in_force);
     daemon.listen();
     daemon.write_heartbeat();
     let mut last_poll = clock::now().boot;
@@ -222,7 +219,7 @@ impl Daemon {
     }
 
     fn line(&self) -> String {
-        self.driver.engine().status().map(Status::line).unwrap_or_default()
+        self.driver.status().as_ref().map(Status::line).unwrap_or_default()
     }
 
     /// Listens on the control socket of the configuration in force.
@@ -257,18 +254,43 @@ impl Daemon {
         self.listen();
     }
 
+    /// Says which configuration is in force, and keeps it for a time when the file is refused.
+    fn begins_with(&mut self, in_force: &InForce) {
+        let mut configuration = ConfigurationStatus::loaded(in_force.loaded_at);
+        if let Some(error) = &in_force.refused {
+            let of = in_force.loaded_at;
+            tracing::error!("the configuration is refused, the last good one of {of} is in force: {error}");
+            configuration = configuration.refused(error, clock::now().wall);
+        }
+        if in_force.is_default {
+            tracing::info!("there is no configuration file, the defaults are in force");
+        }
+        self.keep(in_force.to_keep.as_ref());
+        self.driver.set_configuration(configuration);
+    }
+
+    fn keep(&self, good: Option<&LastGood>) {
+        let kept = good.map_or(Ok(()), |good| last_good::keep(&self.driver.places().state, good));
+        if let Err(error) = kept {
+            tracing::warn!("a mistake in the configuration would keep the next start from succeeding: {error}");
+        }
+    }
+
     /// The new configuration is checked first, then applied whole; or refused whole, and the old one stays.
     fn reload_config(&mut self) -> Answer {
         service_manager::reloading();
         let answer = match self.new_config() {
-            Ok((config, keys, server)) => {
+            Ok((loaded, keys, server)) => {
+                let InForce { config, keys, loaded_at, to_keep, .. } = loaded.in_force(keys);
                 let license = config.license.path.as_path();
                 if self.watch.file() != license {
                     self.watch = Watch::new(license, self.file_sender.clone());
                 }
                 log::set_level(config.log.level);
+                self.keep(to_keep.as_ref());
                 let is_all = config.log.format == self.driver.engine().config().log.format;
                 self.driver.configure(config, keys);
+                self.driver.set_configuration(ConfigurationStatus::loaded(loaded_at));
                 match server {
                     Some(server) => self.server = Some(server),
                     None => self.stay_reachable(),
@@ -281,6 +303,8 @@ impl Daemon {
             Err(error) => {
                 let text = format!("the new configuration is refused, the old one stays in force: {error}");
                 tracing::error!("{text}");
+                let configuration = self.driver.configuration().refused(&error, clock::now().wall);
+                self.driver.set_configuration(configuration);
                 Answer::words(78, text)
             }
         };
@@ -289,12 +313,13 @@ impl Daemon {
     }
 
     /// The configuration as it stands in its file, with its keys, and listening where the control socket has moved to.
-    fn new_config(&self) -> Result<(Config, KeyRing, Option<Server>), String> {
-        let loaded = config_file::load(self.path.as_deref()).map_err(|error| error.to_string())?;
-        let keys = loaded.check_files().map_err(|error| error.to_string())?;
+    fn new_config(&self) -> Result<(Loaded, KeyRing, Option<Server>), ConfigError> {
+        let loaded = config_file::load(self.path.as_deref())?;
+        let keys = loaded.check_files()?;
         let path = loaded.config.control_socket(&self.driver.places().runtime);
         let moved = (path != self.driver.control_socket()).then(|| Server::listen(&path, self.control_sender.clone()));
-        Ok((loaded.config, keys, moved.transpose()?))
+        let moved = moved.transpose().map_err(|message| loaded.about("status.socket", message))?;
+        Ok((loaded, keys, moved))
     }
 
     fn answer(&mut self, incoming: Incoming) {

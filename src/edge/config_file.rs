@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use super::reason;
 use super::secret::{self, Secret};
 use crate::core::config;
+use crate::core::config::last_good::LastGood;
 use crate::core::config::{AbsolutePath, Config, ConfigError, DEFAULT_PATH, HubKind};
 use crate::core::license::keys::KeyRing;
+use crate::core::time::WallTime;
 use crate::edge::dirs::Places;
 use crate::edge::file::open;
 use crate::edge::file::trusted::{self, Refused};
 use crate::edge::hub::tls;
-use crate::edge::{service_manager, trusted_keys};
+use crate::edge::{clock, last_good, service_manager, trusted_keys};
 
 /// Largest configuration in bytes.
 const MAX: usize = 1024 * 1024;
@@ -36,47 +38,151 @@ type ReadSecret = fn(&Places, &AbsolutePath) -> Result<Secret, String>;
 pub struct Loaded {
     /// Checked.
     pub config: Config,
+    /// There is no file: the defaults apply.
+    pub is_default: bool,
     path: String,
     text: String,
 }
 
-/// Reads a configuration. Without a path the default one is read, and may be missing.
+/// What is worked with: the configuration of the file, or the last good one while that is refused.
+#[derive(Debug, Clone)]
+pub struct InForce {
+    /// Checked.
+    pub config: Config,
+    /// The trusted keys.
+    pub keys: KeyRing,
+    /// When it was read.
+    pub loaded_at: WallTime,
+    /// Why the file is refused; then all of the above is the last good configuration's.
+    pub refused: Option<ConfigError>,
+    /// There is no file: the defaults apply.
+    pub is_default: bool,
+    /// What is to be kept of it.
+    pub to_keep: Option<LastGood>,
+}
+
+/// The configuration of the file with all that it names checked; while that is refused, the last good one that
+/// `directory` keeps for the same file.
+pub fn in_force(path: Option<&Path>, directory: &Path) -> Result<InForce, ConfigError> {
+    in_force_by(Loaded::check_files, path, directory)
+}
+
+/// The same by another check: whoever does not talk to the hub need not see its certificate files.
+pub fn in_force_by(
+    check: fn(&Loaded) -> Result<KeyRing, ConfigError>,
+    path: Option<&Path>,
+    directory: &Path,
+) -> Result<InForce, ConfigError> {
+    let refused = match load(path).and_then(|loaded| Ok((check(&loaded)?, loaded))) {
+        Ok((keys, loaded)) => return Ok(loaded.in_force(keys)),
+        Err(error) => error,
+    };
+    let Some(kept) = last_good::read(directory, &name_of(path)) else { return Err(refused) };
+    let Ok((config, keys)) = kept.config() else { return Err(refused) };
+    Ok(InForce { config, keys, loaded_at: kept.loaded_at, refused: Some(refused), is_default: false, to_keep: None })
+}
+
+/// Sees to it that whoever works with this directory has a configuration to start with, for maintainer scripts. One that
+/// is refused for its owner or mode alone becomes the last good one, unless there is one: versions before 0.2.0 accepted
+/// such files. The error says why there is none.
+pub fn keep_despite_its_mode(path: Option<&Path>, directory: &Path) -> Result<(), ConfigError> {
+    let refused = match load(path).and_then(|loaded| loaded.check_files()) {
+        Ok(_) => return Ok(()),
+        Err(error) => error,
+    };
+    if last_good::is_usable(directory, &name_of(path)) {
+        return Ok(());
+    }
+    let place = place_of(path);
+    // Whoever could have written it; all that it says is checked as ever.
+    let good = open::read(&place, MAX)
+        .map_err(|error| unreadable(&place, &error))
+        .and_then(|bytes| interpret(&place, text_of(&place, bytes)?, false))
+        .and_then(|loaded| Ok(loaded.to_keep(&loaded.keys()?)));
+    match good {
+        Ok(good) => last_good::keep(directory, &good).map_err(|message| ConfigError { message, ..refused }),
+        Err(_) => Err(refused),
+    }
+}
+
+/// The last good configuration that `directory` keeps for this file, where this user may read it.
+#[must_use]
+pub fn last_good(path: Option<&Path>, directory: &Path) -> Option<Config> {
+    last_good::read(directory, &name_of(path)).and_then(|kept| kept.config().ok()).map(|(config, _)| config)
+}
+
+fn place_of(path: Option<&Path>) -> PathBuf {
+    path.map_or_else(|| PathBuf::from(DEFAULT_PATH), Path::to_path_buf)
+}
+
+fn name_of(path: Option<&Path>) -> String {
+    place_of(path).display().to_string()
+}
+
+/// Reads a configuration. Without a path the default one is read, and may be missing, unless there was one before.
 pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
-    let place = path.map_or_else(|| PathBuf::from(DEFAULT_PATH), Path::to_path_buf);
-    let name = place.display().to_string();
+    let place = place_of(path);
     let bytes = match trusted::read(&place, MAX) {
         Ok(bytes) => bytes,
-        Err(refused) if path.is_none() && refused.is_missing() => Vec::new(),
-        Err(refused) => {
-            let message = match refused {
-                Refused::Unreadable(error) => format!("cannot read the configuration: {}", reason(&error)),
-                // It says which licenses are genuine and which programs run.
-                Refused::Untrusted(why) => format!("the configuration is refused: {why}"),
-            };
-            return Err(ConfigError { path: name, line: None, message });
+        // Also a link into nowhere: on OpenWrt the usual path is a link to what the init script has yet to write.
+        Err(refused) if path.is_none() && refused.is_missing() => {
+            let state = Places::from_environment().state;
+            if !last_good::exists(&state) {
+                return interpret(&place, String::new(), true);
+            }
+            let kept = last_good::file(&state);
+            let message = format!(
+                "there is no such file, and there was one; write it again, or remove {} if the defaults are to apply",
+                kept.display()
+            );
+            return Err(mistake(&place, message));
         }
+        Err(Refused::Unreadable(error)) => return Err(unreadable(&place, &error)),
+        // It says which licenses are genuine and which programs run.
+        Err(Refused::Untrusted(why)) => return Err(mistake(&place, why)),
     };
-    let text = String::from_utf8(bytes).map_err(|error| {
+    interpret(&place, text_of(&place, bytes)?, false)
+}
+
+fn mistake(place: &Path, message: String) -> ConfigError {
+    ConfigError { path: place.display().to_string(), line: None, message }
+}
+
+fn unreadable(place: &Path, error: &std::io::Error) -> ConfigError {
+    mistake(place, format!("cannot read the configuration: {}", reason(error)))
+}
+
+fn text_of(place: &Path, bytes: Vec<u8>) -> Result<String, ConfigError> {
+    String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = Some(before.split(|&byte| byte == b'\n').count());
         let message = "not UTF-8; write the file in that encoding, or this letter in another way".to_owned();
-        ConfigError { path: name.clone(), line, message }
-    })?;
+        ConfigError { line, ..mistake(place, message) }
+    })
+}
+
+fn interpret(place: &Path, text: String, is_default: bool) -> Result<Loaded, ConfigError> {
+    let name = place.display().to_string();
     let config = config::parse(&text, &name)?;
-    let loaded = Loaded { config, path: name, text };
+    let loaded = Loaded { config, is_default, path: name, text };
     match loaded.config.mixed_up_files(&Places::from_environment().runtime) {
         Some((key, message)) => Err(loaded.about(key, message)),
         None => Ok(loaded),
     }
 }
 
-/// The configuration to find the daemon by: the usual one for a user who may not read it. Whoever may ask the daemon need
-/// not be able to read what it reads.
+/// The configuration to find the daemon by: the last good one while the file is refused, and the usual one for a user who
+/// may read neither. Whoever may ask the daemon need not be able to read what it reads.
 pub fn to_find_the_daemon(path: Option<&Path>, loaded: &Result<Loaded, ConfigError>) -> Result<Config, ConfigError> {
-    match loaded {
-        Ok(loaded) => Ok(loaded.config.clone()),
-        Err(_) if is_forbidden(path) => Ok(Config::default()),
-        Err(error) => Err(error.clone()),
+    let error = match loaded {
+        Ok(loaded) => return Ok(loaded.config.clone()),
+        Err(error) => error,
+    };
+    match last_good(path, &Places::from_environment().state) {
+        Some(config) => Ok(config),
+        // A configuration that was named on the command line belongs to another daemon than the usual one.
+        None if is_forbidden(path) || path.is_none() => Ok(Config::default()),
+        None => Err(error.clone()),
     }
 }
 
@@ -99,6 +205,25 @@ fn is_missing(path: &Path) -> bool {
 }
 
 impl Loaded {
+    fn to_keep(&self, keys: &KeyRing) -> LastGood {
+        LastGood::of(&self.path, &self.text, keys, clock::now().wall)
+    }
+
+    /// To work with it.
+    #[must_use]
+    pub fn in_force(self, keys: KeyRing) -> InForce {
+        // Defaults are not worth keeping: a file that appears is the first good one.
+        let to_keep = (!self.is_default).then(|| self.to_keep(&keys));
+        InForce {
+            loaded_at: clock::now().wall,
+            refused: None,
+            is_default: self.is_default,
+            to_keep,
+            config: self.config,
+            keys,
+        }
+    }
+
     /// The trusted keys. A ring without a good key is a configuration error.
     pub fn keys(&self) -> Result<KeyRing, ConfigError> {
         trusted_keys::load(&self.config, &self.path, &self.text)
@@ -158,7 +283,9 @@ impl Loaded {
         Ok(warnings)
     }
 
-    fn about(&self, key: &str, message: String) -> ConfigError {
+    /// A mistake found later, about a key of this configuration.
+    #[must_use]
+    pub fn about(&self, key: &str, message: String) -> ConfigError {
         ConfigError::about(&self.path, &self.text, key, message)
     }
 }

@@ -10,6 +10,7 @@ pub mod file;
 pub mod heartbeat;
 pub mod helper;
 pub mod hub;
+pub mod last_good;
 pub mod log;
 pub mod netifyd;
 pub mod process;

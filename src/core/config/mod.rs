@@ -2,6 +2,7 @@
 
 mod error;
 mod keys;
+pub mod last_good;
 mod render;
 mod values;
 

@@ -7,6 +7,7 @@ use crate::core::clock::trust;
 use crate::core::config::HubKind;
 use crate::core::device::duid;
 use crate::core::license::verify::State;
+use crate::core::report::configuration::ConfigurationStatus;
 use crate::core::report::status::{
     AttemptStatus, ClockStatus, DeviceStatus, HubStatus, LicenseStatus, ReloadStatus, RenewalStatus, Rfc3339, SCHEMA,
     Status,
@@ -236,6 +237,8 @@ impl Engine {
                 kind: if self.config.hub.kind == HubKind::Relay { "relay" } else { "api" }.to_owned(),
                 url: self.config.hub.url.text(),
             },
+            // The driver's to say: it reads the file.
+            configuration: ConfigurationStatus::default(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The trusted public keys: PEM `SubjectPublicKeyInfo` of Ed25519 keys (RFC 8410).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::VerifyingKey;
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 use rustls_pki_types::pem::PemObject;
@@ -16,6 +18,20 @@ pub struct TrustedKey {
     /// File that it came from.
     pub origin: String,
     pub(in crate::core) key: VerifyingKey,
+}
+
+impl TrustedKey {
+    /// Its PEM, as `openssl pkey -pubout` writes it.
+    #[must_use]
+    pub fn pem(&self) -> String {
+        pem(self.key.as_bytes())
+    }
+}
+
+/// The PEM of a raw public key.
+fn pem(raw: &[u8; 32]) -> String {
+    let der = [&ED25519_SPKI[..], &raw[..]].concat();
+    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der))
 }
 
 /// All trusted keys, with the files that held none.
@@ -97,15 +113,10 @@ pub fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use base64::Engine as _;
-
     use super::*;
 
-    /// The PEM of a raw public key.
     pub(crate) fn pem(raw: &[u8; 32]) -> String {
-        let der = [&ED25519_SPKI[..], &raw[..]].concat();
-        let body = base64::engine::general_purpose::STANDARD.encode(der);
-        format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n")
+        super::pem(raw)
     }
 
     fn ring(content: &str) -> KeyRing {

@@ -94,6 +94,9 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, origin: Ori
     if let Some(skew) = &status.clock.skew {
         worry(1, skew.clone());
     }
+    if let Some(refused) = &status.configuration.refused {
+        worry(1, format!("the configuration is refused: {}", one_line(&refused.sentence())));
+    }
     let word = ["OK", "WARNING", "CRITICAL"].get(usize::from(worst)).copied().unwrap_or("UNKNOWN");
     let mut line = format!("LICENSE {word} - {}", status.state);
     if let Some(serial) = &status.license.serial {
@@ -164,6 +167,7 @@ pub(crate) mod tests {
             reload: crate::core::report::status::ReloadStatus::default(),
             clock: ClockStatus { trusted: true, ..Default::default() },
             hub: crate::core::report::status::HubStatus::default(),
+            configuration: crate::core::report::configuration::ConfigurationStatus::default(),
         }
     }
 
@@ -309,6 +313,12 @@ pub(crate) mod tests {
         let mut odd = status(State::Valid);
         odd.renewal.last_success_at = Some(Rfc3339(at(6)));
         assert!(judge(&odd, USUAL, at(5), HERE).line.ends_with(" since_last_success=86400s;;;0;"));
+        let mistake =
+            crate::core::config::ConfigError { path: "/c".to_owned(), line: Some(2), message: "a|b".to_owned() };
+        let refused = status(State::Valid).with_configuration(&odd.configuration.refused(&mistake, at(6)));
+        let verdict = judge(&refused, USUAL, at(5), HERE);
+        assert_eq!(verdict.exit, 1);
+        assert!(verdict.line.contains("; the configuration is refused: /c:2: a/b |"), "{}", verdict.line);
         odd.problems = vec!["provision.entitlements asks for more".to_owned()];
         odd.clock.skew = Some("an hour ahead".to_owned());
         let verdict = judge(&odd, USUAL, at(5), HERE);

@@ -220,7 +220,9 @@ impl Status {
         let expires = self.license.expires_at.map(|at| format!(", ends {}", at.0.rfc3339())).unwrap_or_default();
         let next =
             self.renewal.next_attempt_at.map(|at| format!(", next attempt {}", at.0.rfc3339())).unwrap_or_default();
-        format!("license{serial} {}{expires}{next}", self.state)
+        let refused = self.configuration.refused.as_ref();
+        let refused = refused.map(|refused| format!("; configuration refused: {}", clean(&refused.sentence())));
+        format!("license{serial} {}{expires}{next}{}", self.state, refused.unwrap_or_default())
     }
 }
 

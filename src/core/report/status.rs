@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::license::document::License;
 use crate::core::license::verify::{Authentic, State};
+use crate::core::report::configuration::ConfigurationStatus;
 use crate::core::state::AttemptRecord;
 use crate::core::text::clean;
 use crate::core::time::WallTime;
@@ -62,6 +63,9 @@ pub struct Status {
     pub clock: ClockStatus,
     /// Where licenses come from.
     pub hub: HubStatus,
+    /// The configuration.
+    #[serde(default)]
+    pub configuration: ConfigurationStatus,
 }
 
 /// The installed license; members are null where there is none.

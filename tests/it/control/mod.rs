@@ -3,6 +3,7 @@
 
 mod configuration;
 mod hostile;
+mod last_good;
 mod peers;
 mod shared;
 

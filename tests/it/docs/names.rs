@@ -12,7 +12,7 @@ use super::scene::Scene;
 
 /// Programs of the system that the pages may ask a reader to run.
 const SYSTEM: &str = "apt cargo chmod chown cp curl date echo install journalctl mkdir nginx openssl printf promtool read rm systemctl systemd-run \
-                      systemd-sysusers systemd-tmpfiles";
+                      systemd-sysusers systemd-tmpfiles touch";
 
 #[test]
 fn every_program_is_there() {
