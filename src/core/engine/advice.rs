@@ -41,6 +41,7 @@ impl Engine {
         }
         self.find_device_trouble(&mut found);
         self.find_failed_attempts(state, &mut found);
+        found.problems.extend(self.pending_text());
         self.find_reload_trouble(&mut found);
         if let Some(license) = self.file.good() {
             if self.durable.retired {

@@ -4,13 +4,15 @@
 //! and never asked for twice.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use super::attempt_end::End;
+use super::change::COMMAND;
 use super::file::FileView;
 use super::install::{Looking, Origin};
 use super::provision::{is_gone, is_past_renewing};
 use super::{Action, Engine, HubRequest, Look, RequestId};
-use crate::core::accept::{self, Acceptance, Refusal, Standing};
+use crate::core::accept::verdict::{Refused, Terms, Verdict, weigh};
 use crate::core::hub::response::{self, RawAnswer, TransportError, Trouble};
 use crate::core::license::document::Serial;
 use crate::core::license::verify::{Authentic, State};
@@ -61,6 +63,8 @@ pub(super) struct Attempt {
     pub(super) serial: Option<Serial>,
     /// Whether a person asked for it.
     pub(super) manual: bool,
+    /// That person takes a changed license too.
+    pub(super) accept_changes: bool,
     pub(super) waiters: Vec<RequestId>,
     /// What the hub was asked to make: what comes next is its result.
     pub(super) made: Option<Made>,
@@ -115,6 +119,9 @@ impl Engine {
     /// When the license is due, by its dates alone.
     fn due(&self) -> (BootTime, &'static str) {
         let now = self.moment.now;
+        if self.source_is_new() {
+            return (now.boot, "the source of licenses has changed");
+        }
         let Some(license) = self.reference() else {
             return (now.boot, "there is no license");
         };
@@ -130,7 +137,11 @@ impl Engine {
         } else {
             "the license is due for renewal"
         };
-        (now.boot.plus(plan.due.since(wall)), why)
+        let due = now.boot.plus(plan.due.since(wall));
+        match self.accept_due().filter(|at| *at < due) {
+            Some(at) => (at, "a changed license is installed"),
+            None => (due, why),
+        }
     }
 
     /// When the license is due, on the wall clock, for the status.
@@ -162,30 +173,29 @@ impl Engine {
         }
         let wanted = self.config.provision.enabled && self.config.license.serial.is_none();
         let create = wanted && self.reference().is_none() && self.may_provision();
-        self.start(if create { Goal::Provision } else { Goal::Renew }, false, Vec::new());
+        self.start(if create { Goal::Provision } else { Goal::Renew }, false, false, Vec::new());
     }
 
     /// An older license was put in place of a better one that is still kept: when it falls due, ours comes back.
     fn use_kept(&mut self) -> bool {
         let Some(kept) = self.kept.clone().filter(|_| self.file.good().is_some()) else { return false };
         let installed = self.file.good().filter(|file| !self.is_surely_premature(file));
-        let standing = Standing { installed, serial: None, now: self.trusted_now(), force: false };
-        match accept::judge(&kept, &standing) {
-            Ok(Acceptance::Install { .. }) if self.look != Look::Fresh && self.may_heal() => {
+        match weigh(&kept, &self.terms(installed)) {
+            Verdict::Better(_) if self.look != Look::Fresh && self.may_heal() => {
                 // Somebody may have put a better one there since the last look.
                 self.read_license();
                 true
             }
-            Ok(Acceptance::Install { lost }) if self.may_heal() => {
+            Verdict::Better(difference) if self.may_heal() => {
                 self.volatile.heals.push(self.moment.now.wall);
-                self.install(kept, Origin::Healed, Vec::new(), lost);
+                self.install(kept, Origin::Healed, Vec::new(), difference.lost);
                 true
             }
             _ => false,
         }
     }
 
-    pub(super) fn start(&mut self, goal: Goal, manual: bool, waiters: Vec<RequestId>) {
+    pub(super) fn start(&mut self, goal: Goal, manual: bool, accept_changes: bool, waiters: Vec<RequestId>) {
         let serial = self.wanted_serial();
         let (stage, request) = match (&serial, goal) {
             _ if self.is_relay() => (Stage::Relay, HubRequest::Relay),
@@ -199,8 +209,18 @@ impl Engine {
             self.wait_at_least(self.shortest_wait());
             self.save_volatile();
         }
-        self.attempt =
-            Some(Attempt { goal, stage, serial, manual, waiters, made: None, listed, ended: false, not_found: None });
+        self.attempt = Some(Attempt {
+            goal,
+            stage,
+            serial,
+            manual,
+            accept_changes,
+            waiters,
+            made: None,
+            listed,
+            ended: false,
+            not_found: None,
+        });
         self.actions.push(Action::Ask(request));
     }
 
@@ -260,59 +280,85 @@ impl Engine {
                 return self.end_attempt(attempt, End::CandidateRefused(reason));
             }
         };
-        let standing = Standing {
-            // What was given back at the hub stands in nobody's way.
-            installed: self.measure().filter(|_| !(self.durable.retired && attempt.goal == Goal::Provision)),
-            serial: if self.follows_relay() {
-                Some(candidate.license().serial.as_str())
-            } else {
-                attempt.serial.as_ref().map(Serial::as_str)
-            },
-            now: self.trusted_now(),
-            force: false,
-        };
-        let verdict = accept::judge(&candidate, &standing);
+        let was_new = self.source_is_new();
         // What cannot be read may still be whole; then the kept copy of it is the measure.
         let unreadable = matches!(self.file, FileView::Unreadable(_));
         let file_is_whole = self.file.good().is_some() || (unreadable && self.kept.is_some());
-        let as_good_as_new = matches!(verdict, Ok(Acceptance::Same) | Err(Refusal::NotLater { .. })) && !file_is_whole;
-        let wanted = as_good_as_new || matches!(verdict, Ok(Acceptance::Install { .. }));
+        // What was given back at the hub stands in nobody's way.
+        let given_back = self.durable.retired && attempt.goal == Goal::Provision;
+        let installed = self.measure().filter(|_| file_is_whole && !given_back);
+        let asked = attempt.serial.as_ref().map(Serial::as_str).filter(|_| !self.is_relay());
+        let verdict = weigh(&candidate, &Terms { asked, ..self.terms(installed) });
+        if attempt.goal == Goal::DryRun {
+            return self.candidate_in_dry_run(attempt, &candidate, verdict);
+        }
+        self.source_is_known();
+        if !matches!(
+            verdict,
+            Verdict::Changed(_) | Verdict::Refused(Refused::Expired { .. } | Refused::NotYetValid { .. })
+        ) {
+            self.withdraw_offer(&candidate);
+        }
         match verdict {
-            _ if wanted && attempt.goal == Goal::DryRun => {
-                let ends = candidate.license().expires_at;
-                let text = format!("{} has a license that ends {ends}; it would be installed", self.source());
-                self.end_attempt(attempt, End::DryRun(text));
+            Verdict::Better(difference) if file_is_whole || given_back => {
+                self.install_candidate(attempt, candidate, difference.lost, None);
             }
-            Ok(Acceptance::Install { lost }) => self.install_candidate(attempt, candidate, lost, None),
-            // The file is broken, and the hub has what we once had: that is as good as new. Unless ours was better.
-            _ if as_good_as_new => {
+            // Nothing usable is in the license's place: what passes is taken, unless the kept copy is better.
+            Verdict::Better(difference) => {
                 let ends = candidate.license().expires_at;
-                let better = self.kept.clone().filter(|kept| kept.license().expires_at > ends);
+                let is_worse = |kept: &&Authentic| {
+                    kept.state(self.trusted_now()) != State::Expired
+                        && kept.license().expires_at > ends
+                        && matches!(weigh(&candidate, &self.terms(Some(kept))), Verdict::Worse(_))
+                };
+                let better = self.kept.as_ref().filter(is_worse).cloned();
                 let origin = better.is_some().then_some(Origin::Restored);
-                self.install_candidate(attempt, better.unwrap_or(candidate), Vec::new(), origin);
+                self.install_candidate(attempt, better.unwrap_or(candidate), difference.lost, origin);
             }
-            Ok(Acceptance::Same) | Err(Refusal::NotLater { .. } | Refusal::Expired { .. }) => {
-                self.nothing_newer(attempt, &candidate);
+            Verdict::Changed(difference) => {
+                let is_due = self.offered(&candidate, &difference);
+                if attempt.accept_changes || was_new || is_due {
+                    return self.install_candidate(attempt, candidate, difference.lost, None);
+                }
+                // One that ends no later does not keep the installed license from being renewed.
+                if difference.ends == Ordering::Greater || self.is_relay() || attempt.made.is_some() {
+                    return self.end_attempt(attempt, End::ChangePending);
+                }
+                self.nothing_newer(attempt, &candidate, was_new);
             }
-            Err(refusal) => {
-                let text = format!("{}'s license is refused: {refusal}", self.source());
+            Verdict::Same | Verdict::Worse(_) | Verdict::Refused(Refused::Expired { .. }) => {
+                self.nothing_newer(attempt, &candidate, was_new);
+            }
+            Verdict::Refused(refused) => {
+                let text = format!("{}'s license is refused: {refused}", self.source());
                 self.end_attempt(attempt, End::CandidateRefused(text));
             }
         }
     }
 
-    const fn source(&self) -> &'static str {
-        if self.is_relay() { "the relay" } else { "the hub" }
+    /// What would become of the candidate.
+    fn candidate_in_dry_run(&mut self, attempt: Attempt, candidate: &Authentic, verdict: Verdict) {
+        let has = format!("{} has a license that ends {}", self.source(), candidate.license().expires_at);
+        match verdict {
+            Verdict::Better(_) => {
+                self.end_attempt(attempt, End::DryRun(format!("{has}; it would be installed")));
+            }
+            Verdict::Changed(difference) => {
+                let text = format!("{has}; {difference}, so it would wait, and {COMMAND} would install it");
+                self.end_attempt(attempt, End::DryRun(text));
+            }
+            Verdict::Same | Verdict::Worse(_) | Verdict::Refused(Refused::Expired { .. }) => {
+                self.nothing_newer(attempt, candidate, false);
+            }
+            Verdict::Refused(refused) => {
+                let text = format!("{}'s license is refused: {refused}", self.source());
+                self.end_attempt(attempt, End::CandidateRefused(text));
+            }
+        }
     }
 
-    /// A relay's clients cannot ask for a serial. So once theirs is about to end, they take the one that it has now: a
-    /// fleet whose license was made anew at the hub must not lapse.
-    fn follows_relay(&self) -> bool {
-        self.is_relay()
-            && self.config.license.serial.is_none()
-            && self
-                .reference()
-                .is_none_or(|license| self.best_now().is_some_and(|now| now >= self.plan(license).emergency_from))
+    pub(super) const fn source(&self) -> &'static str {
+        if self.is_relay() { "the relay" } else { "the hub" }
     }
 
     fn install_candidate(&mut self, attempt: Attempt, candidate: Authentic, lost: Vec<String>, origin: Option<Origin>) {
@@ -334,7 +380,7 @@ impl Engine {
     }
 
     /// The hub has nothing later than we: ask it to renew, if that is allowed now.
-    fn nothing_newer(&mut self, mut attempt: Attempt, theirs: &Authentic) {
+    fn nothing_newer(&mut self, mut attempt: Attempt, theirs: &Authentic, source_was_new: bool) {
         let ends = theirs.license().expires_at;
         if let Some(made) = attempt.made {
             let text = match made {
@@ -349,11 +395,14 @@ impl Engine {
             return self
                 .end_attempt(attempt, if early { End::NothingNewer(text) } else { End::CandidateRefused(text) });
         }
+        let due = self.due().0 <= self.moment.now.boot;
+        if source_was_new && !due && !attempt.manual {
+            return self.end_attempt(attempt, End::UpToDate);
+        }
         if self.is_relay() {
             let end = End::NothingNewer("the relay has no later license yet".to_owned());
             return self.end_attempt(attempt, end);
         }
-        let due = self.due().0 <= self.moment.now.boot;
         let fixed = theirs.license().renewable == Some(false);
         attempt.ended = self.best_now().unwrap_or(self.moment.now.wall) >= ends;
         if attempt.goal == Goal::Provision {

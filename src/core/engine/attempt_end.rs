@@ -30,6 +30,8 @@ pub(super) enum End {
     NotRenewable(String),
     /// There is no license for this device: one sentence.
     NotFound(String),
+    /// The hub has a license that would take something away: it waits.
+    ChangePending,
     /// What is installed is what the hub has.
     UpToDate,
     /// The floor under renewals holds for so long.
@@ -74,7 +76,7 @@ impl Engine {
         } else if matches!(end, End::UpToDate) {
             self.volatile.failures = 0;
             self.volatile.waits = 0;
-        } else if matches!(end, End::NothingNewer(_) | End::NotRenewable(_)) {
+        } else if matches!(end, End::NothingNewer(_) | End::NotRenewable(_) | End::ChangePending) {
             self.volatile.failures = 0;
             self.volatile.waits = self.volatile.waits.saturating_add(1);
         }
@@ -84,6 +86,8 @@ impl Engine {
             self.notes.forget_attempts_but(word);
             self.note_failure(word, sentence.clone());
         } else if let Some(sentence) = &sentence
+            // That a change is offered was logged when it was new.
+            && !matches!(end, End::ChangePending)
             && (attempt.manual || self.notes.first_time(sentence))
         {
             let level = if matches!(end, End::NotRenewable(_)) { Level::Warn } else { Level::Info };
@@ -122,6 +126,7 @@ impl Engine {
             End::NothingNewer(reason) | End::NotRenewable(reason) => {
                 ("nothing-newer", Some(reason.clone()), None, false, u8::from(self.is_due_now()))
             }
+            End::ChangePending => ("change-pending", self.pending_text(), None, false, 1),
             End::UpToDate => ("up-to-date", None, None, false, 0),
             End::Floor(wait) => {
                 let at = now.plus(*wait);
@@ -175,6 +180,11 @@ impl Engine {
                 limits.delay(&situation).min(UNTRUSTED_AGAIN)
             }
             End::NotFound(_) | End::NothingNewer(_) | End::NotRenewable(_) => limits.delay(&situation),
+            // The attempt that takes it comes when its time has come, and no earlier than any other.
+            End::ChangePending => {
+                let due = self.accept_due().map_or(Millis::MAX, |at| at.since(self.moment.now.boot));
+                limits.delay(&situation).min(due).max(self.shortest_wait())
+            }
             // The floor's own time says when; the shortest wait keeps a drained bucket from being asked at every step.
             End::Floor(wait) => (*wait).max(limits.min.min(MINUTE)),
             End::Recovering(wait) => *wait,
@@ -194,7 +204,8 @@ impl Engine {
     /// Somebody mended what was wrong, or believes so: what is left of a wait after a failure is cut to `min-retry` after
     /// the last attempt. A wait that the hub asked for is not ours to cut.
     pub(super) fn try_again_soon(&mut self) {
-        let Some(last) = self.volatile.history.last().filter(|_| self.volatile.failures > 0) else { return };
+        let waits = self.volatile.failures > 0 || self.durable.pending_change.is_some();
+        let Some(last) = self.volatile.history.last().filter(|_| waits) else { return };
         if last.outcome == "rate-limited" {
             return;
         }

@@ -2,7 +2,7 @@
 
 use super::install::{Looking, Origin};
 use super::{Action, Engine, FileContent, Level, Memory};
-use crate::core::accept;
+use crate::core::accept::verdict::Difference;
 use crate::core::license::verify::{Authentic, CLOCK_TOLERANCE, Rejection, State};
 use crate::core::state::{ISSUES, Issue};
 use crate::core::text::one_line;
@@ -101,6 +101,7 @@ impl Engine {
         }
         let first = self.file.is_unknown();
         if first {
+            self.mark_source();
             self.judge_kept();
         }
         if let Some(seen) = seen.filter(|seen| *seen != self.file) {
@@ -195,7 +196,7 @@ impl Engine {
         let older = other.is_some_and(|best| best.license().expires_at > expires);
         let premature =
             other.is_some_and(|best| self.is_premature(&license) && best.state(self.trusted_now()).is_usable());
-        let lost = other.map(|best| accept::lost(best.license(), license.license())).unwrap_or_default();
+        let lost = other.map(|best| Difference::between(best.license(), license.license()).lost).unwrap_or_default();
         if older || premature {
             self.reload.left_alone = Some(license.sha256().to_owned());
             self.remember(&license, Origin::Given);
@@ -203,6 +204,10 @@ impl Engine {
             self.note(Level::Warn, format!("somebody installed {what}, which is left alone: it ends {expires}"));
         } else {
             self.reload.left_alone = None;
+            if !before.is_unknown() {
+                // What waits was held against another license.
+                self.durable.pending_change = None;
+            }
             self.durable.retired &= before.is_unknown();
             self.remember_serial(&license);
             if self.remember(&license, Origin::Given) {

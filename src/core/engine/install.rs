@@ -1,8 +1,10 @@
 //! Installing: what was accepted replaces the file, once it is known what the file is at that moment.
 
+use std::cmp::Ordering;
+
 use super::file::FileView;
 use super::{Action, Engine, Level, RequestId};
-use crate::core::accept::{self, Acceptance, Standing};
+use crate::core::accept::verdict::{Refused, Terms, Verdict, weigh};
 use crate::core::clock::trust::build_date;
 use crate::core::license::verify::{Authentic, CLOCK_TOLERANCE, State};
 use crate::core::text::one_line;
@@ -86,31 +88,40 @@ impl Engine {
             }
             _ => self.measure(),
         };
-        let standing = Standing {
-            installed,
-            serial: self.config.license.serial.as_ref().map(crate::core::license::document::Serial::as_str),
-            now: self.trusted_now(),
-            force,
-        };
-        match accept::judge(&candidate, &standing) {
-            Ok(Acceptance::Install { lost }) => {
-                self.durable.retired = false;
-                self.install(candidate, Origin::Given, vec![id], lost);
+        let state = candidate.state(self.trusted_now());
+        let exit = if state == State::Expired { 4 } else { 3 };
+        let hint = if state.is_usable() { "; --force installs it all the same" } else { "" };
+        let verdict = weigh(&candidate, &Terms { force, ..self.terms(installed) });
+        let refusal = match verdict {
+            Verdict::Same if self.file.good().is_none_or(|file| file.sha256() != candidate.sha256()) => {
+                return self.install(candidate, Origin::Given, vec![id], Vec::new());
             }
-            Ok(Acceptance::Same) if self.file.good().is_none_or(|file| file.sha256() != candidate.sha256()) => {
-                self.install(candidate, Origin::Given, vec![id], Vec::new());
-            }
-            Ok(Acceptance::Same) => {
+            Verdict::Same => {
                 let text = "already installed, byte for byte; nothing was written";
-                self.reply_after_reload(vec![id], 0, text);
+                return self.reply_after_reload(vec![id], 0, text);
             }
-            Err(refusal) => {
-                let exit = if candidate.state(self.trusted_now()) == State::Expired { 4 } else { 3 };
-                let usable = candidate.state(self.trusted_now()).is_usable();
-                let hint = if usable { "; --force installs it all the same" } else { "" };
-                self.reply(vec![id], exit, &format!("not installed: {refusal}{hint}"));
+            Verdict::Changed(difference) | Verdict::Worse(difference) if !force => {
+                let ends = |license: &Authentic| license.license().expires_at;
+                let (new, old) = (ends(&candidate), installed.map_or(ends(&candidate), ends));
+                match (old.cmp(&new), difference.lost.is_empty() && difference.gained.is_empty()) {
+                    (Ordering::Greater, _) => {
+                        let text = format!("it ends {new}, earlier than the installed license ({old})");
+                        if difference.lost.is_empty() { text } else { format!("{text}; {difference}") }
+                    }
+                    (Ordering::Equal, true) => format!("it ends when the installed license ends ({new})"),
+                    _ => difference.to_string(),
+                }
             }
-        }
+            Verdict::Better(difference) | Verdict::Changed(difference) | Verdict::Worse(difference) => {
+                self.durable.retired = false;
+                return self.install(candidate, Origin::Given, vec![id], difference.lost);
+            }
+            Verdict::Refused(refused @ (Refused::Expired { .. } | Refused::NotYetValid { .. })) => {
+                return self.reply(vec![id], exit, &format!("not installed: {refused}"));
+            }
+            Verdict::Refused(refused) => refused.to_string(),
+        };
+        self.reply(vec![id], exit, &format!("not installed: {refusal}{hint}"));
     }
 
     /// Replaces the file. What is owed to netifyd is on disk before the file changes.
@@ -177,6 +188,7 @@ impl Engine {
             message.push_str(&format!("; it no longer entitles to {}", lost.join(", ")));
         }
         self.note(if lost.is_empty() { Level::Info } else { Level::Warn }, message.clone());
+        self.durable.pending_change = None;
         let previous = std::mem::replace(&mut self.file, FileView::Good(license.clone()));
         drop(previous);
         self.reload.left_alone = None;

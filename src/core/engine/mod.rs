@@ -3,6 +3,7 @@
 mod advice;
 mod attempt;
 mod attempt_end;
+mod change;
 mod deadline;
 mod event;
 mod file;
@@ -409,6 +410,7 @@ impl Engine {
             self.file = FileView::Unknown;
             self.settle = None;
         }
+        self.mark_source();
         self.judge_again();
         self.try_again_soon();
         self.actions.push(Action::ReadDevice);

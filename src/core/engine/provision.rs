@@ -143,6 +143,7 @@ impl Engine {
     pub(super) fn deleted(&mut self, attempt: Attempt, how: &'static str) {
         let Goal::Retire { keep_file } = attempt.goal else { return };
         self.durable.retired = true;
+        self.durable.pending_change = None;
         self.durable.serial = None;
         self.durable.duid = None;
         self.save_durable();

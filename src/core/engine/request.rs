@@ -34,8 +34,8 @@ impl Engine {
                 };
                 self.reply_after_reload(vec![id], 0, &format!("nothing to do: the license is {when}"));
             }
-            Request::Renew { dry_run, .. } => {
-                self.begin(id, if dry_run { Goal::DryRun } else { Goal::Renew });
+            Request::Renew { dry_run, accept_changes, .. } => {
+                self.begin(id, if dry_run { Goal::DryRun } else { Goal::Renew }, accept_changes);
             }
             Request::Provision if self.is_relay() => {
                 self.reply(vec![id], 2, "a relay cannot create licenses; provision needs hub.kind = \"api\"");
@@ -56,9 +56,9 @@ impl Engine {
                         "provision needs provision.issued-to and provision.entitlements in the configuration",
                     );
                 }
-                self.begin(id, Goal::Provision);
+                self.begin(id, Goal::Provision, false);
             }
-            Request::Retire { keep_file } => self.begin(id, Goal::Retire { keep_file }),
+            Request::Retire { keep_file } => self.begin(id, Goal::Retire { keep_file }, false),
         }
     }
 
@@ -70,10 +70,11 @@ impl Engine {
     }
 
     /// Starts an attempt, or joins the one that is under way if it does the same.
-    fn begin(&mut self, id: RequestId, goal: Goal) {
+    fn begin(&mut self, id: RequestId, goal: Goal, accept_changes: bool) {
         if let Some(attempt) = &mut self.attempt {
             if attempt.goal == goal && self.retiring.is_none() {
                 attempt.manual = true;
+                attempt.accept_changes |= accept_changes;
                 attempt.waiters.push(id);
                 if let Some(installing) =
                     self.installing.as_mut().filter(|installing| installing.origin.is_of_attempt())
@@ -91,7 +92,7 @@ impl Engine {
         if self.wanted_nothing() {
             return self.reply(vec![id], 1, &super::duid::none_usable(&self.device));
         }
-        self.start(goal, true, vec![id]);
+        self.start(goal, true, accept_changes, vec![id]);
     }
 
     /// Neither a serial nor a device id: there is nothing to ask the hub for.

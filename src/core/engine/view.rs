@@ -9,8 +9,8 @@ use crate::core::device::duid;
 use crate::core::license::verify::State;
 use crate::core::report::configuration::ConfigurationStatus;
 use crate::core::report::status::{
-    AttemptStatus, ClockStatus, DeviceStatus, HubStatus, LicenseStatus, ReloadStatus, RenewalStatus, Rfc3339, SCHEMA,
-    Status,
+    AttemptStatus, ClockStatus, DeviceStatus, HubStatus, LicenseStatus, PendingChangeStatus, ReloadStatus,
+    RenewalStatus, Rfc3339, SCHEMA, Status,
 };
 use crate::core::state::Told;
 use crate::core::time::{DAY, MINUTE, Millis, SECOND, WallTime};
@@ -108,7 +108,12 @@ impl Engine {
         }
         self.note_change(&status);
         // Remembered over restarts, which are no change.
-        let told = Told { state: status.state, healthy: status.healthy, sha256: status.license.sha256.clone() };
+        let told = Told {
+            state: status.state,
+            healthy: status.healthy,
+            sha256: status.license.sha256.clone(),
+            pending_change: self.durable.pending_change.as_ref().map(|pending| pending.offer.clone()),
+        };
         let changed = self.volatile.told.as_ref() != Some(&told);
         if changed {
             self.volatile.told = Some(told);
@@ -232,6 +237,14 @@ impl Engine {
                 last_detail: reload.and_then(|last| last.detail.clone()),
                 reloads: self.volatile.reloads.clone(),
             },
+            pending_change: self.durable.pending_change.as_ref().map(|pending| PendingChangeStatus {
+                serial: pending.serial.clone(),
+                lost: pending.lost.clone(),
+                gained: pending.gained.clone(),
+                expires_at: Rfc3339(pending.expires_at),
+                offered_since: Rfc3339(pending.offered_since),
+                accept_at: self.accept_at().map(Rfc3339),
+            }),
             clock: ClockStatus { trusted: self.trust.trusted, why, skew },
             hub: HubStatus {
                 kind: if self.config.hub.kind == HubKind::Relay { "relay" } else { "api" }.to_owned(),
