@@ -104,8 +104,8 @@ async fn dispatch(cli: Cli) -> Exit {
     match cli.command {
         Command::Run => crate::daemon::run(cli.config).await,
         Command::Verify { file, json } => verify::verify(path, file.as_deref(), json).await,
-        Command::Renew { if_due, dry_run, accept_changes, json } => {
-            client::ask(path, "renew", Request::Renew { if_due, dry_run, accept_changes }, json).await
+        Command::Renew { if_due, dry_run, json } => {
+            client::ask(path, "renew", Request::Renew { if_due, dry_run }, json).await
         }
         Command::Install { file, force, json } => match document(&file) {
             Ok(bytes) => client::ask(path, "install", Request::Install { bytes, force }, json).await,

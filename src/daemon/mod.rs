@@ -178,7 +178,7 @@ async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: L
             _ = wakers.hang_up.recv() => drop(daemon.reload_config()),
             _ = wakers.renew.recv() => {
                 tracing::info!("renewing now, as SIGUSR1 asks for");
-                drop(daemon.driver.request(Request::Renew { if_due: false, dry_run: false, accept_changes: false }));
+                drop(daemon.driver.request(Request::Renew { if_due: false, dry_run: false }));
             }
             Some(incoming) = control.recv() => daemon.answer(incoming),
         }
@@ -208,7 +208,7 @@ impl Daemon {
             service_manager::ready(&self.line());
         }
         if let Some(deadline) = self.driver.engine().next_deadline() {
-            tracing::trace!(after_ms = deadline.after, why = deadline.why, "sleeping");
+            tracing::trace!(after_ms = deadline.after, why = %deadline.why, "sleeping");
             // Not every turn of the loop steps the engine, and none of them may put its deadline off.
             let now = clock::now();
             let gone = now.boot.since(self.driver.engine().stepped_at());

@@ -1,13 +1,14 @@
 //! What is wrong, and what a person can do about it: one sentence each, the worst first.
 
+use super::context::Context;
 use super::file::FileView;
-use super::{Authentic, Engine, StateFile};
 use crate::core::accept;
 use crate::core::config::TrustMode;
 use crate::core::device::duid;
 use crate::core::license::document::{Entitlement, Serial};
-use crate::core::license::verify::State;
+use crate::core::license::verify::{Authentic, State};
 use crate::core::state::AttemptRecord;
+use crate::core::state::word::{ReloadWord, Word};
 
 const AGAIN: &str = "the daemon tries again by itself; `netify-licensed renew` does so at once";
 
@@ -28,9 +29,10 @@ impl Findings {
     }
 }
 
-impl Engine {
+impl Context {
     /// What is wrong. `doubt` says why the clock cannot be believed.
-    pub(super) fn findings(&self, state: State, doubt: Option<&str>) -> Findings {
+    /// `troubles`: why the files of the state directory cannot be written.
+    pub(super) fn findings(&self, state: State, doubt: Option<&str>, troubles: [Option<&str>; 2]) -> Findings {
         let mut found = Findings::default();
         self.find_file_trouble(state, &mut found);
         if let Some(why) = doubt {
@@ -41,7 +43,6 @@ impl Engine {
         }
         self.find_device_trouble(&mut found);
         self.find_failed_attempts(state, &mut found);
-        found.problems.extend(self.pending_text());
         self.find_reload_trouble(&mut found);
         if let Some(license) = self.file.good() {
             if self.durable.retired {
@@ -50,11 +51,10 @@ impl Engine {
             }
             self.find_what_the_license_lacks(license, &mut found);
         }
-        if self.reload.left_alone.is_some() {
+        if self.not_adopted.is_some() {
             found.problem("somebody installed an older license than the one that is kept");
             found.advise("`netify-licensed install --force FILE` makes it the one to keep; otherwise the later one comes back when this one falls due");
         }
-        let troubles = [StateFile::Kept, StateFile::Memory].map(|file| self.state_trouble(file));
         for trouble in troubles.into_iter().flatten() {
             found.problem(trouble.to_owned());
         }
@@ -87,11 +87,11 @@ impl Engine {
             State::Missing if self.durable.retired => {
                 found.advise("the license was given back with `retire`; `netify-licensed provision` gets a new one");
             }
-            State::Missing if self.wanted_nothing() => {
+            State::Missing if self.has_nothing_to_ask_for() => {
                 found.advise("set device.duid or license.serial, so that the license can be found, and reload netify-licensed");
             }
             // What to do about that stands below.
-            State::Missing if self.last_failure().is_some_and(|last| last.outcome == "not-found") => {}
+            State::Missing if self.last_failure().is_some_and(|last| last.outcome == Word::NotFound) => {}
             State::Missing if self.is_relay() => {
                 found.advise("`netify-licensed renew` fetches it from the relay, `netify-licensed install FILE` takes one from a file");
             }
@@ -129,9 +129,9 @@ impl Engine {
     }
 
     fn find_device_trouble(&self, found: &mut Findings) {
-        if self.device.iter().all(|entry| entry.duid.is_err()) && !self.device.is_empty() {
+        if self.device.sources().iter().all(|entry| entry.duid.is_err()) && !self.device.sources().is_empty() {
             // This sentence ends with its remedy.
-            found.problem(duid::none_usable(&self.device));
+            found.problem(duid::none_usable(self.device.sources()));
         }
     }
 
@@ -142,7 +142,7 @@ impl Engine {
         if state.is_usable() && !waits {
             return;
         }
-        let words = last.error.as_deref().unwrap_or(&last.outcome);
+        let words = last.error.as_deref().unwrap_or(last.outcome.as_str());
         found.problem(match self.volatile.failures {
             1 => format!("the last attempt failed: {words}"),
             failures => format!("{failures} attempts in a row failed, the last one: {words}"),
@@ -158,11 +158,11 @@ impl Engine {
     pub(super) fn advice_on_attempt(&self, last: &AttemptRecord) -> Option<String> {
         let url = self.config.hub.url.text();
         let hub = if self.is_relay() { "relay" } else { "hub" };
-        Some(match (last.outcome.as_str(), last.http_status) {
-            ("refused", Some(401 | 403)) if self.is_relay() => {
+        Some(match (last.outcome, last.http_status) {
+            (Word::Refused, Some(401 | 403)) if self.is_relay() => {
                 "check hub.username and hub.password-file, or hub.bearer-token-file; `netify-licensed renew` tries them at once".to_owned()
             }
-            ("refused", Some(401 | 403)) => match &self.config.hub.api_key_file {
+            (Word::Refused, Some(401 | 403)) => match &self.config.hub.api_key_file {
                 Some(file) => format!(
                     "check the API key in {}, and what it may do; `netify-licensed renew` tries a new one at once",
                     file.as_path().display()
@@ -171,26 +171,26 @@ impl Engine {
                 None => "check the API key in /etc/credstore/netify-licensed.api-key, and what it may do; restart netify-licensed after a change"
                     .to_owned(),
             },
-            ("refused", _) if !self.is_relay() => "`netify-licensed hub list` shows the licenses that this API key sees".to_owned(),
-            ("not-found", _) => "`netify-licensed hub list` shows the devices that the hub has licenses for; `netify-licensed provision` creates one for this device, `netify-licensed install FILE` takes one from a file".to_owned(),
+            (Word::Refused, _) if !self.is_relay() => "`netify-licensed hub list` shows the licenses that this API key sees".to_owned(),
+            (Word::NotFound, _) => "`netify-licensed hub list` shows the devices that the hub has licenses for; `netify-licensed provision` creates one for this device, `netify-licensed install FILE` takes one from a file".to_owned(),
             // The file on this device has the same fault, and the same remedy.
-            ("candidate-refused", _) if matches!(self.file, FileView::Bad(..)) => return None,
-            ("candidate-refused", _) if self.is_relay() => format!("look at what {url} sends; `netify-licensed verify FILE` judges it"),
-            ("candidate-refused", _) => {
+            (Word::CandidateRefused, _) if matches!(self.file, FileView::Bad(..)) => return None,
+            (Word::CandidateRefused, _) if self.is_relay() => format!("look at what {url} sends; `netify-licensed verify FILE` judges it"),
+            (Word::CandidateRefused, _) => {
                 // A checked one: people paste this into a shell.
                 let serial = self.wanted_serial();
                 let serial = serial.as_ref().map_or("SERIAL", Serial::as_str);
                 format!("`netify-licensed hub view {serial} --json | netify-licensed verify -` judges what the hub has")
             }
-            ("outage", Some(200..=299)) => {
+            (Word::Outage, Some(200..=299)) => {
                 format!("look at {url} from this device: a portal may want a login, or a proxy answers in the {hub}'s place")
             }
-            ("outage", Some(300..=399)) => return None,
-            ("outage", None) => AGAIN.to_owned(),
-            ("rate-limited", _) => format!("nothing on this device: the {hub} asks for patience, and gets it; the next attempt stands above"),
+            (Word::Outage, Some(300..=399)) => return None,
+            (Word::Outage, None) => AGAIN.to_owned(),
+            (Word::RateLimited, _) => format!("nothing on this device: the {hub} asks for patience, and gets it; the next attempt stands above"),
             // Their sentences say what to do first.
-            ("not-ready" | "install-failed", _) => format!("after that, {AGAIN}"),
-            ("outage", Some(_)) => format!("nothing on this device: it is tried again; if it lasts, ask whoever runs the {hub}"),
+            (Word::NotReady | Word::InstallFailed, _) => format!("after that, {AGAIN}"),
+            (Word::Outage, Some(_)) => format!("nothing on this device: it is tried again; if it lasts, ask whoever runs the {hub}"),
             _ => return None,
         })
     }
@@ -199,15 +199,15 @@ impl Engine {
         let Some(last) = self.volatile.reload.as_ref().filter(|_| self.reload_is_owed()) else { return };
         let detail = last.detail.as_deref().unwrap_or("no reason given");
         let service = &self.config.reload.service;
-        match last.outcome.as_str() {
-            "failed" => {
+        match last.outcome {
+            ReloadWord::Failed => {
                 found.problem(format!("netifyd has not loaded the installed license: {detail}"));
                 found.advise(format!(
                     "look at the log of the service {service}, and whether reload.method ({}) fits it; the reload is tried again by itself",
                     last.method
                 ));
             }
-            "not-running" => {
+            ReloadWord::NotRunning => {
                 found.problem(format!("{detail}; it reads the installed license when it starts"));
                 found.advise(format!(
                     "start the service {service}; if it runs, reload.method ({}) does not fit it: \"auto\" takes what fits",

@@ -1,5 +1,6 @@
 //! What goes into the engine and what comes out of it.
 
+use super::timers::Why;
 use crate::core::clock::trust::Evidence;
 use crate::core::config::Config;
 use crate::core::device::duid::Judged;
@@ -82,8 +83,6 @@ pub enum Request {
         if_due: bool,
         /// Ask the hub, change nothing.
         dry_run: bool,
-        /// Take a changed license too.
-        accept_changes: bool,
     },
     /// Install these bytes.
     Install {
@@ -225,5 +224,5 @@ pub struct Deadline {
     /// Milliseconds from now; at least 1.
     pub after: Millis,
     /// Why.
-    pub why: &'static str,
+    pub why: Why,
 }

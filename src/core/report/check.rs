@@ -2,7 +2,8 @@
 
 use crate::core::license::verify::State;
 use crate::core::report::status::{Rfc3339, Status};
-use crate::core::text::{clean, list, one_line};
+use crate::core::state::word::ReloadWord;
+use crate::core::text::{clean, one_line};
 use crate::core::time::{DAY, WallTime, relative};
 
 /// When to worry, in days before the expiry.
@@ -57,10 +58,12 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, origin: Ori
     }
     let failures = status.renewal.consecutive_failures;
     let last = status.renewal.last_attempt.as_ref();
-    let words = || last.and_then(|last| last.error.clone().or_else(|| Some(last.outcome.clone()))).unwrap_or_default();
+    let words = || {
+        last.and_then(|last| last.error.clone().or_else(|| Some(last.outcome.as_str().to_owned()))).unwrap_or_default()
+    };
     // A failure while nothing is due, such as a dry run's, is nobody's alarm.
     let is_due = status.renewal.due_at.is_none_or(|due| due.0 <= now);
-    let not_loaded = status.reload.pending && status.reload.last_outcome.as_deref() == Some("failed");
+    let not_loaded = status.reload.pending && status.reload.last_outcome == Some(ReloadWord::Failed);
     if not_loaded {
         let detail = status.reload.last_detail.clone().unwrap_or_default();
         worry(2, format!("netifyd has not loaded the installed license: {detail}"));
@@ -87,14 +90,6 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, origin: Ori
         && status.state.is_usable()
     {
         worry(1, format!("no daemon runs, and the renewal is overdue since {due}"));
-    }
-    if let Some(change) = &status.pending_change {
-        let lost = if change.lost.is_empty() { String::new() } else { format!(" without {}", list(&change.lost)) };
-        let when = change.accept_at.map_or_else(
-            || "it waits for `netify-licensed renew --accept-changes`".to_owned(),
-            |at| format!("it is installed {}", relative(at.0, now)),
-        );
-        worry(1, format!("a changed license, {}, is offered{lost}; {when}", one_line(&change.serial)));
     }
     if let Some(missing) = status.problems.iter().find(|problem| problem.starts_with("provision.entitlements")) {
         worry(1, missing.clone());
@@ -152,6 +147,7 @@ fn one_plugin_line(text: &str) -> String {
 pub(crate) mod tests {
     use super::*;
     use crate::core::report::status::{AttemptStatus, ClockStatus, LicenseStatus, SCHEMA};
+    use crate::core::state::word::Word;
 
     pub(crate) fn status(state: State) -> Status {
         Status {
@@ -169,14 +165,13 @@ pub(crate) mod tests {
             },
             device: crate::core::report::status::DeviceStatus::default(),
             renewal: crate::core::report::status::RenewalStatus {
-                attempts: [("outage".to_owned(), 2)].into(),
+                attempts: [(Word::Outage, 2)].into(),
                 ..Default::default()
             },
             reload: crate::core::report::status::ReloadStatus::default(),
             clock: ClockStatus { trusted: true, ..Default::default() },
             hub: crate::core::report::status::HubStatus::default(),
             configuration: crate::core::report::configuration::ConfigurationStatus::default(),
-            pending_change: None,
         }
     }
 
@@ -231,7 +226,7 @@ pub(crate) mod tests {
         failing.renewal.consecutive_failures = 3;
         failing.renewal.last_attempt = Some(AttemptStatus {
             at: Rfc3339(WallTime(0)),
-            outcome: "outage".to_owned(),
+            outcome: Word::Outage,
             error: Some("a|b".to_owned()),
             http_status: None,
         });
@@ -302,14 +297,17 @@ pub(crate) mod tests {
 
     #[test]
     fn a_reload_that_is_neither_owed_nor_failed_is_no_trouble() {
-        let exit = |pending: bool, outcome: &str| {
+        let exit = |pending: bool, outcome: ReloadWord| {
             let mut status = status(State::Valid);
             status.pid = Some(1);
             status.reload.pending = pending;
-            status.reload.last_outcome = Some(outcome.to_owned());
+            status.reload.last_outcome = Some(outcome);
             judge(&status, USUAL, at(6), HERE).exit
         };
-        assert_eq!([exit(true, "failed"), exit(true, "not-running"), exit(false, "failed")], [2, 0, 0]);
+        assert_eq!(
+            [exit(true, ReloadWord::Failed), exit(true, ReloadWord::NotRunning), exit(false, ReloadWord::Failed)],
+            [2, 0, 0]
+        );
     }
 
     #[test]
@@ -349,7 +347,7 @@ pub(crate) mod tests {
         unused.healthy = false;
         unused.reload = crate::core::report::status::ReloadStatus {
             pending: true,
-            last_outcome: Some("failed".to_owned()),
+            last_outcome: Some(ReloadWord::Failed),
             last_detail: Some("it died".to_owned()),
             ..Default::default()
         };

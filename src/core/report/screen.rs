@@ -135,12 +135,12 @@ pub fn status(status: &Status, now: WallTime, paint: Paint, from: Option<&str>) 
         above = attempt.error.as_deref();
         table.row(
             if at == 0 { "last attempts" } else { "" },
-            format!("{} {}{error}", when(attempt.at, now), clean(&attempt.outcome)),
+            format!("{} {}{error}", when(attempt.at, now), attempt.outcome),
         );
     }
     let reload = &status.reload;
     let last = match (&reload.last_outcome, reload.last_at) {
-        (Some(outcome), Some(at)) => format!(", last {} {}", clean(outcome), when(at, now)),
+        (Some(outcome), Some(at)) => format!(", last {outcome} {}", when(at, now)),
         _ => String::new(),
     };
     let pending = if reload.pending { paint.bad(", pending") } else { String::new() };
@@ -231,6 +231,7 @@ mod tests {
     use super::*;
     use crate::core::report::check::tests::status as bare;
     use crate::core::report::status::{AttemptStatus, DeviceStatus};
+    use crate::core::state::word::{ReloadWord, Word};
     use crate::core::time::DAY;
 
     const PLAIN: Paint = Paint(false);
@@ -241,7 +242,7 @@ mod tests {
     }
 
     fn attempt(days_ago: i64, error: Option<&str>) -> AttemptStatus {
-        let outcome = if error.is_some() { "outage" } else { "installed" }.to_owned();
+        let outcome = if error.is_some() { Word::Outage } else { Word::Installed };
         AttemptStatus {
             at: Rfc3339(now().plus(-days_ago * DAY)),
             outcome,
@@ -287,7 +288,7 @@ mod tests {
         full.renewal.history = vec![attempt(3, None), attempt(2, Some("gone")), attempt(1, Some("gone"))];
         full.reload.method = "signal".to_owned();
         full.reload.pending = true;
-        full.reload.last_outcome = Some("failed".to_owned());
+        full.reload.last_outcome = Some(ReloadWord::Failed);
         full.reload.last_at = Some(Rfc3339(now()));
         full.clock.why = "it is".to_owned();
         full.clock.skew = Some("an hour".to_owned());

@@ -8,6 +8,7 @@ use crate::core::license::document::License;
 use crate::core::license::verify::{Authentic, State};
 use crate::core::report::configuration::ConfigurationStatus;
 use crate::core::state::AttemptRecord;
+use crate::core::state::word::{ReloadWord, Word};
 use crate::core::text::clean;
 use crate::core::time::WallTime;
 
@@ -66,26 +67,6 @@ pub struct Status {
     /// The configuration.
     #[serde(default)]
     pub configuration: ConfigurationStatus,
-    /// A changed license that was offered and waits.
-    #[serde(default)]
-    pub pending_change: Option<PendingChangeStatus>,
-}
-
-/// A changed license that waits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PendingChangeStatus {
-    /// Its serial.
-    pub serial: String,
-    /// Entitlements that would be lost.
-    pub lost: Vec<String>,
-    /// Entitlements that would be gained.
-    pub gained: Vec<String>,
-    /// When it ends.
-    pub expires_at: Rfc3339,
-    /// When it was first offered.
-    pub offered_since: Rfc3339,
-    /// When it is installed by itself; null where only a person installs it.
-    pub accept_at: Option<Rfc3339>,
 }
 
 /// The installed license; members are null where there is none.
@@ -152,7 +133,7 @@ pub struct RenewalStatus {
     /// Failed attempts in a row.
     pub consecutive_failures: u32,
     /// Attempts by outcome since boot.
-    pub attempts: std::collections::BTreeMap<String, u64>,
+    pub attempts: std::collections::BTreeMap<Word, u64>,
 }
 
 /// One attempt.
@@ -161,7 +142,7 @@ pub struct AttemptStatus {
     /// RFC 3339, UTC.
     pub at: Rfc3339,
     /// One word.
-    pub outcome: String,
+    pub outcome: Word,
     /// One sentence, unless it succeeded.
     pub error: Option<String>,
     /// HTTP status code of the deciding answer.
@@ -172,7 +153,7 @@ impl From<&AttemptRecord> for AttemptStatus {
     fn from(record: &AttemptRecord) -> Self {
         Self {
             at: Rfc3339(record.at),
-            outcome: record.outcome.clone(),
+            outcome: record.outcome,
             error: record.error.clone(),
             http_status: record.http_status,
         }
@@ -189,12 +170,12 @@ pub struct ReloadStatus {
     pub pending: bool,
     /// RFC 3339, UTC.
     pub last_at: Option<Rfc3339>,
-    /// `confirmed`, `restarted`, `not-running`, `failed` or `none`.
-    pub last_outcome: Option<String>,
+    /// One word.
+    pub last_outcome: Option<ReloadWord>,
     /// One sentence about anything but a plain success.
     pub last_detail: Option<String>,
     /// Reloads by outcome since boot.
-    pub reloads: std::collections::BTreeMap<String, u64>,
+    pub reloads: std::collections::BTreeMap<ReloadWord, u64>,
 }
 
 /// The clock.

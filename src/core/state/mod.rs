@@ -1,16 +1,16 @@
 //! What the daemon remembers: little on the flash, more in the runtime directory.
 
+pub mod word;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-
-use crate::core::accept::pending::PendingChange;
-use crate::core::accept::source::Source;
 
 use crate::core::license::document::Serial;
 use crate::core::license::verify::State;
 use crate::core::schedule::rate_limit::Bucket;
 use crate::core::time::{Millis, WallTime};
+use word::{ReloadWord, Word};
 
 /// Kept in the state directory; written only when it changed and matters.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -37,10 +37,6 @@ pub struct Durable {
     pub provision_tried_at: Option<WallTime>,
     /// The license was given back (`retire`): nothing is fetched until somebody asks.
     pub retired: bool,
-    /// A changed license that was offered and waits.
-    pub pending_change: Option<PendingChange>,
-    /// Where licenses come from.
-    pub source: Option<Source>,
 }
 
 /// The beginning of a license's life, where its own `created_at` does not tell: some hubs keep the date of the first
@@ -91,9 +87,9 @@ pub struct Volatile {
     /// netifyd shall notice that there is no license any more.
     pub unload: bool,
     /// Attempts by outcome, for metrics.
-    pub attempts: BTreeMap<String, u64>,
+    pub attempts: BTreeMap<Word, u64>,
     /// Reloads by outcome, for metrics.
-    pub reloads: BTreeMap<String, u64>,
+    pub reloads: BTreeMap<ReloadWord, u64>,
 }
 
 /// What a change of the state is: whoever is told hears of a change in this.
@@ -105,9 +101,6 @@ pub struct Told {
     pub healthy: bool,
     /// The license.
     pub sha256: Option<String>,
-    /// The change that waits ([`PendingChange::offer`]).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pending_change: Option<String>,
 }
 
 /// A moment of this boot: a wall clock that is set meanwhile does not move it.
@@ -135,8 +128,8 @@ pub struct ReloadPause {
 pub struct AttemptRecord {
     /// When it ended.
     pub at: WallTime,
-    /// One word: `installed`, `up-to-date`, `nothing-newer`, `outage`, `refused`, `rate-limited`, ….
-    pub outcome: String,
+    /// One word.
+    pub outcome: Word,
     /// One sentence, unless it succeeded.
     pub error: Option<String>,
     /// HTTP status code of the deciding answer.
@@ -150,8 +143,8 @@ pub struct ReloadRecord {
     pub at: WallTime,
     /// How netifyd was asked.
     pub method: String,
-    /// `confirmed`, `restarted`, `not-running`, `failed`, `none`.
-    pub outcome: String,
+    /// One word.
+    pub outcome: ReloadWord,
     /// One sentence about anything but a plain success.
     pub detail: Option<String>,
     /// It failed without netifyd being asked.
@@ -181,8 +174,6 @@ impl Durable {
             last_success_at,
             provision_tried_at,
             retired,
-            pending_change,
-            source,
         } = self;
         *boot_id == now.boot_id
             && *loaded == now.loaded
@@ -193,8 +184,6 @@ impl Durable {
             && *last_success_at == now.last_success_at
             && *provision_tried_at == now.provision_tried_at
             && *retired == now.retired
-            && *pending_change == now.pending_change
-            && *source == now.source
     }
 }
 
@@ -252,7 +241,7 @@ mod tests {
     /// What is not written is lost.
     #[test]
     fn every_change_of_the_durable_memory_is_worth_a_write_but_the_time() {
-        let changes: [fn(&mut Durable); 9] = [
+        let changes: [fn(&mut Durable); 8] = [
             |d| d.boot_id = "b".to_owned(),
             |d| d.loaded = Some("s".to_owned()),
             |d| d.issues.push(Issue { sha256: "s".to_owned(), at: at(1), own_renewal: true, guessed: false }),
@@ -261,7 +250,6 @@ mod tests {
             |d| d.last_success_at = Some(at(1)),
             |d| d.provision_tried_at = Some(at(1)),
             |d| d.retired = true,
-            |d| d.source = Some(Source { id: "s".to_owned(), is_new: true }),
         ];
         for (number, change) in changes.iter().enumerate() {
             let mut now = Durable::default();
@@ -280,11 +268,11 @@ mod tests {
 
     #[test]
     fn every_change_of_the_volatile_memory_is_worth_a_write() {
-        let record = || AttemptRecord { at: at(1), outcome: "outage".to_owned(), error: None, http_status: None };
+        let record = || AttemptRecord { at: at(1), outcome: Word::Outage, error: None, http_status: None };
         let reload = || ReloadRecord {
             at: at(1),
             method: "m".to_owned(),
-            outcome: "none".to_owned(),
+            outcome: ReloadWord::None,
             detail: None,
             not_asked: false,
         };
@@ -300,10 +288,10 @@ mod tests {
             &|v| v.reload = Some(reload()),
             &|v| v.reload_failures = 1,
             &|v| v.reload_pause = Some(ReloadPause { boot_id: "b".to_owned(), since: 1, until: 2 }),
-            &|v| v.told = Some(Told { state: State::Valid, healthy: true, sha256: None, pending_change: None }),
+            &|v| v.told = Some(Told { state: State::Valid, healthy: true, sha256: None }),
             &|v| v.unload = true,
-            &|v| v.attempts = BTreeMap::from([("outage".to_owned(), 1)]),
-            &|v| v.reloads = BTreeMap::from([("none".to_owned(), 1)]),
+            &|v| v.attempts = BTreeMap::from([(Word::Outage, 1)]),
+            &|v| v.reloads = BTreeMap::from([(ReloadWord::None, 1)]),
         ];
         for (number, change) in changes.iter().enumerate() {
             let mut now = Volatile::default();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use hub_emulator::{Endpoint, LoggedRequest};
 use netify_licensed::core::license::verify::State;
 use netify_licensed::core::report::status::Status;
+use netify_licensed::core::state::word::ReloadWord;
 use netifyd_standin::Load;
 
 use crate::watch::{Happening, LogLine};
@@ -71,7 +72,7 @@ impl Facts {
     /// Whether status.json says that this license (SHA-256) is valid and that netifyd has loaded it.
     pub(crate) fn all_is_well(&self, sha256: &str) -> bool {
         self.statuses.last().is_some_and(|status| {
-            let confirmed = matches!(status.reload.last_outcome.as_deref(), Some("confirmed" | "restarted"));
+            let confirmed = matches!(status.reload.last_outcome, Some(ReloadWord::Confirmed | ReloadWord::Restarted));
             status.state == State::Valid
                 && status.license.sha256.as_deref() == Some(sha256)
                 && confirmed

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use hub_emulator::{Endpoint, Fault, FaultAnswer};
 use netify_licensed::core::license::verify::State;
 use netify_licensed::core::report::status::{AttemptStatus, Status};
+use netify_licensed::core::state::word::Word;
 use serde_json::Value;
 
 use crate::facts::Facts;
@@ -125,7 +126,7 @@ impl<'a> Story<'a> {
             .say(Who::You, "brings it up again, behind a captive portal that answers once with its login page");
         self.renewal()?;
         let history = self.facts.statuses.last().map(|status| status.renewal.history.as_slice()).unwrap_or_default();
-        let outages: Vec<&AttemptStatus> = history.iter().filter(|attempt| attempt.outcome == "outage").collect();
+        let outages: Vec<&AttemptStatus> = history.iter().filter(|attempt| attempt.outcome == Word::Outage).collect();
         let portal = outages.iter().any(|attempt| attempt.http_status == Some(200));
         let count = outages.len();
         claim(count >= 3 && portal, "status.json does not remember the outage and the login page")?;

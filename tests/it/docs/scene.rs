@@ -1,6 +1,7 @@
 //! The gateways that the pages' commands run on: `<!-- scene NAME -->` chooses one.
 
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use hub_emulator::RelayPath;
@@ -83,7 +84,7 @@ impl Scene {
         );
         self.gateway.write("bin/netify-licensed", &script);
         let path = self.gateway.path("bin/netify-licensed");
-        test_support::make_executable(&path).expect("a program");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("changed");
     }
 
     /// Files that the pages' commands name.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::too_many_lines, clippy::format_collect, reason = "tables are long")]
 
+mod acceptance;
 mod canonical_form;
 mod encodings;
 mod forge;

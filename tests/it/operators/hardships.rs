@@ -42,7 +42,6 @@ fn reachable(gateway: &Gateway) -> PathBuf {
     let copy = gateway.path("netify-licensed");
     if !copy.exists() {
         fs::copy(program(), &copy).expect("copied");
-        test_support::make_executable(&copy).expect("a program");
     }
     gateway.mode("", 0o755);
     copy
@@ -102,8 +101,13 @@ fn the_license_cannot_be_replaced() {
     gateway.install_due();
     gateway.mode("etc/netifyd", 0o555);
     let _daemon = powerless_daemon(&gateway);
-    let failed =
-        |status: &Status| status.renewal.last_attempt.as_ref().is_some_and(|last| last.outcome == "install-failed");
+    let failed = |status: &Status| {
+        status
+            .renewal
+            .last_attempt
+            .as_ref()
+            .is_some_and(|last| last.outcome == netify_licensed::core::state::word::Word::InstallFailed)
+    };
     gateway.wait_for("not installed", failed);
     keep("not-writable", &gateway);
 
@@ -134,8 +138,13 @@ fn the_disk_is_full() {
     );
     let wrapper: Vec<&str> = namespace.iter().copied().chain(["sh", "-c", &script, "sh"]).collect();
     let daemon = Proc::spawn(&mut gateway.command_as(&wrapper, &["run"])).expect("the daemon starts");
-    let failed =
-        |status: &Status| status.renewal.last_attempt.as_ref().is_some_and(|last| last.outcome == "install-failed");
+    let failed = |status: &Status| {
+        status
+            .renewal
+            .last_attempt
+            .as_ref()
+            .is_some_and(|last| last.outcome == netify_licensed::core::state::word::Word::InstallFailed)
+    };
     gateway.wait_for("not installed", failed);
     keep("disk-full", &gateway);
 

@@ -14,7 +14,7 @@ fn story(gateway: &mut Gateway) -> Proc {
     let daemon = gateway.daemon();
     let confirmed = |count| {
         move |status: &netify_licensed::core::report::status::Status| {
-            status.reload.reloads.get("confirmed") == Some(&count)
+            status.reload.reloads.get(&netify_licensed::core::state::word::ReloadWord::Confirmed) == Some(&count)
         }
     };
     gateway.wait_for("renewed and reloaded", confirmed(1));

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use test_support::{Proc, wait_until};
@@ -13,7 +14,7 @@ use test_bench::rig::{PATIENCE, SERIAL};
 fn device(script: &str) -> Device {
     let mut device = Device::new("command");
     let path = device.rig.write("reload.sh", format!("#!/bin/sh\n{script}\n"));
-    test_support::make_executable(&path).expect("a program");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("chmod");
     device.rig.set("reload.command", format!("[{:?}, \"a b; $HOME\", \"*\"]", path.display().to_string()));
     device
 }

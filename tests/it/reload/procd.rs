@@ -1,6 +1,7 @@
 //! `procd`: `/etc/init.d/netifyd`, in a mount namespace where that is a script of the test.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use super::device::Device;
@@ -24,7 +25,7 @@ fn device(method: &str, running: &str, reload: &str) -> Option<Device> {
     );
     let procd = device.rig.write("sbin/procd", "");
     for path in [script, procd] {
-        test_support::make_executable(&path).expect("a program");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("chmod");
     }
     Some(device)
 }

@@ -13,7 +13,7 @@ fn unreadable() -> FileContent {
 fn nothing_is_judged_before_the_device_is_known() {
     let mut story = Story::begin(TRANSPORT, true, None, Durable::default());
     story.step(Event::File(FileContent::Bytes(license("S-1", 0, 7))));
-    assert!(story.engine.file.is_unknown());
+    assert!(story.engine.cx.file.is_unknown());
     // A run that ends so early leaves no mark.
     assert!(story.engine.stop().iter().all(|action| !matches!(action, Action::SaveDurable(d) if d.serial.is_some())));
 }
@@ -68,7 +68,7 @@ fn install_says_what_is_lost_and_why_not() {
     let mut story = Story::command(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
     let less = license_with("S-1", 0, 9, r#""duid":"D-1","entitlements":["a"]"#);
     let id = story.give(less.clone(), false);
-    story.replied(id, 3, "not installed: it no longer entitles to b; --force");
+    story.replied(id, 3, "it lacks entitlements of the installed license, which still serves: b; --force");
     let id = story.give(license("S-1", -9, -2), false);
     story.replied(id, 4, "it expired 2 days ago");
     let id = story.give(license("S-1", 1, 9), false);
@@ -98,7 +98,7 @@ fn a_license_that_turns_bad_while_it_is_written_is_not_kept() {
     // What is read meanwhile is old news.
     story.step(Event::File(FileContent::Missing));
     story.written(&new);
-    assert!(story.kept.is_none() && story.engine.durable.serial.is_none());
+    assert!(story.kept.is_none() && story.engine.cx.durable.serial.is_none());
     assert_eq!(story.status().state, State::Unsigned);
 }
 
@@ -121,9 +121,9 @@ fn another_license_in_between_is_remembered_over_a_crash() {
     let ours = FileContent::Bytes(license("S-1", 0, 7));
     let mut story = Story::daemon(TRANSPORT, ours.clone());
     story.reloaded_if_asked();
-    assert!(story.engine.durable.loaded.is_some());
+    assert!(story.engine.cx.durable.loaded.is_some());
     story.step(Event::File(FileContent::Bytes(license("S-1", -1, 6))));
-    let remembered = story.engine.durable.clone();
+    let remembered = story.engine.cx.durable.clone();
     let mut again = Story::begin(TRANSPORT, true, Some(license("S-1", 0, 7)), remembered).on_device(ours);
     again.reloaded(ReloadOutcome::Confirmed);
 }
@@ -236,7 +236,7 @@ fn the_beginning_of_a_version_is_remembered() {
     for (from, to) in [(1, 8), (0, 7), (1, 8)] {
         story.step(Event::File(FileContent::Bytes(license("S-1", from, to))));
     }
-    let issues: Vec<WallTime> = story.engine.durable.issues.iter().map(|issue| issue.at).collect();
+    let issues: Vec<WallTime> = story.engine.cx.durable.issues.iter().map(|issue| issue.at).collect();
     assert_eq!(issues, [START.plus(DAY), START]);
     assert_eq!(story.saved.0.serial.as_ref().map(crate::core::license::document::Serial::as_str), Some("S-1"));
 }
@@ -255,7 +255,7 @@ fn what_could_not_be_written_displaces_nothing() {
         story.step(Event::Installed(Err("no space left on device".to_owned())));
         assert_eq!(due(&story), before);
     }
-    assert_eq!(story.engine.durable.issues.len(), crate::core::state::ISSUES);
+    assert_eq!(story.engine.cx.durable.issues.len(), crate::core::state::ISSUES);
 }
 
 /// A date in the future would poison the next boot's clock where there is no real-time clock.
@@ -294,7 +294,7 @@ fn a_given_license_is_no_attempt_and_is_kept_though_the_configuration_changed() 
     story.written(&new);
     assert_eq!(story.kept.as_ref().map(Authentic::bytes), Some(&new[..]));
     assert!(story.status().renewal.last_attempt.is_none());
-    assert!(!story.engine.durable.issues[0].own_renewal);
+    assert!(!story.engine.cx.durable.issues[0].own_renewal);
 }
 
 /// A license from the future came and went: what is back is no older one than what counted all the time.

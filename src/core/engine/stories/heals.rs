@@ -109,7 +109,7 @@ fn the_hubs_license_in_a_broken_files_place_counts_as_putting_it_right() {
         story.renew();
         story.data(&view("S-1"), &license("S-1", 0, 9));
         assert!(story.install.is_some());
-        assert_eq!(story.engine.volatile.heals.len(), heals);
+        assert_eq!(story.engine.cx.volatile.heals.len(), heals);
     }
 }
 

@@ -1,7 +1,6 @@
 //! Stories told to the engine on a fake clock: what people ask for, what hubs answer, and what becomes of it. Signatures
 //! are not checked here; whole lives of devices are in the simulation.
 
-mod changes;
 mod files;
 mod heals;
 mod logs;
@@ -18,8 +17,8 @@ mod waits;
 use std::collections::BTreeMap;
 
 use super::{
-    Action, Engine, Event, FileContent, HubRequest, Level, Look, Moment, ReloadOutcome, ReloadReport, Reply, Request,
-    RequestId, Start, StateFile,
+    Action, Engine, Event, FileContent, HubRequest, Level, Moment, ReloadOutcome, ReloadReport, Reply, Request,
+    RequestId, Start, StateFile, Why,
 };
 use crate::core::clock::trust::Evidence;
 use crate::core::config::{Config, parse};
@@ -28,8 +27,9 @@ use crate::core::hub::response::{RawAnswer, TransportError};
 use crate::core::license::keys::KeyRing;
 use crate::core::license::verify::Authentic;
 use crate::core::report::status::Status;
+use crate::core::state::word::{ReloadWord, Word};
 use crate::core::state::{Durable, Volatile};
-use crate::core::time::{BootTime, DAY, MINUTE, Millis, Now, SECOND, WallTime};
+use crate::core::time::{BootTime, DAY, MINUTE, Millis, Now, WallTime};
 
 /// When all stories begin: 2027-01-15.
 const START: WallTime = WallTime::from_unix(1_800_000_000);
@@ -125,16 +125,17 @@ impl Story {
         self.end();
         let mut moment = self.moment;
         moment.now.wall = moment.now.wall.plus(after);
-        moment.now.boot = if boot_id == self.engine.boot_id { moment.now.boot.plus(after) } else { BootTime(60_000) };
+        moment.now.boot =
+            if boot_id == self.engine.cx.boot_id { moment.now.boot.plus(after) } else { BootTime(60_000) };
         let start = Start {
-            config: self.engine.config.clone(),
+            config: self.engine.cx.config.clone(),
             keys: KeyRing::from_files([]),
             durable: self.saved.0,
             memory_lost: false,
             volatile: self.saved.1,
-            kept: self.engine.kept_bytes,
+            kept: self.engine.cx.last_good.bytes,
             boot_id: boot_id.to_owned(),
-            daemon: self.engine.daemon,
+            daemon: self.engine.cx.daemon,
         };
         Self::start(start, moment).on_device(self.file)
     }
@@ -172,8 +173,8 @@ impl Story {
         let actions = self.engine.step(self.moment, event);
         self.absorb(actions);
         // It looks before it judges what may replace the file.
-        let reads = self.engine.look == Look::Asked && !self.engine.file.is_unknown();
-        if (reads || !self.engine.looking.is_empty()) && self.install.is_none() {
+        let reads = self.engine.reader.is_asked() && !self.engine.cx.file.is_unknown();
+        if (reads || !self.engine.writer.jobs.is_empty()) && self.install.is_none() {
             self.step(Event::File(self.file.clone()));
         }
     }
@@ -213,7 +214,7 @@ impl Story {
     }
 
     fn renew(&mut self) -> RequestId {
-        self.request(Request::Renew { if_due: false, dry_run: false, accept_changes: false })
+        self.request(Request::Renew { if_due: false, dry_run: false })
     }
 
     fn give(&mut self, bytes: Vec<u8>, force: bool) -> RequestId {

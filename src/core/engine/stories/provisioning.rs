@@ -40,7 +40,7 @@ fn where_there_is_none_one_is_made_and_confirmed() {
     story.written(&new);
     story.reloaded(ReloadOutcome::Confirmed);
     story.replied(id, 0, "license S-1 created and installed");
-    assert_eq!(story.engine.durable.provision_tried_at, Some(START));
+    assert_eq!(story.engine.cx.durable.provision_tried_at, Some(START));
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn the_daemon_makes_one_a_day_at_most() {
     let mut story = daemon(Some(-DAY + 1));
     story.listed(&[]);
     assert_eq!(story.asked, None, "an attempt to renew, which finds nothing");
-    assert_eq!(story.status().renewal.last_attempt.as_ref().map(|last| last.outcome.as_str()), Some("not-found"));
+    assert_eq!(story.status().renewal.last_attempt.as_ref().map(|last| last.outcome), Some(Word::NotFound));
     // The day was over when the attempt began; then the clock was set back.
     let mut story = daemon(Some(-DAY));
     story.moment.now.wall = START.plus(-1);
@@ -235,7 +235,7 @@ fn a_list_of_several_pages_makes_none() {
 #[test]
 fn creations_by_hand_have_a_floor() {
     let (mut story, id) = asking();
-    while story.engine.volatile.manual.take(crate::core::schedule::rate_limit::MANUAL).is_ok() {}
+    while story.engine.cx.volatile.manual.take(crate::core::schedule::rate_limit::MANUAL).is_ok() {}
     story.listed(&[]);
     story.replied(id, 1, "too many renewals in a row");
 }

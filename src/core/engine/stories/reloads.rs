@@ -47,7 +47,7 @@ fn a_netifyd_that_died_of_a_reload_is_not_one_that_was_stopped() {
         story.pass(60_000);
         story.reloaded(away());
     }
-    assert_eq!(story.status().reload.last_outcome.as_deref(), Some("failed"));
+    assert_eq!(story.status().reload.last_outcome, Some(ReloadWord::Failed));
     assert!(story.status().problems.iter().any(|problem| problem.contains("has not come back")));
     // It is looked for every minute, however often that was in vain.
     assert!(story.engine.next_deadline().is_some_and(|deadline| deadline.after <= 60_000));
@@ -67,7 +67,7 @@ fn a_netifyd_that_was_not_asked_may_have_been_off_all_the_time() {
     story.replied(id, 6, "netifyd's reload is not confirmed: the bus does not answer");
     story.pass(60_000);
     story.reloaded(away());
-    assert_eq!(story.status().reload.last_outcome.as_deref(), Some("not-running"));
+    assert_eq!(story.status().reload.last_outcome, Some(ReloadWord::NotRunning));
 }
 
 /// A netifyd that is off for days costs no write.
@@ -87,16 +87,16 @@ fn that_netifyd_is_still_off_is_no_news() {
     // Another reason is.
     story.pass(60_000);
     story.reloaded(ReloadOutcome::NotRunning("netifyd.service is not installed".to_owned()));
-    assert_eq!(story.status().reload.reloads.get("not-running"), Some(&2));
+    assert_eq!(story.status().reload.reloads.get(&ReloadWord::NotRunning), Some(&2));
     // So is another way to look.
     story.pass(60_000);
     let outcome = ReloadOutcome::NotRunning("netifyd.service is not installed".to_owned());
     assert!(std::mem::take(&mut story.reload));
     story.step(Event::Reloaded(ReloadReport { method: "socket".to_owned(), outcome }));
-    assert_eq!(story.status().reload.reloads.get("not-running"), Some(&3));
+    assert_eq!(story.status().reload.reloads.get(&ReloadWord::NotRunning), Some(&3));
     story.pass(60_000);
     story.reloaded(ReloadOutcome::Confirmed);
-    assert_eq!(story.engine.volatile.reload_failures, 0);
+    assert_eq!(story.engine.cx.volatile.reload_failures, 0);
 }
 
 #[test]
@@ -119,12 +119,12 @@ fn a_license_that_goes_before_netifyd_is_told() {
 fn the_worse_exit_code_counts() {
     let mut story = Story::command(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
     // Found as it is, this license was never told to netifyd by us.
-    story.engine.durable.loaded = None;
+    story.engine.cx.durable.loaded = None;
     let id = story.renew();
     story.answer(&view("S-1"), 403, b"{}".to_vec());
     story.reloaded(failed());
     story.replied(id, 5, "netifyd's reload is not confirmed");
-    story.engine.durable.loaded = Some(story.engine.file.good().expect("a license").sha256().to_owned());
+    story.engine.cx.durable.loaded = Some(story.engine.cx.file.good().expect("a license").sha256().to_owned());
     let id = story.renew();
     story.answer(&view("S-1"), 403, b"{}".to_vec());
     assert!(!story.reload, "nothing is owed");
@@ -157,7 +157,7 @@ fn a_license_that_was_away_during_a_reload_is_not_taken_for_loaded() {
     story.reloaded(ReloadOutcome::Confirmed);
     story.reloaded(ReloadOutcome::Confirmed);
     assert!(!story.status().reload.pending && !story.reload);
-    assert_eq!(story.status().reload.reloads.get("confirmed"), Some(&2));
+    assert_eq!(story.status().reload.reloads.get(&ReloadWord::Confirmed), Some(&2));
 }
 
 /// The daemon that has told netifyd of a license; how that went is for the test.

@@ -59,7 +59,7 @@ fn a_restart_after_a_refusal_tries_again_soon() {
 fn renewals_by_hand_are_counted_over_restarts() {
     let old = license("S-1", -5, 2);
     let mut story = Story::command(TRANSPORT, FileContent::Bytes(old.clone()));
-    while story.engine.volatile.manual.take(crate::core::schedule::rate_limit::MANUAL).is_ok() {}
+    while story.engine.cx.volatile.manual.take(crate::core::schedule::rate_limit::MANUAL).is_ok() {}
     let asks = |mut story: Story| {
         let id = story.renew();
         story.data(&view("S-1"), &old);
@@ -68,7 +68,7 @@ fn renewals_by_hand_are_counted_over_restarts() {
     let (asked, said) = asks(story.again(5 * MINUTE, "boot"));
     assert!(asked.is_none() && said.is_some_and(|said| said.contains("the next one may go in 1 min")));
     let mut story = Story::command(TRANSPORT, FileContent::Bytes(old.clone()));
-    while story.engine.volatile.manual.take(crate::core::schedule::rate_limit::MANUAL).is_ok() {}
+    while story.engine.cx.volatile.manual.take(crate::core::schedule::rate_limit::MANUAL).is_ok() {}
     assert_eq!(asks(story.again(6 * MINUTE, "boot")).0, Some(renewal("S-1")));
 }
 

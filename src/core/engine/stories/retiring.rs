@@ -50,7 +50,7 @@ fn another_license_stays() {
         story.file = FileContent::Bytes(license("S-2", 0, 7));
         story.data(&deletion(), b"null");
         story.replied(id, 0, "the license was deleted at the hub; the file holds another one, S-2, which stays");
-        assert_eq!((story.remove, story.engine.retiring.is_some(), story.saved.0.retired), (None, false, false));
+        assert_eq!((story.remove, story.engine.attempt.is_some(), story.saved.0.retired), (None, false, false));
     }
     // Another version of the same one is gone as well.
     let mut story = Story::daemon(&text, FileContent::Bytes(license("S-1", 0, 6)));
@@ -58,7 +58,7 @@ fn another_license_stays() {
     story.request(Request::Retire { keep_file: false });
     story.file = FileContent::Bytes(license("S-1", 0, 7));
     story.data(&deletion(), b"null");
-    assert_eq!((story.remove, story.engine.durable.retired), (Some(false), true));
+    assert_eq!((story.remove, story.engine.cx.durable.retired), (Some(false), true));
 }
 
 /// A copy that could not be written is no trouble once there is none.
@@ -137,5 +137,5 @@ fn what_was_given_back_stays_away_until_it_is_asked_for() {
     story.written(&new);
     story.reloaded(ReloadOutcome::Confirmed);
     story.replied(id, 0, "license S-2 created and installed");
-    assert!(!story.engine.durable.retired);
+    assert!(!story.engine.cx.durable.retired);
 }

@@ -163,10 +163,7 @@ fn a_device_without_a_license_is_told_what_the_failure_means() {
     let serial = format!("{TRANSPORT}[license]\nserial = \"S-1\"\n");
     let mut story = Story::daemon(&serial, FileContent::Bytes(foreign.clone()));
     story.data(&view("S-1"), &foreign);
-    assert_eq!(
-        story.status().renewal.last_attempt.as_ref().map(|last| last.outcome.as_str()),
-        Some("candidate-refused")
-    );
+    assert_eq!(story.status().renewal.last_attempt.as_ref().map(|last| last.outcome), Some(Word::CandidateRefused));
     assert_eq!(told(&story).1.len(), 1, "{:?}", told(&story));
 }
 

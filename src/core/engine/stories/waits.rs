@@ -187,7 +187,7 @@ fn attempts_are_counted_and_the_last_five_remembered() {
         story.away();
         story.pass(story.next().0);
     }
-    assert_eq!(story.status().renewal.attempts.get("outage"), Some(&7));
+    assert_eq!(story.status().renewal.attempts.get(&Word::Outage), Some(&7));
     assert_eq!(story.status().renewal.history.len(), 5);
 }
 

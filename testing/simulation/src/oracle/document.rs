@@ -31,7 +31,10 @@ impl Oracle {
                 status.reload.pending,
                 attempt.is_some_and(|attempt| attempt.http_status.is_some()),
             ],
-            [attempt.map(|attempt| attempt.outcome.clone()), status.reload.last_outcome.clone()],
+            [
+                attempt.map(|attempt| attempt.outcome.to_string()),
+                status.reload.last_outcome.map(|word| word.to_string()),
+            ],
         );
         if !SEEN.lock().unwrap_or_else(PoisonError::into_inner).insert(kind) {
             return;
