@@ -7,6 +7,7 @@ use crate::core::config::{Config, ConfigError, DEFAULT_PATH, ReloadMethod, Trust
 use crate::core::device::duid;
 use crate::core::license::verify::State;
 use crate::core::report::doctor::{Fault, Found};
+use crate::core::state::word::ReloadWord;
 use crate::edge::config_file::Loaded;
 use crate::edge::dirs::Places;
 use crate::edge::file::space;
@@ -79,7 +80,7 @@ pub(super) async fn netifyd(config: Option<&Config>, status: Seen<'_>) -> Found 
     let pending = status.is_some_and(|status| status.reload.pending);
     match reload::prospect(config).await {
         Ok(words) if pending => {
-            let last = status.and_then(|status| status.reload.last_outcome.clone()).unwrap_or_default();
+            let last = status.and_then(|status| status.reload.last_outcome).map(ReloadWord::as_str).unwrap_or_default();
             let what = format!("{words}, but a reload is still owed (last: {last})");
             Found::Bad(Fault::new(what, "read the log of netifyd").with_exit(6))
         }

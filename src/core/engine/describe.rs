@@ -6,6 +6,7 @@ use super::{Action, Engine, StateFile};
 use crate::core::clock::trust;
 use crate::core::config::HubKind;
 use crate::core::device::duid;
+use crate::core::report::configuration::ConfigurationStatus;
 use crate::core::report::status::{
     AttemptStatus, ClockStatus, DeviceStatus, HubStatus, LicenseStatus, ReloadStatus, RenewalStatus, Rfc3339, SCHEMA,
     Status,
@@ -134,6 +135,8 @@ impl Engine {
                 kind: if cx.config.hub.kind == HubKind::Relay { "relay" } else { "api" }.to_owned(),
                 url: cx.config.hub.url.text(),
             },
+            // The driver's to say: it reads the file.
+            configuration: ConfigurationStatus::default(),
         }
     }
 }

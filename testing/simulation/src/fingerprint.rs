@@ -14,6 +14,9 @@ use crate::campaign::years;
 use crate::sabotage::Sabotage;
 use crate::world::World;
 
+/// Members of the status that came after the first baseline.
+const ADDED: [&str; 5] = ["configuration", "restore", "role", "pending_change", "netifyd"];
+
 /// The hash while the life goes on.
 #[derive(Debug, Clone, Default)]
 pub struct Fingerprint(Sha256);
@@ -51,7 +54,7 @@ impl Fingerprint {
             Action::Reply(id, reply) => {
                 self.add("reply", &[&id.to_le_bytes(), &[reply.exit], reply.message.as_bytes()]);
             }
-            Action::Publish => self.add_json("publish", &status),
+            Action::Publish => self.add_json("publish", &status.map(comparable)),
             Action::Hook => self.add("hook", &[]),
             Action::Note(level, text) => self.add(level_word(*level), &[text.as_bytes()]),
         }
@@ -81,6 +84,16 @@ impl Fingerprint {
     pub fn text(&self) -> String {
         self.0.clone().finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// The number of a release is no behavior, and the members that were added since the first baseline were not in it.
+fn comparable(status: &Status) -> serde_json::Value {
+    let mut status = serde_json::to_value(status).unwrap_or_default();
+    if let Some(members) = status.as_object_mut() {
+        members.insert("version".to_owned(), "0.1.0".into());
+        ADDED.iter().for_each(|added| drop(members.remove(*added)));
+    }
+    status
 }
 
 const fn level_word(level: Level) -> &'static str {
