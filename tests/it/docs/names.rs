@@ -11,7 +11,7 @@ use super::root;
 use super::scene::Scene;
 
 /// Programs of the system that the pages may ask a reader to run.
-const SYSTEM: &str = "apt cargo chmod chown cp curl date echo install journalctl mkdir nginx openssl printf promtool read rm systemctl systemd-run \
+const SYSTEM: &str = "apt cargo chmod chown cp curl date echo install journalctl mkdir nginx openssl podman printf promtool read rm systemctl systemd-run \
                       systemd-sysusers systemd-tmpfiles touch";
 
 #[test]
