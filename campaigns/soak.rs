@@ -1,8 +1,8 @@
 //! The real daemon for as long as one likes: licenses that live seconds, a hub that errs at random, a reader that looks
 //! without pause. Memory and file descriptors stay as they are, and no look finds anything but a good license.
 //!
-//! `SOAK_RENEWALS=10000 cargo test --release -p campaigns soak -- --nocapture` is the long form; without the variable it takes half
-//!  a minute.
+//! `SOAK_RENEWALS=10000 cargo test --release -p campaigns soak -- --ignored --nocapture` is the long form; without the
+//! variable it takes half a minute.
 #![allow(clippy::disallowed_methods, reason = "the tests touch files and start programs")]
 
 use std::fs;
@@ -144,6 +144,7 @@ fn now() -> WallTime {
 }
 
 #[test]
+#[ignore = "half a minute: tests/run long"]
 fn renewals_without_end() {
     let wanted: u64 = std::env::var("SOAK_RENEWALS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
     // A license of twelve seconds is renewed every eight or so.

@@ -52,7 +52,7 @@ fn boot(kernel: &Path, dir: &Path, test: &str) -> Proc {
          ip link set lo up || ifconfig lo up || busybox ifconfig lo up\n\
          echo '{UP}'\n\
          cd /run\n\
-         TMPDIR=/run RUST_BACKTRACE=0 '{exe}' --exact '{test}' --nocapture --test-threads=1\n\
+         TMPDIR=/run RUST_BACKTRACE=0 '{exe}' --exact '{test}' --include-ignored --nocapture --test-threads=1\n\
          echo \"the guest's test ended with $?\"\n\
          echo o >/proc/sysrq-trigger\n\
          sleep 60\n",

@@ -23,6 +23,7 @@ fn sleeps(daemon: &Proc) -> u32 {
 }
 
 #[test]
+#[ignore = "half a minute: tests/run long"]
 fn it_wakes_up_at_most_twice_a_minute() {
     let hub = HubEmulator::start(Options::new());
     let rig = Rig::api(&hub);

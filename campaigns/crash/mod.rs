@@ -1,7 +1,7 @@
 //! The crash campaign: the real binary is killed at every system call of an install and of a renewal, and every call
 //! that touches a file is failed with every error that storage and rights bring about.
 //!
-//! `CAMPAIGN=full` tries every point of a renewal too; without it a fixed sample of them.
+//! `CAMPAIGN=full` tries every point; without it a fixed sample of them.
 #![allow(clippy::disallowed_methods, reason = "the tests touch files and start programs")]
 
 mod calls;
@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use calls::{Call, ERRORS, Harm};
 use scenario::{Scenario, Work};
+use test_bench::is_full;
 
 /// Points that are tried at the same time, in each test.
 const WORKERS: usize = 2;
@@ -89,26 +90,22 @@ fn attempt(scenario: &Scenario, call: &Call, harm: Harm) -> Result<bool, String>
     Ok(harmed)
 }
 
-fn full() -> bool {
-    std::env::var_os("CAMPAIGN").is_some_and(|value| value == "full")
-}
-
 #[test]
 fn install() {
-    campaign(Work::Install, |_, _, _| true);
+    campaign(Work::Install, |n, _, _| is_full() || n % 12 == 0);
 }
 
 #[test]
 fn first_install() {
-    campaign(Work::FirstInstall, |n, _, _| full() || n % 4 == 0);
+    campaign(Work::FirstInstall, |n, _, _| is_full() || n % 12 == 0);
 }
 
 #[test]
 fn refused_install() {
-    campaign(Work::Refused, |n, _, harm| full() || (harm != Harm::Kill && n % 2 == 0));
+    campaign(Work::Refused, |n, _, harm| is_full() || (harm != Harm::Kill && n % 8 == 0));
 }
 
 #[test]
 fn renew() {
-    campaign(Work::Renew, |n, _, harm| full() || harm == Harm::Kill || n % 2 == 0);
+    campaign(Work::Renew, |n, _, _| is_full() || n % 24 == 0);
 }

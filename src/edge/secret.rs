@@ -12,7 +12,9 @@ use zeroize::Zeroizing;
 use super::reason;
 use crate::core::config::AbsolutePath;
 use crate::edge::dirs::Places;
+use crate::edge::file::trusted;
 use crate::edge::file::{open, path};
+use crate::edge::service_manager;
 
 /// Longest key, password or token in bytes.
 const MAX_LINE: usize = 4_096;
@@ -106,6 +108,19 @@ fn one_line(places: &Places, path: &Path) -> Result<Secret, String> {
     Ok(Secret(bytes))
 }
 
+/// Whether a container engine handed the secret to a group of this process: root's, on a read-only mount, with no right for
+/// anybody else. A service of systemd has credentials for that, and its group is shared with those who may ask the daemon.
+fn is_for_our_group(path: &Path, meta: &Metadata) -> bool {
+    let group = meta.gid();
+    let is_ours = rustix::process::getegid().as_raw() == group
+        || rustix::process::getgroups().is_ok_and(|groups| groups.iter().any(|own| own.as_raw() == group));
+    meta.mode() & 0o037 == 0
+        && meta.uid() == 0
+        && is_ours
+        && !service_manager::is_service()
+        && trusted::is_on_read_only_mount(path)
+}
+
 fn read(places: &Places, path: &Path, longest: usize) -> Result<Zeroizing<Vec<u8>>, String> {
     let name = path.display();
     let failed = |error: &std::io::Error| {
@@ -119,9 +134,14 @@ fn read(places: &Places, path: &Path, longest: usize) -> Result<Zeroizing<Vec<u8
     let (mut file, meta, way) = path::open_and_judge(path).map_err(|error| failed(&error))?;
     // The service manager guards its credentials with its own rights, whatever the mode shows of them.
     let guarded = !places.credentials.as_ref().is_some_and(|directory| path.starts_with(directory));
-    if guarded && meta.mode() & 0o077 != 0 {
-        let mode = meta.mode() & 0o7777;
-        return Err(format!("{name}: others may read the secret (mode {mode:04o}); run: chmod 600 {name}"));
+    let mode = meta.mode() & 0o7777;
+    if guarded && mode & 0o077 != 0 && !is_for_our_group(path, &meta) {
+        let remedy = if trusted::is_on_read_only_mount(path) {
+            "in a Kubernetes volume set `defaultMode: 0440` and `fsGroup`".to_owned()
+        } else {
+            format!("run: chmod 600 {name}")
+        };
+        return Err(format!("{name}: others may read the secret (mode {mode:04o}); {remedy}"));
     }
     let own = rustix::process::geteuid().as_raw();
     if guarded && meta.uid() != 0 && meta.uid() != own {

@@ -4,6 +4,12 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
+/// Whether systemd started this process as a service (systemd.exec(5), `$INVOCATION_ID`).
+#[must_use]
+pub fn is_service() -> bool {
+    std::env::var_os("INVOCATION_ID").is_some()
+}
+
 /// Start-up is done.
 pub fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(status)]);

@@ -17,6 +17,11 @@ pub fn program() -> PathBuf {
     test_support::built("netify-licensed", "netify-licensed").expect("the program is built")
 }
 
+/// Whether tests that have a short and a long form shall take the long one: `CAMPAIGN=full`, as `tests/run long` sets it.
+pub fn is_full() -> bool {
+    std::env::var_os("CAMPAIGN").is_some_and(|value| value == "full")
+}
+
 /// A test's name as the test runner knows it: `module` is the caller's `module_path!()`.
 pub fn test_name(module: &str, test: &str) -> String {
     match module.split_once("::") {

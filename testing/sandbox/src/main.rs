@@ -60,7 +60,7 @@ fn main() -> ExitCode {
 }
 
 fn play(options: &Options, timeline: &Timeline) -> Result<(), End> {
-    let daemon = program::find(options.daemon.as_deref(), timeline)?;
+    let daemon = program::find(options.daemon.as_deref())?;
     // Until here a signal ends the sandbox as any program: there is nothing to tidy up yet.
     let (happenings, inbox) = watch::channel()?;
     let mut stage = Stage::set(&daemon, &options.netifyd, happenings)?;

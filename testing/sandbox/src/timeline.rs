@@ -57,7 +57,6 @@ pub(crate) fn plain(text: &str) {
 pub(crate) struct Timeline {
     start: Instant,
     paint: bool,
-    progress: bool,
 }
 
 impl Timeline {
@@ -65,7 +64,7 @@ impl Timeline {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
         let terminal = io::stdout().is_terminal();
-        Self { start: Instant::now(), paint: terminal && !plain && !dumb, progress: terminal && !dumb }
+        Self { start: Instant::now(), paint: terminal && !plain && !dumb }
     }
 
     /// A new timeline from zero.
@@ -75,20 +74,6 @@ impl Timeline {
 
     fn wrap(&self, code: &str, text: &str) -> String {
         if self.paint { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
-    }
-
-    /// A line that will be overwritten, on terminals only.
-    pub(crate) fn progress(&self, text: &str) {
-        if self.progress {
-            let _ = write!(io::stdout(), "{text}").and_then(|()| io::stdout().flush());
-        }
-    }
-
-    /// Wipes the progress line.
-    pub(crate) fn progress_done(&self) {
-        if self.progress {
-            let _ = write!(io::stdout(), "\r\u{1b}[K").and_then(|()| io::stdout().flush());
-        }
     }
 
     /// The title of an act.

@@ -54,6 +54,7 @@ fn processes_with(directory: &Path) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "half a minute: tests/run sandbox"]
 fn it_plays_to_the_end() -> io::Result<()> {
     let run = Run::start(&[])?;
     let (code, output) = run.end()?;
@@ -128,6 +129,7 @@ fn a_daemon_that_does_nothing_is_noticed() -> io::Result<()> {
 }
 
 #[test]
+#[ignore = "17 s: tests/run long"]
 fn a_netifyd_that_says_yes_and_does_nothing_is_noticed() -> io::Result<()> {
     let run = Run::start(&["--netifyd", "forget"])?;
     let (code, output) = run.end()?;
@@ -137,6 +139,7 @@ fn a_netifyd_that_says_yes_and_does_nothing_is_noticed() -> io::Result<()> {
 }
 
 #[test]
+#[ignore = "half a minute: tests/run long"]
 fn kept_open_its_commands_work_as_printed() -> io::Result<()> {
     let run = Run::start(&["--keep"])?;
     run.sandbox.wait_for_line(|line| line.starts_with("Everything lies in"), PROMISED)?;

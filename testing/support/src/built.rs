@@ -4,13 +4,20 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::{Mutex, OnceLock};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::fresh::is_fresh;
 
 /// The workspace's directory.
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// Packages that are named to Cargo together, whichever binary is wanted. Cargo unites the features of the dependencies
+/// over all named packages: with other packages, `cargo run -p sandbox` and this would compile every dependency twice.
+const TOGETHER: [&str; 4] = ["netify-licensed", "netifyd-standin", "hub-emulator", "sandbox"];
+
+/// A program's path, once it is built.
+type Known = Arc<Mutex<Option<PathBuf>>>;
 
 /// The path of binary `bin` of workspace package `package`, built with the profile, the target directory and the
 /// target triple of the running test.
@@ -19,21 +26,32 @@ const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 /// Cargo is run, once per process and binary; other threads that ask meanwhile wait for it. When nothing has changed,
 /// Cargo leaves the binary alone, so that a process started from it keeps its name in `/proc`.
 pub fn built(package: &str, bin: &str) -> io::Result<PathBuf> {
-    static BUILT: OnceLock<Mutex<HashMap<(String, String), PathBuf>>> = OnceLock::new();
-    let mut known = crate::lock(BUILT.get_or_init(Mutex::default));
+    find(package, bin, true)
+}
+
+/// The same for a program that a person has started: when Cargo runs, its own lines say so on standard error.
+pub fn built_visibly(package: &str, bin: &str) -> io::Result<PathBuf> {
+    find(package, bin, false)
+}
+
+fn find(package: &str, bin: &str, quiet: bool) -> io::Result<PathBuf> {
+    static BUILT: OnceLock<Mutex<HashMap<(String, String), Known>>> = OnceLock::new();
     let key = (package.to_owned(), bin.to_owned());
-    if let Some(path) = known.get(&key) {
+    // A lock for each program: whoever waits for one to be built holds up nobody who uses another.
+    let known = Arc::clone(crate::lock(BUILT.get_or_init(Mutex::default)).entry(key).or_default());
+    let mut known = crate::lock(&known);
+    if let Some(path) = &*known {
         return Ok(path.clone());
     }
     let place = Place::of(&std::env::current_exe()?)?;
     let path = place.profile_dir.join(bin);
     if !is_fresh(&path, &Path::new(WORKSPACE).canonicalize()?) {
-        place.build(package, bin)?;
+        place.build(package, bin, quiet)?;
     }
     if !path.is_file() {
         return Err(io::Error::other(format!("{package} was built, but {} is not there", path.display())));
     }
-    known.insert(key, path.clone());
+    *known = Some(path.clone());
     Ok(path)
 }
 
@@ -71,14 +89,23 @@ impl Place {
         Some(Self { target_dir: target_dir.into(), profile_dir: profile_dir.into(), profile, triple })
     }
 
-    fn build(&self, package: &str, bin: &str) -> io::Result<()> {
+    fn build(&self, package: &str, bin: &str, quiet: bool) -> io::Result<()> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
-        command.args(["build", "-q", "-p", package, "--bin", bin]);
+        command.args(["build", "--bin", bin]);
+        let others = TOGETHER.iter().copied().filter(|name| *name != package);
+        command.args(std::iter::once(package).chain(others).flat_map(|name| ["-p", name]));
         command.arg("--manifest-path").arg(Path::new(WORKSPACE).join("Cargo.toml"));
         command.arg("--target-dir").arg(&self.target_dir).arg("--profile").arg(&self.profile);
         if let Some(triple) = &self.triple {
             command.arg("--target").arg(triple);
+        }
+        // Set by the Cargo that runs this program; a build script that watches it would compile the package again.
+        command.env_remove("CARGO_MANIFEST_DIR");
+        if quiet {
+            command.arg("-q");
+        } else {
+            command.stderr(Stdio::inherit());
         }
         let output = command.output()?;
         if output.status.success() {

@@ -1,6 +1,7 @@
 //! What the tests of this workspace share.
 //!
 //! - [`built`]: the path of another package's binary, built on first use.
+//! - [`make_executable`]: for programs that a test writes.
 //! - [`Proc`]: a child process whose output and exit can be waited for without sleeping.
 //! - [`RawServer`]: a loopback HTTP server whose answers are written by hand, byte by byte.
 //! - [`temp_dir`]: a directory that vanishes with its test.
@@ -10,6 +11,7 @@
 //! test can return `std::io::Result<()>` and use `?`.
 
 mod built;
+mod executable;
 mod fresh;
 mod line_reader;
 mod proc;
@@ -17,7 +19,8 @@ mod raw_http;
 mod raw_message;
 mod wait;
 
-pub use built::built;
+pub use built::{built, built_visibly};
+pub use executable::make_executable;
 pub use proc::{Line, Proc, Stream};
 pub use raw_http::RawServer;
 pub use raw_message::{RawAnswer, RawRequest};

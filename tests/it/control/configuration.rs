@@ -64,7 +64,7 @@ fn a_device_id_that_comes_too_late_is_nobody_s() {
     let (slow, old) = (rig.path("slow"), rig.path("old.sh"));
     let script = format!("#!/bin/sh\ncat {}\necho OLD-DEVICE\necho > {}\n", slow.display(), rig.path("done").display());
     rig.write("old.sh", script);
-    std::fs::set_permissions(&old, Permissions::from_mode(0o755)).expect("a program");
+    test_support::make_executable(&old).expect("a program");
     assert!(std::process::Command::new("mkfifo").arg(&slow).status().expect("mkfifo").success());
     let daemon = rig.daemon();
     rig.unset("device.duid");

@@ -141,7 +141,8 @@ fn without_a_daemon_the_same_is_done_under_its_lock() {
     assert!(hub.wait_for(Endpoint::Any, 1, PATIENCE));
     // It waits for the command, then takes over.
     let daemon = rig.daemon();
-    assert!(!renewing.is_running(), "the daemon began while a command held the lock");
+    // The lock is free some moments before its process has ended.
+    renewing.wait_exit(SLOW / 4).expect("the daemon began when the command was over");
     assert!(renewing.output().contains("installed, ends"), "{}", renewing.output());
     assert!(daemon.is_running());
 }

@@ -39,28 +39,48 @@ fn shown(page: &Page) -> BTreeMap<&str, Vec<Shown>> {
 #[test]
 fn every_output_is_todays() {
     let update = std::env::var_os("UPDATE").is_some();
-    let mut seen = 0;
-    for page in pages() {
-        for (name, all) in shown(&page) {
-            let scene = Scene::set(name);
-            for Shown { command, lines } in all {
-                seen += 1;
-                let now = output(&scene, &command);
-                let now: Vec<&str> = now.lines().map(str::trim_end).collect();
-                if fits(&lines, &now) {
-                    continue;
-                }
-                let page = &page.name;
-                assert!(
-                    update && !command.contains('\n') && !lines.iter().any(|line| line == "…"),
-                    "{page} shows other words for `{command}`; today it says\n{}",
-                    now.join("\n")
-                );
-                rewrite(page, &command, &now);
-            }
+    let pages = pages();
+    let scenes: Vec<_> =
+        pages.iter().flat_map(|page| shown(page).into_iter().map(move |scene| (page, scene))).collect();
+    let seen: usize = scenes.iter().map(|(_, (_, all))| all.len()).sum();
+    assert!(seen >= 12, "only {seen} outputs were found");
+    // Each scene waits for reloads of its own.
+    let others = std::thread::scope(|scope| {
+        let play = |(page, (name, all))| scope.spawn(move || others(page, name, all));
+        let players: Vec<_> = scenes.into_iter().map(play).collect();
+        let ends: Vec<_> = players.into_iter().map(|player| player.join().expect("a scene")).collect();
+        ends.concat()
+    });
+    for Other { page, command, now, is_whole } in others {
+        assert!(update && is_whole, "{page} shows other words for `{command}`; today it says\n{}", now.join("\n"));
+        rewrite(&page, &command, &now);
+    }
+}
+
+/// Today's lines, where a page has others.
+#[derive(Debug, Clone)]
+struct Other {
+    page: String,
+    command: String,
+    now: Vec<String>,
+    /// Whether the page shows one command, and all of its lines.
+    is_whole: bool,
+}
+
+/// Runs the commands of a scene.
+fn others(page: &Page, name: &str, all: Vec<Shown>) -> Vec<Other> {
+    let scene = Scene::set(name);
+    let mut others = Vec::new();
+    for Shown { command, lines } in all {
+        let now = output(&scene, &command);
+        let now: Vec<&str> = now.lines().map(str::trim_end).collect();
+        if !fits(&lines, &now) {
+            let is_whole = !command.contains('\n') && !lines.iter().any(|line| line == "…");
+            let now = now.into_iter().map(str::to_owned).collect();
+            others.push(Other { page: page.name.clone(), command, now, is_whole });
         }
     }
-    assert!(seen >= 12, "only {seen} outputs were found");
+    others
 }
 
 /// What the command says, on the day and with the paths of all examples.
@@ -88,7 +108,7 @@ fn is_same(shown: &str, now: &str) -> bool {
 }
 
 /// Puts these lines under the command.
-fn rewrite(page: &str, command: &str, lines: &[&str]) {
+fn rewrite(page: &str, command: &str, lines: &[String]) {
     let path = root().join(page);
     let text = std::fs::read_to_string(&path).expect("the page is read");
     let prompt = format!("$ {command}\n");

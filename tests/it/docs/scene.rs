@@ -1,7 +1,6 @@
 //! The gateways that the pages' commands run on: `<!-- scene NAME -->` chooses one.
 
 use std::fs::{self, File};
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use hub_emulator::RelayPath;
@@ -84,7 +83,7 @@ impl Scene {
         );
         self.gateway.write("bin/netify-licensed", &script);
         let path = self.gateway.path("bin/netify-licensed");
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("changed");
+        test_support::make_executable(&path).expect("a program");
     }
 
     /// Files that the pages' commands name.

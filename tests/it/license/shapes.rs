@@ -70,7 +70,12 @@ pub(crate) fn cases() -> Vec<Case> {
         case("expiry: a string of digits", expiry(r#"{"unix":"1800600000"}"#), Malformed, seconds),
         case("expiry: negative", expiry(r#"{"unix":-1}"#), Malformed, seconds),
         case("expiry: a fraction", expiry(r#"{"unix":1800600000.5}"#), Malformed, seconds),
-        case("expiry: an exponent", expiry(r#"{"unix":1.8006e9}"#), Malformed, seconds),
+        case(
+            "expiry: an exponent",
+            expiry(r#"{"unix":1.8006e9}"#),
+            Malformed,
+            "written with a fraction or an exponent",
+        ),
         case("expiry: true", expiry(r#"{"unix":true}"#), Malformed, seconds),
         case("expiry: in milliseconds", expiry(r#"{"unix":1800600000000}"#), Malformed, seconds),
         case("expiry: the year 10000", expiry(r#"{"unix":253402300800}"#), Malformed, seconds),

@@ -42,6 +42,7 @@ fn reachable(gateway: &Gateway) -> PathBuf {
     let copy = gateway.path("netify-licensed");
     if !copy.exists() {
         fs::copy(program(), &copy).expect("copied");
+        test_support::make_executable(&copy).expect("a program");
     }
     gateway.mode("", 0o755);
     copy

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -104,7 +103,7 @@ fn nagios_reads_the_line_its_state_and_its_data() {
         config = gateway.config().display(),
     );
     fs::write(&plugin, script).expect("written");
-    fs::set_permissions(&plugin, fs::Permissions::from_mode(0o755)).expect("changed");
+    test_support::make_executable(&plugin).expect("a program");
     let user = Command::new("id").arg("-un").output().expect("id(1)");
     let user = String::from_utf8_lossy(&user.stdout).trim().to_owned();
     let place = directory.display().to_string();

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use test_support::{Proc, wait_until};
@@ -14,7 +13,7 @@ use test_bench::rig::{PATIENCE, SERIAL};
 fn device(script: &str) -> Device {
     let mut device = Device::new("command");
     let path = device.rig.write("reload.sh", format!("#!/bin/sh\n{script}\n"));
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("chmod");
+    test_support::make_executable(&path).expect("a program");
     device.rig.set("reload.command", format!("[{:?}, \"a b; $HOME\", \"*\"]", path.display().to_string()));
     device
 }

@@ -11,8 +11,10 @@ use test_support::{Proc, Signal};
 use super::device::{Device, each};
 use test_bench::rig::{DUID, PATIENCE, Rig, SERIAL};
 
-/// Renewals of all devices together.
-const RENEWALS: u32 = 300;
+/// Renewals of all devices together; `CAMPAIGN=full` makes it three hundred.
+fn all_renewals() -> u32 {
+    if test_bench::is_full() { 300 } else { 36 }
+}
 /// Devices at the same time, each with its own seed.
 const SEEDS: [u64; 4] = [1, 2, 3, 4];
 /// A daemon lives no longer than this after it was told to renew, in milliseconds. A renewal takes some 50.
@@ -72,13 +74,14 @@ fn start(rig: &Rig) -> Proc {
 
 #[test]
 fn three_hundred_renewals() {
+    let all = all_renewals();
     each(&SEEDS, |seed| {
         let mut random = Random(*seed);
         let moods = ["ok", "ok", "ok", "slow:60", "refuse", "hang", "cut", "die-on-reload", "die-later:30"];
-        let script: Vec<&str> = (0..RENEWALS).map(|_| random.pick(&moods)).collect();
+        let script: Vec<&str> = (0..all).map(|_| random.pick(&moods)).collect();
         let hub = HubEmulator::start(Options::new().seed(*seed));
         let (rig, netifyd) = device(&hub, &script.join(","));
-        let renewals = RENEWALS / u32::try_from(SEEDS.len()).expect("few");
+        let renewals = all / u32::try_from(SEEDS.len()).expect("few");
         let base = LicenseSpec::new(SERIAL).duid(DUID).issued_ago(DAY).expires_in(DAY * 6).renewable(false);
         let mut installed = 0;
         for number in 1..=renewals {
@@ -101,7 +104,7 @@ fn three_hundred_renewals() {
             "seed {seed}: {renewals} renewals begun, {installed} installed before the kill, {asked} reloads asked"
         );
         assert!(
-            installed > renewals / 3 && asked > usize::try_from(renewals / 4).expect("few"),
+            installed > renewals / 4 && asked > usize::try_from(renewals / 4).expect("few"),
             "it came to something"
         );
 
@@ -123,6 +126,7 @@ fn three_hundred_renewals() {
 
 /// Without anybody's asking: what a killed daemon still owed, its successor does; but not at once.
 #[test]
+#[ignore = "14 s: tests/run long"]
 fn a_reload_that_was_cut_short_is_made_up_for_after_a_rest() {
     let device = Device::new("socket");
     let netifyd = device.netifyd("hang:1").start().expect("netifyd starts");

@@ -47,6 +47,7 @@ fn answers_that_are_none() {
 }
 
 #[test]
+#[ignore = "10 s: tests/run long"]
 fn a_netifyd_that_took_the_signal_and_hangs_is_not_confirmed() {
     let device = Device::new("signal");
     let _netifyd = device.netifyd("stuck").start().expect("netifyd starts");
@@ -70,6 +71,7 @@ fn death_under_a_supervisor_is_a_reload_with_a_warning() {
 }
 
 #[test]
+#[ignore = "half a minute: tests/run long"]
 fn death_without_return_is_an_alarm_until_netifyd_is_back() {
     let device = Device::new("signal");
     let netifyd = device.netifyd("die-on-reload").start().expect("netifyd starts");
@@ -98,6 +100,7 @@ fn death_without_return_is_an_alarm_until_netifyd_is_back() {
 }
 
 #[test]
+#[ignore = "14 s: tests/run long"]
 fn a_netifyd_that_does_not_run_is_no_error_and_is_told_when_it_appears() {
     let device = Device::new("socket");
     let daemon = device.rig.daemon();

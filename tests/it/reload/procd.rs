@@ -1,7 +1,6 @@
 //! `procd`: `/etc/init.d/netifyd`, in a mount namespace where that is a script of the test.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use super::device::Device;
@@ -25,7 +24,7 @@ fn device(method: &str, running: &str, reload: &str) -> Option<Device> {
     );
     let procd = device.rig.write("sbin/procd", "");
     for path in [script, procd] {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("chmod");
+        test_support::make_executable(&path).expect("a program");
     }
     Some(device)
 }

@@ -119,6 +119,7 @@ fn a_process_that_cannot_be_held() {
 
 /// A netifyd that runs, and is not found: that is no netifyd that does not run.
 #[test]
+#[ignore = "14 s: tests/run long"]
 fn another_sign_of_life() {
     let cases = [
         ("signal", "reload.pid-file", "the PID file does not lead to it"),
@@ -144,6 +145,7 @@ fn an_executable_that_was_replaced() {
     let device = Device::new("signal");
     let binary = device.rig.path("netifyd/netifyd");
     fs::copy(test_support::built("netifyd-standin", "netifyd").expect("built"), &binary).expect("copied");
+    test_support::make_executable(&binary).expect("a program");
     let netifyd = device.netifyd("ok").binary(&binary).start().expect("netifyd starts");
     fs::remove_file(&binary).expect("removed");
     device.installs(0, "netifyd reloaded (signal)");

@@ -107,6 +107,7 @@ fn a_manager_that_falls_silent_has_not_called_netifyd_inactive() {
 
 /// systemctl takes over where the bus cannot be had, or systemd is not on it.
 #[test]
+#[ignore = "10 s: tests/run long"]
 fn without_a_bus() {
     let mut device = Device::new("systemd");
     let by_systemctl = |device: &Device| {

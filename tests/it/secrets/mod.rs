@@ -3,6 +3,7 @@
 //! Every test carries marker secrets and searches for them in all the forms that they take on their way.
 #![allow(clippy::disallowed_methods, reason = "tests touch files and start processes")]
 
+mod containers;
 mod core_file;
 mod guarded;
 mod marker;

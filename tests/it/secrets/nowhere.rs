@@ -137,7 +137,7 @@ fn spy(rig: &Rig, name: &str, last_words: &str) -> String {
     let seen = rig.path(&format!("{name}.seen"));
     let script = format!("#!/bin/sh\n{{ env; echo \"$0 $*\"; cat; }} >> {} 2>&1\n{last_words}\n", seen.display());
     let path = rig.write(name, script);
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
+    test_support::make_executable(&path).expect("a program");
     format!("[{:?}]", path.display().to_string())
 }
 

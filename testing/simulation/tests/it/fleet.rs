@@ -6,7 +6,7 @@ use simulation::fleet::report::{Report, mean};
 
 #[test]
 fn a_small_fleet_keeps_the_promises() {
-    let devices = if cfg!(debug_assertions) { 500 } else { 5_000 };
+    let devices = if cfg!(debug_assertions) { 200 } else { 5_000 };
     let report = Report::run(devices);
     for pair in &report.pairs {
         let (load, from) = &pair.daemon;
