@@ -5,6 +5,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
+use crate::cli::ended_by;
 use crate::core::config::Config;
 use crate::core::control::{Answer, Command};
 use crate::core::engine::{Event, Request};
@@ -14,7 +15,8 @@ use crate::edge::config_file::{self, InForce};
 use crate::edge::control::client::{self, ALIVE, AskError, Connection};
 use crate::edge::dirs::Places;
 use crate::edge::file::lock::{self, Holder, Lock, LockError};
-use crate::edge::{clock, terminal};
+use crate::edge::signals::Ending;
+use crate::edge::{clock, process, terminal};
 use crate::exit::Exit;
 
 /// Longest wait for another command, or for a daemon that is starting.
@@ -23,6 +25,8 @@ const PATIENCE: Millis = MINUTE;
 const SILENCE: Duration = Duration::from_secs(2);
 /// How often a daemon that is at work has to show that its event loop turns.
 const ALIVE_EVERY: Duration = Duration::from_secs(10);
+/// Longest wait for a reload when Ctrl-C ends a command.
+const LAST_WAIT: Duration = Duration::from_secs(5);
 /// What to do about a daemon that does not answer.
 pub(super) const STUCK: &str = "it is stopped or stuck; restart the service netify-licensed";
 
@@ -59,7 +63,7 @@ async fn by_daemon(socket: &Path, config: &Config, command: Command) -> Result<A
     }
 }
 
-pub(super) async fn ask(path: Option<&Path>, name: &str, request: Request, as_json: bool) -> Exit {
+pub(super) async fn ask(path: Option<&Path>, ending: &Ending, name: &str, request: Request, as_json: bool) -> Exit {
     let loaded = config_file::load(path);
     let places = Places::from_environment();
     let config = match config_file::to_find_the_daemon(path, &loaded) {
@@ -80,7 +84,12 @@ pub(super) async fn ask(path: Option<&Path>, name: &str, request: Request, as_js
             Err(AskError::Broken(_) | AskError::NoDaemon) => {}
         }
         match locked(&places, name).await {
-            Ok(lock) => return alone(lock, path, places, request, as_json).await,
+            Ok(lock) => {
+                let hold = ending.hold();
+                let exit = alone(lock, path, places, request, ending, as_json).await;
+                drop(hold);
+                return exit;
+            }
             // The daemon holds the lock but does not listen yet, or not any more.
             Err(LockError::Held(_)) if !is_over() => {
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -139,16 +148,26 @@ pub(super) async fn reload(path: Option<&Path>, as_json: bool) -> Exit {
 }
 
 /// Without a daemon. Only now it counts what this user may read.
-async fn alone(lock: Lock, path: Option<&Path>, places: Places, request: Request, as_json: bool) -> Exit {
+async fn alone(
+    lock: Lock,
+    path: Option<&Path>,
+    places: Places,
+    request: Request,
+    ending: &Ending,
+    as_json: bool,
+) -> Exit {
     let InForce { config, keys, refused, .. } = match config_file::in_force(path, &places.state) {
         Ok(in_force) => in_force,
         Err(error) => return Exit::outcome(78, error.to_string(), as_json),
     };
     let (mut driver, mut results) = Driver::new(config, keys, places, Role::Command);
     while !driver.device_known() {
-        match results.recv().await {
-            Some(event) => driver.handle(event),
-            None => return Exit::outcome(1, "the device id could not be looked up".to_owned(), as_json),
+        tokio::select! {
+            event = results.recv() => match event {
+                Some(event) => driver.handle(event),
+                None => return Exit::outcome(1, "the device id could not be looked up".to_owned(), as_json),
+            },
+            number = ending.received() => return ended_by(number),
         }
     }
     let mut reply = driver.request(request);
@@ -158,6 +177,12 @@ async fn alone(lock: Lock, path: Option<&Path>, places: Places, request: Request
         tokio::select! {
             biased;
             outcome = &mut reply => break outcome,
+            number = ending.received() => {
+                driver.stop();
+                // A reload that is cut short may leave netifyd with half a configuration.
+                let _ended = tokio::time::timeout(LAST_WAIT, process::all_ended()).await;
+                return ended_by(number);
+            }
             Some(event) = results.recv() => driver.handle(event),
             () = tokio::time::sleep(pause) => driver.handle(Event::Tick),
         }

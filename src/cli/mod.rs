@@ -9,13 +9,14 @@ mod status;
 mod verify;
 
 use std::borrow::Cow;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use serde_json::json;
+use tokio::runtime::Runtime;
 
 use crate::core::config::{render, sample};
 use crate::core::device::duid;
@@ -25,6 +26,7 @@ use crate::core::text;
 use crate::edge;
 use crate::edge::dirs::Places;
 use crate::edge::file::license;
+use crate::edge::signals::{self, Ending, Signals};
 use crate::edge::{config_file, device, process};
 use crate::exit::Exit;
 use args::{Cli, Command, ConfigCommand};
@@ -32,15 +34,35 @@ use args::{Cli, Command, ConfigCommand};
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let is_check = is_check(std::env::args_os().skip(1));
-    let mut exit = match Cli::try_parse() {
-        Ok(cli) => perform(cli),
+    signals::unblock();
+    let command = command_name(std::env::args_os().skip(1));
+    let is_check = command.as_deref() == Some(OsStr::new("check"));
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return finish(Exit::failed(format!("no event loop: {error}")), is_check),
+    };
+    // The daemon's before anything else: a signal that comes while it starts must not end it.
+    let (signals, ignored) = {
+        let _inside = runtime.enter();
+        let signals = (command.as_deref() == Some(OsStr::new("run"))).then(Signals::set_up);
+        (signals, signals::handle_ignored())
+    };
+    let exit = match Cli::try_parse() {
+        Ok(cli) => match signals.transpose() {
+            Ok(signals) => perform(cli, runtime, signals, ignored),
+            Err(error) => Exit::failed(format!("signals cannot be handled: {error}")),
+        },
         Err(error) if error.use_stderr() => {
             let _ = error.print();
             if is_check { status::misused(&error.to_string()) } else { Exit { code: 2, ..Exit::done() } }
         }
         Err(help) => Exit::with(help.to_string()),
     };
+    finish(exit, is_check)
+}
+
+/// Writes what a command has to say.
+fn finish(mut exit: Exit, is_check: bool) -> ExitCode {
     if let Err(error) = tell(&shown(&exit.out)) {
         let remedy = edge::remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
         exit.err += &format!("\ncannot write to standard output: {}{remedy}", edge::reason(&error));
@@ -54,13 +76,27 @@ pub fn main() -> ExitCode {
     ExitCode::from(exit.code)
 }
 
-fn perform(cli: Cli) -> Exit {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return Exit::failed(format!("no event loop: {error}")),
-    };
+fn perform(cli: Cli, runtime: Runtime, signals: Option<Signals>, ignored: u64) -> Exit {
+    // Every command reads the configuration, and a proxy's password stands in it.
+    process::harden();
     let local = tokio::task::LocalSet::new();
-    let exit = local.block_on(&runtime, dispatch(cli));
+    let exit = local.block_on(&runtime, async {
+        tokio::task::spawn_local(signals::reap_orphans());
+        let unheard = |error| Exit::failed(format!("signals cannot be handled: {error}"));
+        if matches!(cli.command, Command::Run) {
+            return match signals.map_or_else(Signals::set_up, Ok) {
+                Ok(signals) => crate::daemon::run(cli.config, signals).await,
+                Err(error) => unheard(error),
+            };
+        }
+        match Ending::set_up(ignored) {
+            Ok(ending) => tokio::select! {
+                exit = dispatch(cli, &ending) => exit,
+                number = ending.received_and_free() => ended_by(number),
+            },
+            Err(error) => unheard(error),
+        }
+    });
     // A name look-up or a slow disk does not hold up the end.
     drop(local);
     runtime.shutdown_background();
@@ -76,6 +112,11 @@ fn shown(out: &str) -> Cow<'_, str> {
     if std::io::stdout().is_terminal() { Cow::Owned(text::clean_json(out)) } else { Cow::Borrowed(out) }
 }
 
+/// As a shell reports a process that a signal ended.
+fn ended_by(number: i32) -> Exit {
+    Exit { code: 128 + u8::try_from(number).unwrap_or(0), ..Exit::done() }
+}
+
 fn tell(words: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(words.as_bytes()).and_then(|()| out.flush()) {
@@ -85,34 +126,34 @@ fn tell(words: &str) -> std::io::Result<()> {
     }
 }
 
-/// Whether monitoring asks, by the arguments alone: they need not make sense.
-fn is_check(mut arguments: impl Iterator<Item = OsString>) -> bool {
+/// The command, by the arguments alone: they need not make sense.
+fn command_name(mut arguments: impl Iterator<Item = OsString>) -> Option<OsString> {
     while let Some(argument) = arguments.next() {
         if argument == "--config" || argument == "-c" {
             arguments.next();
         } else if !argument.as_encoded_bytes().starts_with(b"-") {
-            return argument == "check";
+            return Some(argument);
         }
     }
-    false
+    None
 }
 
-async fn dispatch(cli: Cli) -> Exit {
+async fn dispatch(cli: Cli, ending: &Ending) -> Exit {
     let path = cli.config.as_deref();
-    // Every command reads the configuration, and a proxy's password stands in it.
-    process::harden();
     match cli.command {
-        Command::Run => crate::daemon::run(cli.config).await,
+        Command::Run => unreachable!("it has signals of its own"),
         Command::Verify { file, json } => verify::verify(path, file.as_deref(), json).await,
         Command::Renew { if_due, dry_run, json } => {
-            client::ask(path, "renew", Request::Renew { if_due, dry_run }, json).await
+            client::ask(path, ending, "renew", Request::Renew { if_due, dry_run }, json).await
         }
         Command::Install { file, force, json } => match document(&file) {
-            Ok(bytes) => client::ask(path, "install", Request::Install { bytes, force }, json).await,
+            Ok(bytes) => client::ask(path, ending, "install", Request::Install { bytes, force }, json).await,
             Err(sentence) => Exit::outcome(1, sentence, json),
         },
-        Command::Provision { json } => client::ask(path, "provision", Request::Provision, json).await,
-        Command::Retire { keep_file, json } => client::ask(path, "retire", Request::Retire { keep_file }, json).await,
+        Command::Provision { json } => client::ask(path, ending, "provision", Request::Provision, json).await,
+        Command::Retire { keep_file, json } => {
+            client::ask(path, ending, "retire", Request::Retire { keep_file }, json).await
+        }
         Command::Place => place::place(path),
         Command::Reload { json } => client::reload(path, json).await,
         Command::Status { json, alive: true, .. } => status::alive(path, json).await,
@@ -291,7 +332,7 @@ mod tests {
 
     #[test]
     fn monitoring_is_known_by_its_command() {
-        let asks = |line: &str| is_check(line.split(' ').map(OsString::from));
+        let asks = |line: &str| command_name(line.split(' ').map(OsString::from)).is_some_and(|name| name == "check");
         assert_eq!([asks("check --warning x"), asks("-c check check -x"), asks("--config=c check -x")], [true; 3]);
         assert_eq!([asks("config check -x"), asks("--config check status -x"), asks("renew check")], [false; 3]);
         assert!(!asks("-x"));

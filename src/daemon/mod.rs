@@ -5,7 +5,6 @@ pub mod driver;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::core::config::ConfigError;
@@ -24,6 +23,7 @@ use crate::edge::control::server::{self, Incoming, Server};
 use crate::edge::dirs::Places;
 use crate::edge::file::lock::{self, Holder, Lock, LockError};
 use crate::edge::file::watch::{POLL, Watch};
+use crate::edge::signals::Signals;
 use crate::edge::{clock, config_file, heartbeat, last_good, log, process, service_manager};
 use crate::exit::Exit;
 
@@ -37,7 +37,7 @@ const BACKLOG: usize = 8;
 const POLL_AT: Millis = MINUTE - SECOND;
 
 /// Runs until SIGTERM or SIGINT.
-pub async fn run(path: Option<PathBuf>) -> Exit {
+pub async fn run(path: Option<PathBuf>, mut signals: Signals) -> Exit {
     let places = Places::from_environment();
     let in_force = match config_file::in_force(path.as_deref(), &places.state) {
         Ok(in_force) => in_force,
@@ -45,7 +45,13 @@ pub async fn run(path: Option<PathBuf>) -> Exit {
     };
     let (config, keys) = (&in_force.config, &in_force.keys);
     log::start(&config.log);
-    let lock = match lock::take_waiting(&places.lock(), "run", LOCK_PATIENCE).await {
+    let lock_path = places.lock();
+    let lock = tokio::select! {
+        biased;
+        () = signals.stop() => return Exit::done(),
+        lock = lock::take_waiting(&lock_path, "run", LOCK_PATIENCE) => lock,
+    };
+    let lock = match lock {
         Ok(lock) => lock,
         Err(LockError::Held(holder)) => {
             return Exit::failed(format!("{} holds {}; stop it first", who(holder), places.lock().display()));
@@ -61,9 +67,9 @@ pub async fn run(path: Option<PathBuf>) -> Exit {
     for problem in &keys.problems {
         tracing::warn!("{problem}");
     }
-    match Wakers::set_up() {
+    match Wakers::set_up(signals) {
         Ok(wakers) => serve(path, in_force, places, lock, wakers).await,
-        Err(error) => Exit::failed(format!("neither signals nor timers can be had: {error}")),
+        Err(error) => Exit::failed(format!("the timers cannot be had: {error}")),
     }
 }
 
@@ -81,21 +87,15 @@ fn tell_once(known: &mut Option<String>, trouble: Option<&String>) {
 
 /// What wakes the loop up by itself: the signals that mean something, and the timers.
 struct Wakers {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-    renew: Signal,
+    signals: Signals,
     alarm: clock::Alarm,
     heartbeat: clock::Heartbeat,
 }
 
 impl Wakers {
-    fn set_up() -> std::io::Result<Self> {
+    fn set_up(signals: Signals) -> std::io::Result<Self> {
         Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-            renew: signal(SignalKind::user_defined1())?,
+            signals,
             alarm: clock::Alarm::new()?,
             heartbeat: clock::Heartbeat::every(
                 service_manager::watchdog_interval().map_or(POLL, |interval| interval.min(POLL)),
@@ -144,8 +144,8 @@ async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: L
         daemon.before_sleep(&wakers.alarm);
         tokio::select! {
             biased;
-            _ = wakers.terminate.recv() => break,
-            _ = wakers.interrupt.recv() => break,
+            _ = wakers.signals.terminate.recv() => break,
+            _ = wakers.signals.interrupt.recv() => break,
             // The timers before what may come in any number.
             result = wakers.alarm.wait() => {
                 despite_failure(result).await;
@@ -175,8 +175,8 @@ async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: L
                 daemon.watch.look();
                 daemon.driver.handle(Event::FileChanged);
             }
-            _ = wakers.hang_up.recv() => drop(daemon.reload_config()),
-            _ = wakers.renew.recv() => {
+            _ = wakers.signals.hang_up.recv() => drop(daemon.reload_config()),
+            _ = wakers.signals.renew.recv() => {
                 tracing::info!("renewing now, as SIGUSR1 asks for");
                 drop(daemon.driver.request(Request::Renew { if_due: false, dry_run: false }));
             }

@@ -16,6 +16,7 @@ pub mod netifyd;
 pub mod process;
 pub mod secret;
 pub mod service_manager;
+pub mod signals;
 pub mod terminal;
 pub mod trusted_keys;
 

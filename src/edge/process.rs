@@ -1,6 +1,7 @@
 //! Running a program without a shell: a timeout ends its whole process group.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Stdio;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{RwLock, RwLockWriteGuard};
+use tokio::sync::{Notify, RwLock, RwLockWriteGuard};
 
 use super::reason;
 use crate::core::config::Command;
@@ -93,6 +94,41 @@ fn lines(output: &[u8]) -> impl DoubleEndedIterator<Item = String> + '_ {
     output.split(|&byte| byte == b'\n').map(clean).filter(|line| !line.trim().is_empty())
 }
 
+thread_local! {
+    /// Children that [`run`] waits for.
+    static OWN: RefCell<BTreeSet<i32>> = const { RefCell::new(BTreeSet::new()) };
+}
+/// One of them has ended.
+static ENDED: Notify = Notify::const_new();
+
+/// Whether [`run`] waits for this process.
+pub(in crate::edge) fn is_own_child(pid: i32) -> bool {
+    OWN.with_borrow(|own| own.contains(&pid))
+}
+
+/// Waits until [`run`] no longer waits for one of its children.
+pub(in crate::edge) async fn one_ended() {
+    ENDED.notified().await;
+}
+
+/// A child that is waited for.
+struct Own(i32);
+
+impl Own {
+    fn new(pid: Pid) -> Self {
+        let pid = pid.as_raw_nonzero().get();
+        OWN.with_borrow_mut(|own| own.insert(pid));
+        Self(pid)
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        OWN.with_borrow_mut(|own| own.remove(&self.0));
+        ENDED.notify_one();
+    }
+}
+
 /// Ends the group when the future is dropped or the time is up.
 struct Group(Option<Pid>);
 
@@ -147,6 +183,7 @@ pub async fn run(
         .spawn()
         .map_err(|error| format!("{program}: cannot be started: {}", reason(&error)))?;
     let group = Group(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
+    let _own = group.0.map(Own::new);
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let feed = async {
         if let Some(mut stdin) = stdin {
