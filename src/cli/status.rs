@@ -72,10 +72,10 @@ pub(super) async fn alive(path: Option<&Path>, as_json: bool) -> Exit {
         }
     };
     let code = u8::from(!is_alive);
-    match as_json {
-        true => Exit { code, ..Exit::with(format!("{}\n", json!({ "alive": is_alive, "message": message }))) },
-        false => Exit::outcome(code, message, false),
+    if as_json {
+        return Exit { code, ..Exit::with(format!("{}\n", json!({ "alive": is_alive, "message": message }))) };
     }
+    Exit::outcome(code, message, false)
 }
 
 pub(super) async fn check(path: Option<&Path>, warning: f64, critical: f64, as_json: bool) -> Exit {
@@ -196,15 +196,12 @@ async fn on_disk(
     }
     let mut status =
         driver.engine().status().cloned().ok_or_else(|| Exit::failed("the state cannot be told".to_owned()))?;
-    let from = match &stuck {
-        Some(how) => {
-            status.with_stuck_daemon(how);
-            SILENT_DAEMON
-        }
-        None => {
-            status.without_daemon();
-            NO_DAEMON
-        }
+    let from = if let Some(how) = &stuck {
+        status.with_stuck_daemon(how);
+        SILENT_DAEMON
+    } else {
+        status.without_daemon();
+        NO_DAEMON
     };
     let is_blind = status.state == State::Unreadable && is_forbidden;
     Ok((Seen { status, from: Some(from.to_owned()), stuck, is_blind }, may_read_all))

@@ -40,6 +40,7 @@ const fn has(mask: u64, number: i32) -> bool {
 /// Gives every signal that the parent ignored a handler that does nothing: the same for this process, but execve(2)
 /// resets it to the default in children. An ignored SIGCHLD would make the exit codes of children unknown (wait(2)).
 /// Needs an event loop. Returns the mask of what was ignored.
+#[must_use]
 pub fn handle_ignored() -> u64 {
     let ignored = ignored();
     for number in (1..=LAST).filter(|number| has(ignored, *number) && *number != PIPE) {

@@ -39,7 +39,7 @@ fn a_stopped_daemon_whose_renewal_is_overdue_is_critical() {
     let mut rig = Rig::api(&hub);
     // Nothing is renewed, because the hub cannot be reached.
     rig.set("hub.url", "https://127.0.0.1:9/api");
-    let ends = LicenseSpec::new(SERIAL).duid(DUID).issued_ago(DAY * 6).expires_in(DAY * 2);
+    let ends = LicenseSpec::new(SERIAL).duid(DUID).issued_ago(DAY * 30).expires_in(DAY);
     let license = ends.to_json(&hub.signing_key(), hub_emulator::Format::Netifyd, hub_emulator::BodyStyle::Pretty);
     rig.write("netifyd/license.json", license);
     let daemon = rig.daemon();
