@@ -54,7 +54,7 @@ pub enum Command {
     ///
     /// Asks the running daemon through its control socket; without a daemon it does the same itself, under the same lock.
     #[command(
-        after_help = "Examples:\n  netify-licensed renew\n  netify-licensed renew --if-due\n  netify-licensed renew --dry-run"
+        after_help = "Examples:\n  netify-licensed renew\n  netify-licensed renew --if-due\n  netify-licensed renew --dry-run\n  netify-licensed renew --accept-changes"
     )]
     Renew {
         /// Do nothing while the license is not due
@@ -63,6 +63,9 @@ pub enum Command {
         /// Ask the hub what it has, but change nothing
         #[arg(long)]
         dry_run: bool,
+        /// Also take a license that entitles to less or to something else, or that ends earlier
+        #[arg(long)]
+        accept_changes: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,

@@ -143,8 +143,8 @@ async fn dispatch(cli: Cli, ending: &Ending) -> Exit {
     match cli.command {
         Command::Run => unreachable!("it has signals of its own"),
         Command::Verify { file, json } => verify::verify(path, file.as_deref(), json).await,
-        Command::Renew { if_due, dry_run, json } => {
-            client::ask(path, ending, "renew", Request::Renew { if_due, dry_run }, json).await
+        Command::Renew { if_due, dry_run, accept_changes, json } => {
+            client::ask(path, ending, "renew", Request::Renew { if_due, dry_run, accept_changes }, json).await
         }
         Command::Install { file, force, json } => match document(&file) {
             Ok(bytes) => client::ask(path, ending, "install", Request::Install { bytes, force }, json).await,

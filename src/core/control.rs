@@ -43,6 +43,10 @@ pub enum Command {
         /// Change nothing.
         #[serde(default, alias = "dry-run")]
         dry_run: bool,
+        /// Take a license that entitles to less, or to something else. Left out where it is false, so that an older
+        /// daemon understands the request.
+        #[serde(default, alias = "accept-changes", skip_serializing_if = "std::ops::Not::not")]
+        accept_changes: bool,
     },
     /// Install a license.
     Install {
@@ -68,7 +72,7 @@ impl Command {
         Ok(Some(match self {
             Self::Status | Self::Metrics | Self::ReloadConfig => return Ok(None),
             Self::ReRead => Request::Reread,
-            Self::Renew { if_due, dry_run } => Request::Renew { if_due, dry_run },
+            Self::Renew { if_due, dry_run, accept_changes } => Request::Renew { if_due, dry_run, accept_changes },
             Self::Install { license, force } => {
                 let bytes = STANDARD.decode(&license).map_err(|_| "`license` is not standard base64".to_owned())?;
                 Request::Install { bytes, force }
@@ -83,7 +87,9 @@ impl Command {
     pub fn of(request: &Request) -> Self {
         match request {
             Request::Reread => Self::ReRead,
-            Request::Renew { if_due, dry_run } => Self::Renew { if_due: *if_due, dry_run: *dry_run },
+            Request::Renew { if_due, dry_run, accept_changes } => {
+                Self::Renew { if_due: *if_due, dry_run: *dry_run, accept_changes: *accept_changes }
+            }
             Request::Install { bytes, force } => Self::Install { license: STANDARD.encode(bytes), force: *force },
             Request::Provision => Self::Provision,
             Request::Retire { keep_file } => Self::Retire { keep_file: *keep_file },
@@ -93,7 +99,7 @@ impl Command {
     /// What it can be given. A client may write them as the command line does, too: `dry-run` for `dry_run`.
     const fn members(&self) -> &'static [&'static str] {
         match self {
-            Self::Renew { .. } => &["if_due", "dry_run"],
+            Self::Renew { .. } => &["if_due", "dry_run", "accept_changes"],
             Self::Install { .. } => &["license", "force"],
             Self::Retire { .. } => &["keep_file"],
             Self::Status | Self::Metrics | Self::ReloadConfig | Self::ReRead | Self::Provision => &[],
@@ -190,7 +196,7 @@ mod tests {
     fn requests_survive_the_wire() {
         for request in [
             Request::Reread,
-            Request::Renew { if_due: true, dry_run: false },
+            Request::Renew { if_due: true, dry_run: false, accept_changes: false },
             Request::Install { bytes: b"{\"a\": 1}\n\xff".to_vec(), force: true },
             Request::Provision,
             Request::Retire { keep_file: true },
@@ -201,7 +207,7 @@ mod tests {
         assert_eq!(parse(br#"{"v":1,"command":"status"}"#), Ok(Command::Status));
         assert_eq!(
             parse(br#"{"v":1,"command":"renew","if_due":true}"#),
-            Ok(Command::Renew { if_due: true, dry_run: false })
+            Ok(Command::Renew { if_due: true, dry_run: false, accept_changes: false })
         );
     }
 
@@ -234,7 +240,7 @@ mod tests {
 
     #[test]
     fn members_may_be_written_as_on_the_command_line() {
-        let renew = Command::Renew { if_due: true, dry_run: true };
+        let renew = Command::Renew { if_due: true, dry_run: true, accept_changes: false };
         assert_eq!(parse(br#"{"v":1,"command":"renew","if-due":true,"dry-run":true}"#), Ok(renew));
         let retire = Command::Retire { keep_file: true };
         assert_eq!(parse(br#"{"v":1,"command":"retire","keep-file":true}"#), Ok(retire));

@@ -178,7 +178,7 @@ async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: L
             _ = wakers.signals.hang_up.recv() => drop(daemon.reload_config()),
             _ = wakers.signals.renew.recv() => {
                 tracing::info!("renewing now, as SIGUSR1 asks for");
-                drop(daemon.driver.request(Request::Renew { if_due: false, dry_run: false }));
+                drop(daemon.driver.request(Request::Renew { if_due: false, dry_run: false, accept_changes: false }));
             }
             Some(incoming) = control.recv() => daemon.answer(incoming),
         }

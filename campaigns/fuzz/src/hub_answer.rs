@@ -1,9 +1,9 @@
 //! Hub answers: classification, then verification and acceptance of what they bring.
 
-use netify_licensed::core::accept::{Acceptance, Standing, judge};
+use netify_licensed::core::accept::verdict::{Terms, Verdict, weigh};
 use netify_licensed::core::hub::response::{RawAnswer, Trouble, TroubleKind, api_data, api_license, api_list, relay_data};
 use netify_licensed::core::hub::redaction::Redaction;
-use netify_licensed::core::license::verify::{Authentic, State, Verifier};
+use netify_licensed::core::license::verify::{Authentic, Verifier};
 
 use crate::cursor::Cursor;
 use crate::forge::{POOL, START, ring};
@@ -27,24 +27,21 @@ fn accept(verifier: &Verifier, installed: &Authentic, data: &[u8]) {
     let Ok(candidate) = verifier.check(data) else { return };
     assert_eq!(candidate.bytes(), data);
     for now in [None, Some(START)] {
-        let standing = Standing { installed: Some(installed), serial: None, now, force: false };
-        match judge(&candidate, &standing) {
-            Ok(Acceptance::Install { lost }) => {
-                assert!(candidate.license().expires_at > installed.license().expires_at);
-                assert_eq!(candidate.license().serial, installed.license().serial);
+        let terms = Terms { installed: Some(installed), configured: None, asked: None, now, force: false };
+        let verdict = weigh(&candidate, &terms);
+        match &verdict {
+            Verdict::Better(difference) => {
+                assert!(difference.lost.is_empty() || !installed.state(now).is_usable(), "the installed one still serves");
                 assert!(now.is_none() || candidate.state(now).is_usable());
-                assert!(lost.is_empty(), "the installed one still serves");
             }
-            Ok(Acceptance::Same) => assert_eq!(data, installed.bytes()),
-            Err(refusal) => assert!(!refusal.to_string().contains(char::is_control)),
+            Verdict::Changed(_) | Verdict::Worse(_) => assert!(now.is_none() || candidate.state(now).is_usable()),
+            Verdict::Same => assert_eq!(data, installed.bytes()),
+            Verdict::Refused(refused) => assert!(!refused.to_string().contains(char::is_control)),
         }
-        let forced = judge(&candidate, &Standing { force: true, ..standing });
-        assert!(
-            forced.is_err()
-                || candidate.state(Some(START)) != State::Expired
-                || now.is_none()
-                || data == installed.bytes()
-        );
+        let got = candidate.license().serial.as_str();
+        assert_eq!(weigh(&candidate, &Terms { configured: Some(got), asked: Some(got), ..terms }), verdict);
+        let forced = weigh(&candidate, &Terms { force: true, ..terms });
+        assert_eq!(forced, verdict, "no serial is configured, and nothing else is waived");
     }
 }
 

@@ -46,7 +46,7 @@ pub struct Difference {
     pub lost: Vec<String>,
     /// The reverse.
     pub gained: Vec<String>,
-    /// Whether the candidate ends later than the installed license.
+    /// How the candidate's end compares with the installed license's.
     pub ends: Ordering,
 }
 
@@ -117,11 +117,11 @@ impl fmt::Display for Difference {
 pub fn weigh(candidate: &Authentic, terms: &Terms<'_>) -> Verdict {
     let got = &candidate.license().serial;
     let another = |wanted: Option<&str>| wanted.filter(|wanted| wanted != got).map(str::to_owned);
-    if let Some(wanted) = another(terms.configured).filter(|_| !terms.force) {
-        return Verdict::Refused(Refused::NotConfigured { wanted, got: got.clone() });
-    }
     if let Some(wanted) = another(terms.asked) {
         return Verdict::Refused(Refused::NotAsked { wanted, got: got.clone() });
+    }
+    if let Some(wanted) = another(terms.configured).filter(|_| !terms.force) {
+        return Verdict::Refused(Refused::NotConfigured { wanted, got: got.clone() });
     }
     if terms.installed.is_some_and(|installed| installed.sha256() == candidate.sha256()) {
         return Verdict::Same;
@@ -132,10 +132,11 @@ pub fn weigh(candidate: &Authentic, terms: &Terms<'_>) -> Verdict {
     let serves = |installed: &&Authentic| {
         matches!(installed.state(terms.now), State::Valid | State::Unchecked | State::ClockUntrusted)
     };
-    let Some(installed) = terms.installed.filter(serves) else {
-        return Verdict::Better(Difference::from_nothing());
-    };
+    let Some(installed) = terms.installed else { return Verdict::Better(Difference::from_nothing()) };
     let difference = Difference::between(installed.license(), candidate.license());
+    if !serves(&installed) {
+        return Verdict::Better(difference);
+    }
     match (difference.ends, difference.lost.is_empty(), difference.gained.is_empty()) {
         (Ordering::Greater, true, _) | (Ordering::Equal, true, false) => Verdict::Better(difference),
         (Ordering::Less | Ordering::Equal, _, true) => Verdict::Worse(difference),
@@ -307,10 +308,10 @@ mod tests {
             (s(DAY, "a@-3"), s(week, "a"), "better +a"),
             (s(DAY, "a a@0"), s(week, "a"), "better +a"),
             // What does not serve is replaced by what does.
-            (s(-HOUR, "a b"), s(week, "a"), "better"),
-            (s(-HOUR, "a b"), t(HOUR, ""), "better"),
-            (s(0, "a b"), t(HOUR, "a"), "better"),
-            (Draft("S", HOUR, 99 * DAY, "a b"), t(week, "a"), "better"),
+            (s(-HOUR, "a b"), s(week, "a"), "better -b"),
+            (s(-HOUR, "a b"), t(HOUR, ""), "better -a-b"),
+            (s(0, "a b"), t(HOUR, "a"), "better -b"),
+            (Draft("S", HOUR, 99 * DAY, "a b"), t(week, "a"), "better -b"),
             // Dates of the candidate.
             (s(-DAY, "a"), s(-HOUR, "a b"), "expired"),
             (s(DAY, "a"), s(0, "a"), "expired"),

@@ -43,6 +43,7 @@ impl Context {
         }
         self.find_device_trouble(&mut found);
         self.find_failed_attempts(state, &mut found);
+        found.problems.extend(self.pending_text());
         self.find_reload_trouble(&mut found);
         if let Some(license) = self.file.good() {
             if self.durable.retired {

@@ -43,6 +43,8 @@ pub(super) enum Purpose {
 pub(super) enum By {
     Schedule,
     Person,
+    /// A person who takes a changed license too.
+    Accepting,
 }
 
 /// How far an attempt is.
@@ -63,8 +65,8 @@ pub(super) enum Phase {
 /// A request to the hub, and what its response is for.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    /// GET: what the relay has. The serial that is expected.
-    Relay { serial: Option<Serial> },
+    /// GET: what the relay has.
+    Relay,
     /// GET: what the hub has.
     Pull { serial: Serial },
     /// The list: which license is this device's. After a creation, the one that was made.
@@ -121,7 +123,7 @@ impl Purpose {
 
 impl Attempt {
     pub(super) fn is_by_person(&self) -> bool {
-        self.by == By::Person
+        self.by != By::Schedule
     }
 
     /// The step that brought the license which is judged, or is waited for.
@@ -139,14 +141,13 @@ impl Attempt {
             Step::Create { .. } => Some(Made::License),
             Step::Confirm { made, .. } => Some(*made),
             Step::Find { made } => *made,
-            Step::Relay { .. } | Step::Pull { .. } | Step::Delete { .. } | Step::ConfirmDeletion { .. } => None,
+            Step::Relay | Step::Pull { .. } | Step::Delete { .. } | Step::ConfirmDeletion { .. } => None,
         }
     }
 
-    /// The serial that the license must have.
+    /// The serial that was asked for. A relay's clients cannot ask for one.
     pub(super) fn serial(&self) -> Option<&Serial> {
         match self.step()? {
-            Step::Relay { serial } => serial.as_ref(),
             Step::Pull { serial } | Step::Confirm { serial, .. } => Some(serial),
             _ => None,
         }
@@ -199,7 +200,7 @@ impl Engine {
     pub(super) fn start(&mut self, purpose: Purpose, by: By) {
         let serial = self.cx.wanted_serial();
         let step = match (serial, purpose) {
-            (serial, _) if self.cx.is_relay() => Step::Relay { serial },
+            _ if self.cx.is_relay() => Step::Relay,
             (Some(serial), Purpose::Retire { .. }) => Step::Delete { serial },
             (Some(serial), Purpose::Renew | Purpose::DryRun) => Step::Pull { serial },
             _ => Step::Find { made: None },
@@ -216,7 +217,7 @@ impl Engine {
     /// Asks the hub.
     fn ask(&mut self, purpose: Purpose, by: By, listed: bool, step: Step) {
         self.actions.push(Action::Ask(match &step {
-            Step::Relay { .. } => HubRequest::Relay,
+            Step::Relay => HubRequest::Relay,
             Step::Find { .. } | Step::ConfirmDeletion { .. } => HubRequest::List,
             Step::Pull { serial } | Step::Confirm { serial, .. } => HubRequest::View(serial.clone()),
             Step::Renew { serial, .. } => {
@@ -253,7 +254,7 @@ impl Engine {
                 Ok(list) => self.deletion_confirmed(attempt, serial, error, &list),
                 Err(trouble) => self.end(&attempt, Outcome::Hub(trouble)),
             },
-            Step::Relay { .. } => match answer.and_then(|raw| response::relay_data(&raw, wall)) {
+            Step::Relay => match answer.and_then(|raw| response::relay_data(&raw, wall)) {
                 Ok(data) => self.judge_candidate(attempt, data),
                 Err(trouble) => self.end(&attempt, Outcome::Hub(trouble)),
             },

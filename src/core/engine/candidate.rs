@@ -1,13 +1,16 @@
 //! What the hub or relay has, judged: install it, or ask the hub to renew.
 
+use std::cmp::Ordering;
+
 use super::Engine;
-use super::attempt::{Attempt, Made, Purpose, Step};
+use super::attempt::{Attempt, By, Made, Purpose, Step};
+use super::change::COMMAND;
 use super::file::FileView;
 use super::outcome::Outcome;
 use super::writer::Origin;
-use crate::core::accept::{self, Acceptance, Refusal, Standing};
+use crate::core::accept::verdict::{Refused, Terms, Verdict, weigh};
 use crate::core::license::document::Serial;
-use crate::core::license::verify::Authentic;
+use crate::core::license::verify::{Authentic, State};
 use crate::core::schedule::rate_limit::{self, Ending};
 use crate::core::text::one_line;
 use crate::core::time::{DAY, HOUR, MINUTE, Millis};
@@ -33,48 +36,87 @@ impl Engine {
                 return self.end(&attempt, Outcome::CandidateRefused(reason));
             }
         };
-        let standing = Standing {
-            // After `retire --keep-file` the old file is no baseline: a new license may end sooner.
-            installed: cx.baseline().filter(|_| !(cx.durable.retired && attempt.purpose == Purpose::Provision)),
-            serial: if cx.follows_relay() {
-                Some(candidate.license().serial.as_str())
-            } else {
-                attempt.serial().map(Serial::as_str)
-            },
-            now: cx.trusted_now(),
-            force: false,
-        };
-        let verdict = accept::judge(&candidate, &standing);
+        let was_new = cx.source_is_new();
         // What cannot be read may still be whole; then the last-known-good copy of it is the baseline.
         let unreadable = matches!(cx.file, FileView::Unreadable(_));
         let file_is_whole = cx.file.good().is_some() || (unreadable && cx.last_good.license.is_some());
-        let as_good_as_new = matches!(verdict, Ok(Acceptance::Same) | Err(Refusal::NotLater { .. })) && !file_is_whole;
-        let wanted = as_good_as_new || matches!(verdict, Ok(Acceptance::Install { .. }));
+        // After `retire --keep-file` the old file is no baseline: a new license may end sooner.
+        let given_back = cx.durable.retired && attempt.purpose == Purpose::Provision;
+        let installed = cx.baseline().filter(|_| file_is_whole && !given_back);
+        let asked = attempt.serial().map(Serial::as_str);
+        let verdict = weigh(&candidate, &Terms { asked, ..cx.terms(installed) });
+        if attempt.purpose == Purpose::DryRun {
+            return self.candidate_in_dry_run(&attempt, &candidate, verdict);
+        }
+        self.source_is_known();
+        if !matches!(
+            verdict,
+            Verdict::Changed(_) | Verdict::Refused(Refused::Expired { .. } | Refused::NotYetValid { .. })
+        ) {
+            self.withdraw_offer(&candidate);
+        }
+        let origin = Origin::of(attempt.made());
         match verdict {
-            _ if wanted && attempt.purpose == Purpose::DryRun => {
-                let ends = candidate.license().expires_at;
-                let text = format!("{} has a license that ends {ends}; it would be installed", cx.source());
-                self.end(&attempt, Outcome::DryRun(text));
+            Verdict::Better(difference) if file_is_whole || given_back => {
+                self.install_candidate(attempt, candidate, difference.lost, origin);
             }
-            Ok(Acceptance::Install { lost }) => {
-                let origin = Origin::of(attempt.made());
-                self.install_candidate(attempt, candidate, lost, origin);
+            // Nothing usable is in the license's place: what passes is taken, unless the last-known-good one is better.
+            Verdict::Better(difference) => match self.better_last_good(&candidate) {
+                Some(better) => self.install_candidate(attempt, better, Vec::new(), Origin::Restored),
+                None => self.install_candidate(attempt, candidate, difference.lost, origin),
+            },
+            Verdict::Changed(difference) => {
+                let is_due = self.offered(&candidate, &difference);
+                if attempt.by == By::Accepting || was_new || is_due {
+                    return self.install_candidate(attempt, candidate, difference.lost, origin);
+                }
+                // One that ends no later does not keep the installed license from being renewed.
+                if difference.ends == Ordering::Greater || self.cx.is_relay() || attempt.made().is_some() {
+                    return self.end_with_pending_change(&attempt);
+                }
+                self.nothing_newer(&attempt, &candidate, was_new);
             }
-            // The file is broken, and the hub has what we once had: that is as good as new. Unless ours was better.
-            _ if as_good_as_new => {
-                let ends = candidate.license().expires_at;
-                let better = cx.last_good.license.clone().filter(|last_good| last_good.license().expires_at > ends);
-                let origin = if better.is_some() { Origin::Restored } else { Origin::of(attempt.made()) };
-                self.install_candidate(attempt, better.unwrap_or(candidate), Vec::new(), origin);
+            Verdict::Same | Verdict::Worse(_) | Verdict::Refused(Refused::Expired { .. }) => {
+                self.nothing_newer(&attempt, &candidate, was_new);
             }
-            Ok(Acceptance::Same) | Err(Refusal::NotLater { .. } | Refusal::Expired { .. }) => {
-                self.nothing_newer(&attempt, &candidate);
-            }
-            Err(refusal) => {
-                let text = format!("{}'s license is refused: {refusal}", cx.source());
+            Verdict::Refused(refused) => {
+                let text = format!("{}'s license is refused: {refused}", self.cx.source());
                 self.end(&attempt, Outcome::CandidateRefused(text));
             }
         }
+    }
+
+    /// What would become of the candidate.
+    fn candidate_in_dry_run(&mut self, attempt: &Attempt, candidate: &Authentic, verdict: Verdict) {
+        let has = format!("{} has a license that ends {}", self.cx.source(), candidate.license().expires_at);
+        let outcome = match verdict {
+            Verdict::Better(_) => Outcome::DryRun(format!("{has}; it would be installed")),
+            Verdict::Changed(difference) => {
+                Outcome::DryRun(format!("{has}; {difference}, so it would wait, and {COMMAND} would install it"))
+            }
+            Verdict::Same | Verdict::Worse(_) | Verdict::Refused(Refused::Expired { .. }) => {
+                return self.nothing_newer(attempt, candidate, false);
+            }
+            Verdict::Refused(refused) => {
+                Outcome::CandidateRefused(format!("{}'s license is refused: {refused}", self.cx.source()))
+            }
+        };
+        self.end(attempt, outcome);
+    }
+
+    /// The last-known-good license, if the candidate is worse and ends sooner.
+    fn better_last_good(&self, candidate: &Authentic) -> Option<Authentic> {
+        let last_good = self.cx.last_good.license.as_ref()?;
+        let is_better = last_good.state(self.cx.trusted_now()) != State::Expired
+            && last_good.license().expires_at > candidate.license().expires_at
+            && matches!(weigh(candidate, &self.cx.terms(Some(last_good))), Verdict::Worse(_));
+        is_better.then(|| last_good.clone())
+    }
+
+    fn end_with_pending_change(&mut self, attempt: &Attempt) {
+        let text = self.cx.pending_text().unwrap_or_default();
+        let accept_in = self.cx.accept_due().map(|at| at.since(self.cx.boot_now()));
+        self.end(attempt, Outcome::ChangePending { text, accept_in });
     }
 
     fn install_candidate(&mut self, attempt: Attempt, candidate: Authentic, lost: Vec<String>, origin: Origin) {
@@ -90,7 +132,7 @@ impl Engine {
     }
 
     /// The hub has nothing later than we: ask it to renew, if that is allowed now.
-    fn nothing_newer(&mut self, attempt: &Attempt, theirs: &Authentic) {
+    fn nothing_newer(&mut self, attempt: &Attempt, theirs: &Authentic, source_was_new: bool) {
         let ends = theirs.license().expires_at;
         let due = self.cx.due().0 <= self.cx.boot_now();
         if let Some(made) = attempt.made() {
@@ -105,6 +147,9 @@ impl Engine {
             let early = attempt.is_by_person() && !due;
             let outcome = if early { Outcome::NothingNewer(text) } else { Outcome::CandidateRefused(text) };
             return self.end(attempt, outcome);
+        }
+        if source_was_new && !due && !attempt.is_by_person() {
+            return self.end(attempt, Outcome::UpToDate);
         }
         if self.cx.is_relay() {
             let text = "the relay has no later license yet".to_owned();

@@ -62,6 +62,8 @@ pub(super) struct LastGood {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
     NoLicense,
+    SourceChanged,
+    ChangeAccepted,
     ClockDoubted,
     Expired,
     AboutToExpire,
@@ -72,6 +74,8 @@ impl std::fmt::Display for Due {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::NoLicense => "there is no license",
+            Self::SourceChanged => "the source of licenses has changed",
+            Self::ChangeAccepted => "a changed license has waited long enough",
             Self::ClockDoubted => "the clock cannot be believed, so the hub is asked",
             Self::Expired => "the license has expired",
             Self::AboutToExpire => "the license is about to expire",
@@ -236,6 +240,9 @@ impl Context {
     /// When the license is due, by its dates alone.
     pub(super) fn due(&self) -> (BootTime, Due) {
         let now = self.moment.now;
+        if self.source_is_new() {
+            return (now.boot, Due::SourceChanged);
+        }
         let Some(license) = self.active() else { return (now.boot, Due::NoLicense) };
         let Some(wall) = self.best_now() else { return (now.boot, Due::ClockDoubted) };
         let plan = self.plan(license);
@@ -243,7 +250,11 @@ impl Context {
             return (now.boot, Due::Expired);
         }
         let why = if wall >= plan.emergency_from { Due::AboutToExpire } else { Due::Window };
-        (now.boot.plus(plan.due.since(wall)), why)
+        let due = now.boot.plus(plan.due.since(wall));
+        match self.accept_due().filter(|at| *at < due) {
+            Some(at) => (at, Due::ChangeAccepted),
+            None => (due, why),
+        }
     }
 
     /// The same on the wall clock, for the status.
@@ -289,16 +300,6 @@ impl Context {
         let serial =
             self.config.license.serial.is_some() || self.active().is_some() || self.remembered_serial().is_some();
         !serial && self.duid().is_none() && !self.is_relay()
-    }
-
-    /// A relay's clients cannot ask for a serial. So once theirs is about to end, they take the one that it has now: a
-    /// fleet whose license was made anew at the hub must not lapse.
-    pub(super) fn follows_relay(&self) -> bool {
-        self.is_relay()
-            && self.config.license.serial.is_none()
-            && self
-                .active()
-                .is_none_or(|license| self.best_now().is_some_and(|now| now >= self.plan(license).emergency_from))
     }
 
     /// Whether a day has passed since a license was last created by itself.

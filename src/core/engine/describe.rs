@@ -8,8 +8,8 @@ use crate::core::config::HubKind;
 use crate::core::device::duid;
 use crate::core::report::configuration::ConfigurationStatus;
 use crate::core::report::status::{
-    AttemptStatus, ClockStatus, DeviceStatus, HubStatus, LicenseStatus, ReloadStatus, RenewalStatus, Rfc3339, SCHEMA,
-    Status,
+    AttemptStatus, ClockStatus, DeviceStatus, HubStatus, LicenseStatus, PendingChangeStatus, ReloadStatus,
+    RenewalStatus, Rfc3339, SCHEMA, Status,
 };
 use crate::core::state::Told;
 use crate::core::state::word::ReloadWord;
@@ -37,7 +37,12 @@ impl Engine {
         }
         self.note_change(&status);
         // Remembered over restarts, which are no change.
-        let told = Told { state: status.state, healthy: status.healthy, sha256: status.license.sha256.clone() };
+        let told = Told {
+            state: status.state,
+            healthy: status.healthy,
+            sha256: status.license.sha256.clone(),
+            pending_change: self.cx.durable.pending_change.as_ref().map(|pending| pending.offer.clone()),
+        };
         let changed = self.cx.volatile.told.as_ref() != Some(&told);
         if changed {
             self.cx.volatile.told = Some(told);
@@ -130,6 +135,14 @@ impl Engine {
                 last_detail: reload.and_then(|last| last.detail.clone()),
                 reloads: cx.volatile.reloads.clone(),
             },
+            pending_change: cx.durable.pending_change.as_ref().map(|pending| PendingChangeStatus {
+                serial: pending.serial.clone(),
+                lost: pending.lost.clone(),
+                gained: pending.gained.clone(),
+                expires_at: Rfc3339(pending.expires_at),
+                offered_since: Rfc3339(pending.offered_since),
+                accept_at: cx.accept_at().map(Rfc3339),
+            }),
             clock: ClockStatus { trusted: cx.trust.trusted, why, skew },
             hub: HubStatus {
                 kind: if cx.config.hub.kind == HubKind::Relay { "relay" } else { "api" }.to_owned(),

@@ -89,7 +89,7 @@ impl Engine {
         match outcome {
             _ if outcome.failed() => volatile.failures = volatile.failures.saturating_add(1),
             Outcome::UpToDate | Outcome::Installed(_) => (volatile.failures, volatile.waits) = (0, 0),
-            Outcome::NothingNewer(_) | Outcome::NotRenewable(_) => {
+            Outcome::NothingNewer(_) | Outcome::NotRenewable(_) | Outcome::ChangePending { .. } => {
                 volatile.failures = 0;
                 volatile.waits = volatile.waits.saturating_add(1);
             }
@@ -133,7 +133,7 @@ impl Engine {
         match retry {
             Retry::Backoff { hub_asked, at_most } => {
                 let delay = limits.delay(&Situation { retry_after: hub_asked, ..situation });
-                at_most.map_or(delay, |at_most| delay.min(at_most))
+                at_most.map_or(delay, |at_most| delay.min(at_most.max(self.cx.shortest_wait())))
             }
             Retry::BackoffUpTo(longest) => {
                 let limits = Limits { min: limits.min, max: longest.min(limits.max).max(limits.min) };
@@ -160,7 +160,9 @@ impl Engine {
     /// What was wrong may have been mended: what is left of a wait after a failure is cut to `min-retry` after the last
     /// attempt. A wait that the hub asked for is not ours to cut.
     pub(super) fn try_again_soon(&mut self) {
-        let Some(last) = self.cx.last_failure().filter(|last| last.outcome != Word::RateLimited) else { return };
+        let pending = || self.cx.volatile.history.last().filter(|_| self.cx.durable.pending_change.is_some());
+        let last = self.cx.last_failure().or_else(pending);
+        let Some(last) = last.filter(|last| last.outcome != Word::RateLimited) else { return };
         let shortest = self.cx.limits().min;
         let left = (shortest - self.cx.wall_now().since(last.at)).clamp(0, shortest);
         let soon = self.cx.boot_now().plus(left);
@@ -207,7 +209,8 @@ impl Engine {
     fn log_end(&mut self, attempt: &Attempt, outcome: &Outcome, sentence: Option<&str>) {
         match (outcome, sentence) {
             (Outcome::Installed(_), _) => self.log.forget(),
-            (Outcome::InstallFailed(_), _) | (_, None) => {}
+            // That a change is offered was logged when it was new.
+            (Outcome::InstallFailed(_) | Outcome::ChangePending { .. }, _) | (_, None) => {}
             (_, Some(sentence)) if outcome.failed() => {
                 self.log.forget_attempts_but(outcome.word());
                 self.note_failure(Level::Warn, Kind::Attempt(outcome.word()), sentence.to_owned());

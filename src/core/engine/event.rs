@@ -83,6 +83,8 @@ pub enum Request {
         if_due: bool,
         /// Ask the hub, change nothing.
         dry_run: bool,
+        /// Take a changed license too.
+        accept_changes: bool,
     },
     /// Install these bytes.
     Install {

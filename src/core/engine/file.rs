@@ -2,7 +2,7 @@
 
 use super::writer::Origin;
 use super::{Action, Engine, FileContent, Level, Recalled};
-use crate::core::accept;
+use crate::core::accept::verdict::Difference;
 use crate::core::license::verify::{Authentic, Rejection, State};
 use crate::core::text::one_line;
 use crate::core::time::{WallTime, relative};
@@ -87,6 +87,7 @@ impl Engine {
         }
         let first = self.cx.file.is_unknown();
         if first {
+            self.mark_source();
             self.judge_last_good();
         }
         if let Some(seen) = seen.filter(|seen| *seen != self.cx.file) {
@@ -169,7 +170,7 @@ impl Engine {
         let other = best.filter(|best| best.sha256() != license.sha256());
         let older = other.is_some_and(|best| best.license().expires_at > expires);
         let premature = other.is_some_and(|best| cx.is_premature(license) && best.state(cx.trusted_now()).is_usable());
-        let lost = other.map(|best| accept::lost(best.license(), license.license())).unwrap_or_default();
+        let lost = other.map(|best| Difference::between(best.license(), license.license()).lost).unwrap_or_default();
         if older || premature {
             self.cx.not_adopted = Some(license.sha256().to_owned());
             self.remember_issue(license, Origin::Given);
@@ -178,6 +179,10 @@ impl Engine {
             return;
         }
         self.cx.not_adopted = None;
+        if !before.is_unknown() {
+            // What waits was held against another license.
+            self.cx.durable.pending_change = None;
+        }
         self.cx.durable.retired &= before.is_unknown();
         self.remember_serial(license);
         if self.remember_issue(license, Origin::Given) {

@@ -113,6 +113,7 @@ impl Engine {
     /// Gone at the hub: only now the file goes.
     pub(super) fn deleted(&mut self, attempt: Attempt, serial: Serial, how: &'static str) {
         self.cx.durable.retired = true;
+        self.cx.durable.pending_change = None;
         self.cx.durable.serial = None;
         self.cx.durable.duid = None;
         self.save_durable();

@@ -7,6 +7,7 @@
 mod advice;
 mod attempt;
 mod candidate;
+mod change;
 mod context;
 mod describe;
 mod end;
@@ -260,6 +261,7 @@ impl Engine {
             self.cx.file = FileView::Unknown;
             self.reader.forget_change();
         }
+        self.mark_source();
         self.judge_again();
         self.try_again_soon();
         self.actions.push(Action::ReadDevice);

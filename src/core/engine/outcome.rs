@@ -21,6 +21,8 @@ pub(super) enum Outcome {
     InstallFailed(String),
     /// What is installed is what the hub has.
     UpToDate,
+    /// The source has a license that would take something away; it waits. When it is taken by itself.
+    ChangePending { text: String, accept_in: Option<Millis> },
     /// The source has no later license, and none was asked for: one sentence.
     NothingNewer(String),
     /// The hub has no later license, and this one says that none may be asked for: one sentence.
@@ -67,6 +69,7 @@ impl Outcome {
             Self::Installed(_) => Word::Installed,
             Self::InstallFailed(_) => Word::InstallFailed,
             Self::UpToDate => Word::UpToDate,
+            Self::ChangePending { .. } => Word::ChangePending,
             Self::NothingNewer(_) | Self::NotRenewable(_) => Word::NothingNewer,
             Self::Hub(trouble) => match trouble.kind {
                 TroubleKind::Outage => Word::Outage,
@@ -93,7 +96,8 @@ impl Outcome {
             | Self::CandidateRefused(reason)
             | Self::NotFound(reason)
             | Self::NothingNewer(reason)
-            | Self::NotRenewable(reason) => Some(reason.clone()),
+            | Self::NotRenewable(reason)
+            | Self::ChangePending { text: reason, .. } => Some(reason.clone()),
             Self::RenewalLimit(wait) => {
                 let at = now.plus(*wait);
                 Some(format!("too many renewals in a row; the next one may go {} ({at})", relative(at, now)))
@@ -130,7 +134,11 @@ impl Outcome {
         match self {
             Self::Hub(trouble) => trouble.exit_code(),
             Self::CandidateRefused(_) => 3,
-            Self::NotFound(_) | Self::RenewalLimit(_) | Self::Busy | Self::InstallFailed(_) => 1,
+            Self::NotFound(_)
+            | Self::RenewalLimit(_)
+            | Self::Busy
+            | Self::InstallFailed(_)
+            | Self::ChangePending { .. } => 1,
             Self::NothingNewer(_) | Self::NotRenewable(_) => u8::from(due),
             Self::Installed(_) | Self::UpToDate | Self::Recovering(_) | Self::DryRun(_) => 0,
             Self::Retired { exit, .. } => *exit,
@@ -154,6 +162,8 @@ impl Outcome {
                 Retry::Backoff { hub_asked: None, at_most: Some(UNTRUSTED_AGAIN) }
             }
             Self::NotFound(_) | Self::NothingNewer(_) | Self::NotRenewable(_) => patient,
+            // The attempt that takes it comes when its time has come.
+            Self::ChangePending { accept_in, .. } => Retry::Backoff { hub_asked: None, at_most: *accept_in },
             Self::InstallFailed(_) => Retry::BackoffUpTo(INSTALL_AGAIN),
             Self::RenewalLimit(wait) => Retry::Token(*wait),
             Self::Recovering(wait) => Retry::After(*wait),

@@ -128,8 +128,9 @@ impl Engine {
                 };
                 self.reply_after_reload(vec![id], 0, &format!("nothing to do: the license is {when}"));
             }
-            Request::Renew { dry_run, .. } => {
-                self.begin(id, if dry_run { Purpose::DryRun } else { Purpose::Renew });
+            Request::Renew { dry_run: true, .. } => self.begin(id, Purpose::DryRun, By::Person),
+            Request::Renew { accept_changes, .. } => {
+                self.begin(id, Purpose::Renew, if accept_changes { By::Accepting } else { By::Person });
             }
             Request::Provision if self.cx.is_relay() => {
                 self.reply(&[id], 2, "a relay cannot create licenses; provision needs hub.kind = \"api\"");
@@ -147,17 +148,19 @@ impl Engine {
                     let text = "provision needs provision.issued-to and provision.entitlements in the configuration";
                     return self.reply(&[id], 78, text);
                 }
-                self.begin(id, Purpose::Provision);
+                self.begin(id, Purpose::Provision, By::Person);
             }
-            Request::Retire { keep_file } => self.begin(id, Purpose::Retire { keep_file }),
+            Request::Retire { keep_file } => self.begin(id, Purpose::Retire { keep_file }, By::Person),
         }
     }
 
     /// Starts an attempt, or joins the one that is under way if it does the same.
-    fn begin(&mut self, id: RequestId, purpose: Purpose) {
+    fn begin(&mut self, id: RequestId, purpose: Purpose, by: By) {
         if let Some(attempt) = &mut self.attempt {
             if attempt.purpose == purpose {
-                attempt.by = By::Person;
+                if attempt.by != By::Accepting {
+                    attempt.by = by;
+                }
                 self.requests.put(id, At::Attempt);
             } else {
                 self.reply(&[id], 1, "another attempt is under way; try again when it is done");
@@ -171,7 +174,7 @@ impl Engine {
             return self.reply(&[id], 1, &duid::none_usable(self.cx.device.sources()));
         }
         self.requests.put(id, At::Attempt);
-        self.start(purpose, By::Person);
+        self.start(purpose, by);
     }
 
     /// Replies to those of them that still wait.

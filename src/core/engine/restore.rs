@@ -2,7 +2,7 @@
 
 use super::writer::Origin;
 use super::{Engine, Level};
-use crate::core::accept::{self, Acceptance, Standing};
+use crate::core::accept::verdict::{Verdict, weigh};
 use crate::core::license::verify::{Authentic, State};
 use crate::core::time::{HOUR, Millis, WallTime};
 
@@ -43,15 +43,14 @@ impl Engine {
             return false;
         };
         let installed = self.cx.file.good().filter(|file| !self.cx.is_surely_premature(file));
-        let standing = Standing { installed, serial: None, now: self.cx.trusted_now(), force: false };
-        match accept::judge(&last_good, &standing) {
-            Ok(Acceptance::Install { .. }) if !self.cx.just_read && self.may_restore() => {
+        match weigh(&last_good, &self.cx.terms(installed)) {
+            Verdict::Better(_) if !self.cx.just_read && self.may_restore() => {
                 // Another writer may have put a better one there since the file was last read.
                 self.read_license();
                 true
             }
-            Ok(Acceptance::Install { lost }) if self.may_restore() => {
-                self.install_last_good(last_good, lost);
+            Verdict::Better(difference) if self.may_restore() => {
+                self.install_last_good(last_good, difference.lost);
                 true
             }
             _ => false,

@@ -1,15 +1,16 @@
 //! The only way to the license file. Each job is judged against the file as it is at that moment: it is read anew before,
 //! since another process may have changed it after the hub was asked.
 
+use std::cmp::Ordering;
+
 use super::attempt::{Attempt, Made, Phase};
 use super::file::FileView;
 use super::log::Kind;
 use super::outcome::Outcome;
 use super::requests::At;
 use super::{Action, Engine, Level, RequestId};
-use crate::core::accept::{self, Acceptance, Standing};
+use crate::core::accept::verdict::{Difference, Refused, Terms, Verdict, weigh};
 use crate::core::clock::trust::build_date;
-use crate::core::license::document::Serial;
 use crate::core::license::verify::{Authentic, CLOCK_TOLERANCE, State};
 use crate::core::text::one_line;
 use crate::core::time::{Millis, SECOND, WallTime, relative};
@@ -161,31 +162,31 @@ impl Engine {
             }
             _ => self.cx.baseline(),
         };
-        let standing = Standing {
-            installed,
-            serial: self.cx.config.license.serial.as_ref().map(Serial::as_str),
-            now: self.cx.trusted_now(),
-            force,
-        };
-        match accept::judge(&candidate, &standing) {
-            Ok(Acceptance::Install { lost }) => {
-                self.cx.durable.retired = false;
-                self.install(candidate, Origin::Given, Some(id), lost);
+        let state = candidate.state(self.cx.trusted_now());
+        let exit = if state == State::Expired { 4 } else { 3 };
+        let hint = if state.is_usable() { "; --force installs it all the same" } else { "" };
+        let verdict = weigh(&candidate, &Terms { force, ..self.cx.terms(installed) });
+        let refusal = match verdict {
+            Verdict::Same if self.cx.file.good().is_none_or(|file| file.sha256() != candidate.sha256()) => {
+                return self.install(candidate, Origin::Given, Some(id), Vec::new());
             }
-            Ok(Acceptance::Same) if self.cx.file.good().is_none_or(|file| file.sha256() != candidate.sha256()) => {
-                self.install(candidate, Origin::Given, Some(id), Vec::new());
-            }
-            Ok(Acceptance::Same) => {
+            Verdict::Same => {
                 let text = "already installed, byte for byte; nothing was written";
-                self.reply_after_reload(vec![id], 0, text);
+                return self.reply_after_reload(vec![id], 0, text);
             }
-            Err(refusal) => {
-                let state = candidate.state(self.cx.trusted_now());
-                let exit = if state == State::Expired { 4 } else { 3 };
-                let hint = if state.is_usable() { "; --force installs it all the same" } else { "" };
-                self.reply(&[id], exit, &format!("not installed: {refusal}{hint}"));
+            Verdict::Changed(difference) | Verdict::Worse(difference) if !force => {
+                why_not_better(&candidate, installed, &difference)
             }
-        }
+            Verdict::Better(difference) | Verdict::Changed(difference) | Verdict::Worse(difference) => {
+                self.cx.durable.retired = false;
+                return self.install(candidate, Origin::Given, Some(id), difference.lost);
+            }
+            Verdict::Refused(refused @ (Refused::Expired { .. } | Refused::NotYetValid { .. })) => {
+                return self.reply(&[id], exit, &format!("not installed: {refused}"));
+            }
+            Verdict::Refused(refused) => refused.to_string(),
+        };
+        self.reply(&[id], exit, &format!("not installed: {refusal}{hint}"));
     }
 
     /// Replaces the file. What is owed to netifyd is on disk before the file changes.
@@ -264,6 +265,7 @@ impl Engine {
             message.push_str(&format!("; it no longer entitles to {}", lost.join(", ")));
         }
         self.note_license(if lost.is_empty() { Level::Info } else { Level::Warn }, message.clone());
+        self.cx.durable.pending_change = None;
         self.cx.file = FileView::Good(license.clone());
         self.cx.not_adopted = None;
         self.cx.volatile.unload = false;
@@ -331,5 +333,21 @@ impl Engine {
             }
         };
         self.end(attempt, outcome);
+    }
+}
+
+/// Why a license is not taken without `--force`: one clause.
+fn why_not_better(candidate: &Authentic, installed: Option<&Authentic>, difference: &Difference) -> String {
+    let ends = |license: &Authentic| license.license().expires_at;
+    let (new, old) = (ends(candidate), installed.map_or(ends(candidate), ends));
+    match difference.ends {
+        Ordering::Less if difference.lost.is_empty() => {
+            format!("it ends {new}, earlier than the installed license ({old})")
+        }
+        Ordering::Less => format!("it ends {new}, earlier than the installed license ({old}); {difference}"),
+        Ordering::Equal if difference.lost.is_empty() && difference.gained.is_empty() => {
+            format!("it ends when the installed license ends ({new})")
+        }
+        _ => difference.to_string(),
     }
 }

@@ -3,7 +3,7 @@
 use crate::core::license::verify::State;
 use crate::core::report::status::{Rfc3339, Status};
 use crate::core::state::word::ReloadWord;
-use crate::core::text::{clean, one_line};
+use crate::core::text::{clean, list, one_line};
 use crate::core::time::{DAY, WallTime, relative};
 
 /// When to worry, in days before the expiry.
@@ -91,6 +91,14 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, origin: Ori
     {
         worry(1, format!("no daemon runs, and the renewal is overdue since {due}"));
     }
+    if let Some(change) = &status.pending_change {
+        let lost = if change.lost.is_empty() { String::new() } else { format!(" without {}", list(&change.lost)) };
+        let when = change.accept_at.map_or_else(
+            || "it waits for `netify-licensed renew --accept-changes`".to_owned(),
+            |at| format!("it is installed {}", relative(at.0, now)),
+        );
+        worry(1, format!("a changed license, {}, is offered{lost}; {when}", one_line(&change.serial)));
+    }
     if let Some(missing) = status.problems.iter().find(|problem| problem.starts_with("provision.entitlements")) {
         worry(1, missing.clone());
     }
@@ -172,6 +180,7 @@ pub(crate) mod tests {
             clock: ClockStatus { trusted: true, ..Default::default() },
             hub: crate::core::report::status::HubStatus::default(),
             configuration: crate::core::report::configuration::ConfigurationStatus::default(),
+            pending_change: None,
         }
     }
 

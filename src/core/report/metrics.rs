@@ -127,6 +127,16 @@ fn render(status: &Status, format: Format) -> String {
         page.sample("netify_licensed_reloads_total", &[("outcome", outcome.as_str())], count);
     }
     page.gauge(
+        "netify_licensed_pending_change",
+        "1 while a changed license is offered and waits.",
+        u8::from(status.pending_change.is_some()),
+    );
+    page.time(
+        "netify_licensed_pending_change_accept_timestamp_seconds",
+        "When the changed license is installed by itself.",
+        status.pending_change.as_ref().and_then(|change| change.accept_at),
+    );
+    page.gauge(
         "netify_licensed_clock_trusted",
         "1 while the device's clock can be believed.",
         u8::from(status.clock.trusted),

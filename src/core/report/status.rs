@@ -67,6 +67,26 @@ pub struct Status {
     /// The configuration.
     #[serde(default)]
     pub configuration: ConfigurationStatus,
+    /// A changed license that was offered and waits.
+    #[serde(default)]
+    pub pending_change: Option<PendingChangeStatus>,
+}
+
+/// A changed license that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingChangeStatus {
+    /// Its serial.
+    pub serial: String,
+    /// Entitlements that would be lost.
+    pub lost: Vec<String>,
+    /// Entitlements that would be gained.
+    pub gained: Vec<String>,
+    /// When it ends.
+    pub expires_at: Rfc3339,
+    /// When it was first offered.
+    pub offered_since: Rfc3339,
+    /// When it is installed by itself; null where only a person installs it.
+    pub accept_at: Option<Rfc3339>,
 }
 
 /// The installed license; members are null where there is none.

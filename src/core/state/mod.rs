@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::core::accept::pending::PendingChange;
+use crate::core::accept::source::Source;
+
 use crate::core::license::document::Serial;
 use crate::core::license::verify::State;
 use crate::core::schedule::rate_limit::Bucket;
@@ -37,6 +40,10 @@ pub struct Durable {
     pub provision_tried_at: Option<WallTime>,
     /// The license was given back (`retire`): nothing is fetched until somebody asks.
     pub retired: bool,
+    /// A changed license that was offered and waits.
+    pub pending_change: Option<PendingChange>,
+    /// Where licenses come from.
+    pub source: Option<Source>,
 }
 
 /// The beginning of a license's life, where its own `created_at` does not tell: some hubs keep the date of the first
@@ -101,6 +108,9 @@ pub struct Told {
     pub healthy: bool,
     /// The license.
     pub sha256: Option<String>,
+    /// The change that waits ([`PendingChange::offer`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_change: Option<String>,
 }
 
 /// A moment of this boot: a wall clock that is set meanwhile does not move it.
@@ -174,6 +184,8 @@ impl Durable {
             last_success_at,
             provision_tried_at,
             retired,
+            pending_change,
+            source,
         } = self;
         *boot_id == now.boot_id
             && *loaded == now.loaded
@@ -184,6 +196,8 @@ impl Durable {
             && *last_success_at == now.last_success_at
             && *provision_tried_at == now.provision_tried_at
             && *retired == now.retired
+            && *pending_change == now.pending_change
+            && *source == now.source
     }
 }
 
@@ -241,7 +255,7 @@ mod tests {
     /// What is not written is lost.
     #[test]
     fn every_change_of_the_durable_memory_is_worth_a_write_but_the_time() {
-        let changes: [fn(&mut Durable); 8] = [
+        let changes: [fn(&mut Durable); 9] = [
             |d| d.boot_id = "b".to_owned(),
             |d| d.loaded = Some("s".to_owned()),
             |d| d.issues.push(Issue { sha256: "s".to_owned(), at: at(1), own_renewal: true, guessed: false }),
@@ -250,6 +264,7 @@ mod tests {
             |d| d.last_success_at = Some(at(1)),
             |d| d.provision_tried_at = Some(at(1)),
             |d| d.retired = true,
+            |d| d.source = Some(Source { id: "s".to_owned(), is_new: true }),
         ];
         for (number, change) in changes.iter().enumerate() {
             let mut now = Durable::default();
@@ -288,7 +303,7 @@ mod tests {
             &|v| v.reload = Some(reload()),
             &|v| v.reload_failures = 1,
             &|v| v.reload_pause = Some(ReloadPause { boot_id: "b".to_owned(), since: 1, until: 2 }),
-            &|v| v.told = Some(Told { state: State::Valid, healthy: true, sha256: None }),
+            &|v| v.told = Some(Told { state: State::Valid, healthy: true, sha256: None, pending_change: None }),
             &|v| v.unload = true,
             &|v| v.attempts = BTreeMap::from([(Word::Outage, 1)]),
             &|v| v.reloads = BTreeMap::from([(ReloadWord::None, 1)]),

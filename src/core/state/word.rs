@@ -12,6 +12,8 @@ pub enum Word {
     Busy,
     /// The source's license is none that may be installed.
     CandidateRefused,
+    /// The source's license would take something away: it waits.
+    ChangePending,
     /// The hub was only asked.
     DryRun,
     /// The renewal limit holds.
@@ -48,6 +50,7 @@ impl Word {
         match self {
             Self::Busy => "busy",
             Self::CandidateRefused => "candidate-refused",
+            Self::ChangePending => "change-pending",
             Self::DryRun => "dry-run",
             Self::Floor => "floor",
             Self::InstallFailed => "install-failed",

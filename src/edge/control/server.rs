@@ -303,7 +303,7 @@ pub(super) mod tests {
                 clients.push(client(&path).await);
                 waiting.push(next(&mut incoming).await.answer);
             }
-            let renew = || Command::Renew { if_due: false, dry_run: false };
+            let renew = || Command::Renew { if_due: false, dry_run: false, accept_changes: false };
             let crowded = ask(&path, renew(), PATIENCE).await.expect("an answer");
             assert_eq!(crowded.message, "too many wait for an answer; try again");
             let daemon = async {

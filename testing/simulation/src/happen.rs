@@ -273,9 +273,9 @@ impl World {
             doc.as_ref().map(|doc| doc.bytes.clone()).unwrap_or_default()
         };
         let request = match self.random.next() % 10 {
-            0..=2 => Request::Renew { if_due: false, dry_run: false },
-            3 => Request::Renew { if_due: true, dry_run: false },
-            4 => Request::Renew { if_due: false, dry_run: true },
+            0..=2 => Request::Renew { if_due: false, dry_run: false, accept_changes: false },
+            3 => Request::Renew { if_due: true, dry_run: false, accept_changes: false },
+            4 => Request::Renew { if_due: false, dry_run: true, accept_changes: false },
             5 => Request::Reread,
             6 => Request::Install { bytes: bytes(&stage.hub.current), force: false },
             7 => Request::Install { bytes: bytes(&stage.hub.earlier.last().cloned()), force: self.random.chance(0.3) },

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use netify_licensed::core::config::KEYS;
 use netify_licensed::core::report::metrics;
+use netify_licensed::core::report::status::{PendingChangeStatus, Rfc3339};
+use netify_licensed::core::time::WallTime;
 
 use super::markdown::{Page, pages};
 use super::root;
@@ -90,7 +92,17 @@ fn the_metrics_are_those_of_today() {
     let scene = Scene::set("usual");
     scene.settle();
     assert!(scene.gateway.run(&["renew"]).status.success());
-    let text = metrics::prometheus(&scene.status());
+    let mut status = scene.status();
+    let some_time = || Rfc3339(WallTime::from_unix(1));
+    status.pending_change = Some(PendingChangeStatus {
+        serial: "S".to_owned(),
+        lost: Vec::new(),
+        gained: Vec::new(),
+        expires_at: some_time(),
+        offered_since: some_time(),
+        accept_at: Some(some_time()),
+    });
+    let text = metrics::prometheus(&status);
     let families: BTreeSet<&str> =
         text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     let pages = pages();

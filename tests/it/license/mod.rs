@@ -2,7 +2,6 @@
 
 #![allow(clippy::too_many_lines, clippy::format_collect, reason = "tables are long")]
 
-mod acceptance;
 mod canonical_form;
 mod encodings;
 mod forge;

@@ -123,6 +123,7 @@ fn every_series_of_the_issue_is_there() {
         "renewal_last_success_timestamp_seconds",
         "reload_pending",
         "reloads_total",
+        "pending_change",
         "clock_trusted",
     ];
     let expected: BTreeSet<String> = expected.iter().map(|name| format!("netify_licensed_{name}")).collect();

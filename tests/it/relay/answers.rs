@@ -55,7 +55,7 @@ fn nothing_but_a_later_license_touches_the_installed_one() {
         (Fault::license(Defect::Unsigned), 3, "unsigned"),
         (Fault::license(Defect::OtherKey), 3, "bad-signature"),
         (Fault::license(Defect::OtherDevice), 3, "wrong-device"),
-        (Fault::license(Defect::OtherSerial), 3, "was asked for"),
+        (Fault::license(Defect::OtherSerial), 1, "no later license yet"),
         (Fault::license(Defect::NotYetValid), 3, "valid only"),
         (Fault::license(Defect::Expired), 1, "no later license yet"),
         (Fault::license(Defect::Older), 1, "no later license yet"),

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests touch files and start processes")]
 
 mod answers;
+mod changes;
 mod credentials;
 mod daemon;
 mod serials;

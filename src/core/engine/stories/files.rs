@@ -68,7 +68,7 @@ fn install_says_what_is_lost_and_why_not() {
     let mut story = Story::command(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
     let less = license_with("S-1", 0, 9, r#""duid":"D-1","entitlements":["a"]"#);
     let id = story.give(less.clone(), false);
-    story.replied(id, 3, "it lacks entitlements of the installed license, which still serves: b; --force");
+    story.replied(id, 3, "not installed: it no longer entitles to b; --force");
     let id = story.give(license("S-1", -9, -2), false);
     story.replied(id, 4, "it expired 2 days ago");
     let id = story.give(license("S-1", 1, 9), false);

@@ -1,6 +1,7 @@
 //! Stories told to the engine on a fake clock: what people ask for, what hubs answer, and what becomes of it. Signatures
 //! are not checked here; whole lives of devices are in the simulation.
 
+mod changes;
 mod files;
 mod heals;
 mod logs;
@@ -29,7 +30,7 @@ use crate::core::license::verify::Authentic;
 use crate::core::report::status::Status;
 use crate::core::state::word::{ReloadWord, Word};
 use crate::core::state::{Durable, Volatile};
-use crate::core::time::{BootTime, DAY, MINUTE, Millis, Now, WallTime};
+use crate::core::time::{BootTime, DAY, MINUTE, Millis, Now, SECOND, WallTime};
 
 /// When all stories begin: 2027-01-15.
 const START: WallTime = WallTime::from_unix(1_800_000_000);
@@ -214,7 +215,7 @@ impl Story {
     }
 
     fn renew(&mut self) -> RequestId {
-        self.request(Request::Renew { if_due: false, dry_run: false })
+        self.request(Request::Renew { if_due: false, dry_run: false, accept_changes: false })
     }
 
     fn give(&mut self, bytes: Vec<u8>, force: bool) -> RequestId {

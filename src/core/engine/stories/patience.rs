@@ -100,20 +100,20 @@ fn patience_that_is_asked_for_is_had_and_not_cut() {
     let mut story = due();
     wait_after(&mut story, 403, b"{}");
     let before = story.next().0;
-    story.request(Request::Renew { if_due: false, dry_run: true });
+    story.request(Request::Renew { if_due: false, dry_run: true, accept_changes: false });
     story.away();
     assert_eq!(story.next().0, before);
     let mut story = due();
     story.away();
     story.pass(story.next().0 - 1);
-    story.request(Request::Renew { if_due: false, dry_run: true });
+    story.request(Request::Renew { if_due: false, dry_run: true, accept_changes: false });
     story.away();
     assert_eq!(story.next().0, MINUTE, "it has asked just now");
     let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
     story.reloaded_if_asked();
     story.pass(story.next().0 - 1);
     assert_eq!(story.asked, None);
-    story.request(Request::Renew { if_due: false, dry_run: true });
+    story.request(Request::Renew { if_due: false, dry_run: true, accept_changes: false });
     story.limited(600);
     assert_eq!(story.next().0, 10 * MINUTE);
 }
