@@ -1,6 +1,7 @@
 //! Whether a candidate may replace what is installed. Promise 1 lives here.
 
 pub mod pending;
+pub mod shape;
 pub mod source;
 pub mod verdict;
 

@@ -125,6 +125,20 @@ pub fn none_usable(judged: &[Judged]) -> String {
     format!("no source gives a device id ({why}); set device.duid in the configuration")
 }
 
+/// Whether two spellings may mean the same device: they differ only in case, dashes, braces, `urn:uuid:` or outer white
+/// space. For looking alone: a license is bound to one spelling.
+#[must_use]
+pub fn is_spelled_alike(a: &str, b: &str) -> bool {
+    let plain = |text: &str| {
+        let text = text.trim().to_ascii_lowercase();
+        let text = text.strip_prefix("urn:uuid:").unwrap_or(&text);
+        let text = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or(text);
+        text.chars().filter(|c| *c != '-').collect::<String>()
+    };
+    let (a, b) = (plain(a), plain(b));
+    !a.is_empty() && a == b
+}
+
 fn usable(source: &Source, content: &[u8]) -> Result<String, String> {
     let text = std::str::from_utf8(content).map_err(|_| "not text".to_owned())?;
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
@@ -197,6 +211,25 @@ mod tests {
     #[allow(clippy::needless_pass_by_value, reason = "reads better in tables")]
     fn one(source: Source, content: &str) -> Result<String, String> {
         usable(&source, content.as_bytes())
+    }
+
+    #[test]
+    fn spellings_of_one_device_are_recognized() {
+        let duid = "4c4c4544-0042-3510-8052-b4c04f4d3733";
+        for spelling in [
+            duid.to_uppercase(),
+            duid.replace('-', ""),
+            format!("{{{duid}}}"),
+            format!("urn:uuid:{duid}"),
+            format!("URN:UUID:{{{}}}", duid.to_uppercase()),
+            format!(" {duid}\n"),
+        ] {
+            assert!(is_spelled_alike(duid, &spelling), "{spelling}");
+        }
+        for other in ["", "-", "{}", "4c4c4544-0042-3510-8052-b4c04f4d3734", "x4c4c4544-0042-3510-8052-b4c04f4d3733"] {
+            assert!(!is_spelled_alike(duid, other), "{other}");
+        }
+        assert!(!is_spelled_alike("", "") && !is_spelled_alike("--", "-"));
     }
 
     #[test]

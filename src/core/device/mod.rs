@@ -1,3 +1,4 @@
 //! Which device this is.
 
 pub mod duid;
+pub mod pin;
