@@ -49,13 +49,17 @@ fn every_test_and_package_of_cargo_is_there() {
     let (packages, mut seen) = (packages(), 0);
     for page in pages() {
         for words in page.commands().filter(|words| words.iter().any(|word| word == "cargo")) {
+            // What ends so is a module of tests/it, or one of campaigns.
+            for subject in words.iter().filter_map(|word| word.strip_suffix("::")) {
+                let module = root().join("tests/it").join(subject);
+                let is_there = module.is_dir() || module.with_extension("rs").exists();
+                let is_campaign = root().join("campaigns").join(subject).exists();
+                assert!(is_there || is_campaign, "{}: there is no `{subject}` in tests/it", page.name);
+            }
             for pair in words.windows(2) {
                 let (flag, name) = (pair[0].as_str(), pair[1].as_str());
                 let is_there = match flag {
-                    "--test" => {
-                        let tests = root().join("tests").join(name);
-                        tests.with_extension("rs").exists() || tests.join("main.rs").exists()
-                    }
+                    "--test" => root().join("tests").join(name).join("main.rs").exists(),
                     "-p" => packages.contains(name),
                     _ => continue,
                 };
