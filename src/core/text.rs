@@ -3,6 +3,16 @@
 use serde::Serialize;
 use serde_json::Value;
 
+/// What some editors put before a text (UTF-8).
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A text file that a person wrote, without the byte order mark. CR LF needs nothing: all readers of lines here end them at
+/// either.
+#[must_use]
+pub fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+}
+
 /// Longest foreign text in a message, in characters.
 const LONGEST: usize = 300;
 /// Most entries of a foreign list in a message.

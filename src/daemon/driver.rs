@@ -10,7 +10,8 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::core::config::Config;
 use crate::core::device::duid;
-use crate::core::engine::{Action, Engine, Event, Level, Reply, Request, RequestId, Start, StateFile};
+use crate::core::engine::{Action, Engine, Event, HubRequest, Level, Reply, Request, RequestId, Start, StateFile};
+use crate::core::hub::response::TransportError;
 use crate::core::license::keys::KeyRing;
 use crate::core::report::configuration::ConfigurationStatus;
 use crate::core::report::metrics;
@@ -21,8 +22,7 @@ use crate::edge::dirs::Places;
 use crate::edge::file::license;
 use crate::edge::file::state::{self, Store};
 use crate::edge::helper::{self, Order};
-use crate::edge::hub::session;
-use crate::edge::hub::session::Call;
+use crate::edge::hub::session::{Call, ListReader, Session};
 use crate::edge::netifyd::reload;
 use crate::edge::{clock, device, process, service_manager};
 
@@ -57,6 +57,8 @@ pub struct Driver {
     /// Lookups of the device id that were begun, and the last one whose result was told.
     lookups: u64,
     lookup_told: Rc<Cell<u64>>,
+    /// The session of the attempt that is under way.
+    session: Rc<RefCell<Option<Rc<Session>>>>,
     /// The hook's turn, and what it has yet to be told.
     hook_turn: Rc<Mutex<()>>,
     hook_news: Rc<RefCell<VecDeque<Status>>>,
@@ -102,6 +104,7 @@ impl Driver {
             device_known: false,
             lookups: 0,
             lookup_told: Rc::default(),
+            session: Rc::default(),
             hook_turn: Rc::default(),
             hook_news: Rc::default(),
             unpublished: Vec::new(),
@@ -191,6 +194,10 @@ impl Driver {
             let actions = self.engine.step(clock::moment(), event);
             self.perform(actions);
         }
+        if !self.engine.has_attempt() {
+            // With it go its connection, its secrets and its certificates.
+            self.session.take();
+        }
     }
 
     fn perform(&mut self, actions: Vec<Action>) {
@@ -220,14 +227,7 @@ impl Driver {
                     }
                 });
             }
-            Action::Ask(request) => {
-                let (config, places, sender) = (self.engine.config().clone(), self.places.clone(), self.sender.clone());
-                tracing::debug!("asking the hub");
-                tokio::task::spawn_local(async move {
-                    let answer = session::send(&config, &places, Call::of(&request, &config)).await;
-                    let _ = sender.send(Event::Answer(answer));
-                });
-            }
+            Action::Ask(request) => self.ask(&request),
             Action::Install { license, modified } if writes => {
                 let path = self.engine.config().license.path.as_path();
                 let modified = modified.map(WallTime::unix);
@@ -274,6 +274,38 @@ impl Driver {
             Action::Note(level, text) => self.note(level, &text),
             _ => {}
         }
+    }
+
+    /// Sends a request in the session of the attempt; the first one opens it.
+    fn ask(&self, request: &HubRequest) {
+        let (config, places, sender) = (self.engine.config().clone(), self.places.clone(), self.sender.clone());
+        let call = Call::of(request, &config);
+        let (open, sought) = (Rc::clone(&self.session), self.engine.sought());
+        tracing::debug!("asking the hub");
+        tokio::task::spawn_local(async move {
+            let kept = open.borrow().clone();
+            let session = match kept {
+                Some(session) => Ok(session),
+                // Certificates and secrets lie on a disk, which may be slow.
+                None => match tokio::task::spawn_blocking(move || Session::open(&config, &places)).await {
+                    Ok(opened) => opened.map(Rc::new),
+                    Err(_) => Err(TransportError { message: "the hub could not be asked".to_owned(), local: true }),
+                },
+            };
+            let answer = match session {
+                Ok(session) => {
+                    *open.borrow_mut() = Some(Rc::clone(&session));
+                    if call.is_list() {
+                        let reader = ListReader::bounded(move |entry| sought.is_in(entry));
+                        session.list(&call, reader).await
+                    } else {
+                        session.send(&call).await
+                    }
+                }
+                Err(error) => Err(error),
+            };
+            let _ = sender.send(Event::Answer(answer));
+        });
     }
 
     /// Only a change is told, and in its turn.

@@ -12,7 +12,7 @@ use crate::core::time::WallTime;
 use crate::edge::dirs::Places;
 use crate::edge::file::open;
 use crate::edge::file::trusted::{self, Refused};
-use crate::edge::hub::tls;
+use crate::edge::hub::{roots, tls};
 use crate::edge::{clock, last_good, service_manager, trusted_keys};
 
 /// Largest configuration in bytes.
@@ -96,6 +96,7 @@ pub fn keep_despite_its_mode(path: Option<&Path>, directory: &Path) -> Result<()
     let place = place_of(path);
     // Whoever could have written it; all that it says is checked as ever.
     let good = open::read(&place, MAX)
+        .map(open::text)
         .map_err(|error| unreadable(&place, &error))
         .and_then(|bytes| interpret(&place, text_of(&place, bytes)?, false))
         .and_then(|loaded| Ok(loaded.to_keep(&loaded.keys()?)));
@@ -231,7 +232,7 @@ impl Loaded {
 
     /// Checks what the configuration names: keys, certificate files.
     pub fn check_files(&self) -> Result<KeyRing, ConfigError> {
-        let ring = self.keys()?;
+        let mut ring = self.keys()?;
         let hub = &self.config.hub;
         let files =
             [("hub.ca-file", &hub.ca_file), ("hub.client-cert", &hub.client_cert), ("hub.client-key", &hub.client_key)];
@@ -242,9 +243,8 @@ impl Loaded {
                 return Err(self.about(key, message));
             }
         }
-        if hub.ca_file.is_some() {
-            tls::roots(hub).map_err(|message| self.about("hub.ca-file", message))?;
-        }
+        let broken = roots::check(hub).map_err(|message| self.about("hub.ca-file", message))?;
+        ring.problems.extend(broken);
         Ok(ring)
     }
 
@@ -259,7 +259,7 @@ impl Loaded {
         ];
         if hub.kind == HubKind::Api && !has_credential(places) {
             secrets.push(("hub.api-key-file", &hub.api_key_file, secret::token));
-            if hub.api_key_file.is_none() {
+            if hub.api_key_file.is_none() && !hub.has_other_credential() {
                 let message = format!(
                     "there is no API key: put it into {STORE}/{CREDENTIAL} (systemd), or into a file that only root can read and set hub.api-key-file"
                 );
@@ -273,6 +273,9 @@ impl Loaded {
         for (key, file, read) in secrets {
             let Some(file) = file.as_ref().filter(|file| !secret::is_for_another(file.as_path())) else { continue };
             read(places, file).map_err(|message| self.about(key, format!("{key}: {message}")))?;
+        }
+        if hub.client_key.as_ref().is_some_and(|key| !secret::is_for_another(key.as_path())) {
+            tls::check_client_identity(hub, places).map_err(|message| self.about("hub.client-cert", message))?;
         }
         // It may come later, with the collector's package.
         let textfile = self.config.status.metrics_textfile.as_ref().map(AbsolutePath::as_path);

@@ -21,7 +21,8 @@ pub async fn readings(config: &Config, all: bool) -> Vec<Reading> {
         found.push(Reading { source: Source::Configured, content: Ok(duid.clone().into_bytes()) });
     }
     if let Some(path) = &device.duid_file {
-        found.push(Reading { source: Source::File, content: file(path.as_path()) });
+        let content = file(path.as_path()).map(open::text);
+        found.push(Reading { source: Source::File, content });
     }
     if let Some(command) = &device.duid_command {
         let content = match process::run(command, &[], Vec::new(), COMMAND_TIMEOUT).await {

@@ -5,12 +5,13 @@ use std::fs::Metadata;
 use std::io::ErrorKind::PermissionDenied;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use super::reason;
-use crate::core::config::AbsolutePath;
+use crate::core::config::{AbsolutePath, Hub};
+use crate::core::text::BYTE_ORDER_MARK;
 use crate::edge::dirs::Places;
 use crate::edge::file::trusted;
 use crate::edge::file::{open, path};
@@ -44,13 +45,21 @@ impl Secret {
     }
 }
 
-/// The API key: the systemd credential first, then the configured file.
-pub fn api_key(places: &Places, file: Option<&AbsolutePath>) -> Result<Secret, String> {
+/// The API key, and which file it is from.
+pub(in crate::edge) struct ApiKey {
+    pub(in crate::edge) secret: Secret,
+    pub(in crate::edge) path: PathBuf,
+}
+
+/// The API key: the systemd credential first, then the configured file. There is none, and none is missing, where another
+/// credential is set: a relay in front adds the key then.
+pub(in crate::edge) fn api_key(places: &Places, hub: &Hub) -> Result<Option<ApiKey>, String> {
     let credential =
         places.credentials.as_ref().map(|directory| directory.join("api-key")).filter(|path| path.exists());
-    match (credential, file) {
-        (Some(path), _) => one_line(places, &path),
-        (None, Some(path)) => one_line(places, path.as_path()),
+    match (credential, &hub.api_key_file) {
+        (Some(path), _) => Ok(Some(ApiKey { secret: one_line(places, &path)?, path })),
+        (None, Some(path)) => Ok(Some(ApiKey { secret: one_line(places, path.as_path())?, path: path.to_path_buf() })),
+        (None, None) if hub.has_other_credential() => Ok(None),
         (None, None) => Err("there is no API key: set hub.api-key-file to a file that only root can read, or provide the systemd credential `api-key`, which the service gets and a command at a shell does not".to_owned()),
     }
 }
@@ -164,6 +173,9 @@ fn read(places: &Places, path: &Path, longest: usize) -> Result<Zeroizing<Vec<u8
     bytes.truncate(filled);
     if bytes.len() > longest {
         return Err(format!("{name}: the secret is longer than {longest} bytes; is this the right file?"));
+    }
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
     }
     Ok(bytes)
 }

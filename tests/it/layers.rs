@@ -15,12 +15,13 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// Crates and modules that touch the world.
-const FORBIDDEN: [&str; 15] = [
+const FORBIDDEN: [&str; 16] = [
     "crate::edge",
     "crate::daemon",
     "crate::cli",
     "tokio",
-    "reqwest",
+    "hyper",
+    "hyper_util",
     "rustix",
     "notify::",
     "tracing",

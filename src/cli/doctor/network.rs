@@ -36,17 +36,17 @@ async fn connection(doctor: &mut Doctor, config: &Config, places: &Places) {
     let url = hub.url.as_url();
     let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(443));
     let encrypted = url.scheme() == "https";
-    let proxy = if encrypted { hub.proxy.as_ref().map(|proxy| proxy.with_secret().clone()) } else { None };
+    let (proxy, setting) = match probe::proxy(hub) {
+        Ok(found) => found.map_or((None, "hub.url"), |(proxy, setting)| (Some(proxy), setting)),
+        Err(why) => return unreachable(doctor, bad(why, "correct it, or remove it")),
+    };
     // Behind a proxy the proxy looks the hub's name up.
     let (peer, peer_port) = match &proxy {
         Some(proxy) => (proxy.host_str().unwrap_or_default().to_owned(), proxy.port_or_known_default().unwrap_or(80)),
         None => (host.to_owned(), port),
     };
     let found = timeout(STEP, probe::resolve(&peer, peer_port)).await;
-    let remedy = || {
-        let setting = if proxy.is_some() { "hub.proxy" } else { "hub.url" };
-        format!("check the name in {setting} and the name servers in /etc/resolv.conf")
-    };
+    let remedy = || format!("check the name in {setting} and the name servers in /etc/resolv.conf");
     let addresses = match found {
         Ok(Ok(addresses)) if !addresses.is_empty() => {
             let shown: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
@@ -88,7 +88,8 @@ async fn connection(doctor: &mut Doctor, config: &Config, places: &Places) {
         };
         if let Some(why) = why {
             let what = format!("the proxy {peer}:{peer_port} opens no way to {host}:{port}: {why}");
-            doctor.step("proxy", bad(what, "check hub.proxy, its user and password, and what the proxy allows"));
+            doctor
+                .step("proxy", bad(what, format!("check {setting}, its user and password, and what the proxy allows")));
             doctor.step("TCP", not_tried("the proxy opens no way"));
             return doctor.step("TLS", not_tried("the proxy opens no way"));
         }

@@ -162,6 +162,14 @@ section!(Status {
 
 section!(Log { level: LogLevel = LogLevel::Info, format: LogFormat = LogFormat::Auto });
 
+impl Hub {
+    /// Whether something else than an API key proves who this device is: then a relay in front may add the key.
+    #[must_use]
+    pub const fn has_other_credential(&self) -> bool {
+        self.username.is_some() || self.bearer_token_file.is_some() || self.client_cert.is_some()
+    }
+}
+
 impl Config {
     /// The status file, below the runtime directory unless configured.
     #[must_use]

@@ -152,6 +152,11 @@ fn contradiction(config: &Config) -> Option<(&'static str, String)> {
     if hub.kind == HubKind::Api && hub.url.as_url().query().is_some() {
         return say("hub.url", "hub.url is a base to which paths are added, so it cannot have a query (?…)");
     }
+    if let Some(base) =
+        hub.url.text().trim_end_matches('/').strip_suffix("/licenses").filter(|_| hub.kind == HubKind::Api)
+    {
+        return say("hub.url", &format!("hub.url is a base to which /licenses is added; write \"{base}\""));
+    }
     if config.provision.enabled && hub.kind == HubKind::Relay {
         return say(
             "provision.enabled",
@@ -183,7 +188,10 @@ mod tests {
     fn mistakes_have_a_line_and_a_remedy() {
         assert_eq!(error("[trust]\nmdoe = \"x\"\n"), "c.toml:2: unknown key `mdoe` in [trust]; did you mean `mode`?");
         assert!(error("[renewal]\nrneewbefor = \"3d\"\n").ends_with("did you mean `renew-before`?"));
-        assert!(error("[hub]\nproxy = \"socks://x\"\n").starts_with("c.toml:2: hub.proxy wants an http:// or"));
+        assert!(
+            error("[hub]\nproxy = \"socks://x\"\n")
+                .starts_with("c.toml:2: hub.proxy is not the URL of an HTTP proxy; write \"http://")
+        );
         assert_eq!(
             error("[renewal]\nrenew-befor = \"3d\"\n"),
             "c.toml:2: unknown key `renew-befor` in [renewal]; did you mean `renew-before`?"
@@ -199,7 +207,42 @@ mod tests {
                 .starts_with("c.toml:2: hub.url: `http://hub.example/` would send the API key in the clear")
         );
         assert!(error("[hub]\nurl = \"ftp://hub.example/\"\n").contains("scheme ftp"));
-        assert!(error("[hub]\nurl = \"https://u:p@hub.example/\"\n").contains("credentials do not belong"));
+        assert!(error("[hub]\nurl = \"https://u:p@hub.example/\"\n").contains(
+            "credentials do not belong into the URL; write `https://hub.example/`, and set hub.username and"
+        ));
+        assert!(
+            error("[hub]\nurl = \"https://hub.example/x#frag\"\n")
+                .ends_with("requested; write `https://hub.example/x`")
+        );
+        for end in ["licenses", "licenses/"] {
+            assert_eq!(
+                error(&format!("[hub]\nurl = \"https://hub.example/api/v2/{end}\"\n")),
+                "c.toml:2: hub.url is a base to which /licenses is added; write \"https://hub.example/api/v2\""
+            );
+            assert_eq!(error(&format!("[hub]\nkind = \"relay\"\nurl = \"https://hub.example/{end}\"\n")), "");
+        }
+        for (url, shown) in [
+            ("unix:/run/relay.sock", "unix:/run/relay.sock"),
+            ("unix:/run/relay.sock:/api/v2", "unix:/run/relay.sock:/api/v2"),
+            ("unix:/run/relay.sock:/l?token=x", "unix:/run/relay.sock:/l?REDACTED"),
+        ] {
+            let kind = if url.contains('?') { "relay" } else { "api" };
+            let config = parse(&format!("[hub]\nkind = \"{kind}\"\nurl = \"{url}\"\n"), "c.toml").expect("a URL");
+            assert_eq!(config.hub.url.text(), shown);
+        }
+        for url in ["unix:relay.sock", "unix:", "unix://host/x#y"] {
+            assert!(error(&format!("[hub]\nurl = \"{url}\"\n")).contains("absolute path of a socket behind unix:"));
+        }
+        for (proxy, shown) in
+            [("http://token@p:1", "http://REDACTED@p:1/"), ("http://u:pw@p:1", "http://u:REDACTED@p:1/")]
+        {
+            let config = parse(&format!("[hub]\nproxy = \"{proxy}\"\n"), "c.toml").expect("a proxy");
+            assert!(render(&config).contains(shown));
+        }
+        for proxy in ["http://u:1#geheim@p:3128", "http://u:1/geheim@p:3128", "http://u:ge#heim@p:3128", "p:3128"] {
+            let sentence = error(&format!("[hub]\nproxy = \"{proxy}\"\n"));
+            assert!(sentence.contains("%23 for #") && !sentence.contains("heim"), "{sentence}");
+        }
         for url in [
             "https://u:geheim@hub.example/",
             "http://u:geheim@hub.example/",

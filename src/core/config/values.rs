@@ -148,14 +148,32 @@ impl fmt::Debug for Delay {
     }
 }
 
-checked_text!(
-    /// The hub's base URL or the relay's URL: `https`, or `http` to a loopback address; without credentials.
-    HubUrl(Url),
-    |text| {
+/// The hub's base URL or the relay's URL: `https`, `http` to a loopback address, or `unix:/socket` with or without
+/// `:/path` behind it; without credentials.
+#[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct HubUrl {
+    url: Url,
+    socket: Option<PathBuf>,
+}
+
+impl TryFrom<String> for HubUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if let Some(place) = text.strip_prefix("unix:") {
+            return Self::of_socket(place);
+        }
         let url = parse_url(&text)?;
         // First of all: no later message may quote a password.
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("credentials do not belong into the URL; use hub.username and hub.password-file".to_owned());
+            let mut right = url.clone();
+            // A URL with a host can lose both.
+            let _ = (right.set_username(""), right.set_password(None));
+            return Err(format!(
+                "credentials do not belong into the URL; write {}, and set hub.username and hub.password-file",
+                quoted(right.as_str())
+            ));
         }
         match url.scheme() {
             "https" => {}
@@ -169,20 +187,36 @@ checked_text!(
             other => return Err(format!("{} has scheme {other}; write an https:// URL", quoted(&text))),
         }
         if url.fragment().is_some() {
-            return Err("a URL with a fragment (#…) cannot be requested".to_owned());
+            let mut right = url;
+            right.set_fragment(None);
+            return Err(format!("a URL with a fragment (#…) cannot be requested; write {}", quoted(right.as_str())));
         }
-        Ok(url)
-    },
-    |url| {
-        let mut shown = url.clone();
+        Ok(Self { url, socket: None })
+    }
+}
+
+impl From<HubUrl> for String {
+    fn from(hub: HubUrl) -> Self {
+        let mut shown = hub.url;
         // A relay's query may hold a token.
-        if url.query().is_some() {
+        if shown.query().is_some() {
             shown.set_query(Some("REDACTED"));
+        }
+        if let Some(socket) = hub.socket {
+            let path = if shown.path() == "/" { "" } else { ":" };
+            let rest = shown.as_str().trim_start_matches("http://localhost");
+            return format!("unix:{}{path}{}", socket.display(), if path.is_empty() { "" } else { rest });
         }
         // The last slash of a path is part of what a relay is asked for.
         if shown.path() == "/" { shown.as_str().trim_end_matches('/') } else { shown.as_str() }.to_owned()
     }
-);
+}
+
+impl fmt::Debug for HubUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
+    }
+}
 
 impl HubUrl {
     pub(super) fn vendor() -> Self {
@@ -191,10 +225,32 @@ impl HubUrl {
         Self::try_from("https://hub.netify.ai/api/v2/integrator".to_owned()).expect("a constant URL")
     }
 
-    /// The URL.
+    fn of_socket(place: &str) -> Result<Self, String> {
+        let (socket, path) =
+            place.split_once(":/").map_or((place, String::new()), |(socket, path)| (socket, path.to_owned()));
+        if !socket.starts_with('/') || socket.starts_with("//") || place.contains(['\0', '#']) {
+            return Err("wants the absolute path of a socket behind unix:, such as \"unix:/run/relay.sock\" or \"unix:/run/relay.sock:/api/v2\"".to_owned());
+        }
+        let url = parse_url(&format!("http://localhost/{path}"))?;
+        Ok(Self { url, socket: Some(PathBuf::from(socket)) })
+    }
+
+    /// The URL; of a socket, the one that its requests carry.
     #[must_use]
     pub const fn as_url(&self) -> &Url {
-        &self.0
+        &self.url
+    }
+
+    /// The socket that stands for a network address.
+    #[must_use]
+    pub fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
+    }
+
+    /// Whether it is asked over TLS.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.url.scheme() == "https"
     }
 
     /// As text, a bare host without its slash; it holds no secret.
@@ -217,27 +273,48 @@ impl ProxyUrl {
     }
 }
 
+impl ProxyUrl {
+    /// A proxy as the environment has it: without a scheme it is http, as for curl. The error is what is wrong with it.
+    pub fn from_environment(text: &str) -> Result<Self, String> {
+        if text.contains("://") { proxy(text) } else { proxy(&format!("http://{text}")) }
+    }
+}
+
+/// The text may hold a password, so no error quotes it.
+fn proxy(text: &str) -> Result<ProxyUrl, String> {
+    const WANTED: &str = "write \"http://proxy.example:3128\", or \"http://user:password@proxy.example:3128\" with %23 for #, %2F for / and %40 for @ in the password";
+    let url = Url::parse(text).map_err(|_| format!("is not the URL of a proxy; {WANTED}"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("is not the URL of an HTTP proxy; {WANTED}"));
+    }
+    // They always have a host. What stands behind it is the rest of a password with one of these letters.
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("has more behind its host and port than a proxy can have; {WANTED}"));
+    }
+    Ok(ProxyUrl(url))
+}
+
 impl TryFrom<String> for ProxyUrl {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        // The text itself may hold a password, so no error quotes it.
-        let url = Url::parse(&text).map_err(|error| format!("hub.proxy is not a URL ({error})"))?;
-        match url.scheme() {
-            // They always have a host.
-            "http" | "https" => Ok(Self(url)),
-            _ => Err("hub.proxy wants an http:// or https:// URL, such as \"http://proxy.example:3128\"".to_owned()),
-        }
+        proxy(&text).map_err(|wrong| format!("hub.proxy {wrong}"))
     }
 }
 
 impl From<ProxyUrl> for String {
     fn from(proxy: ProxyUrl) -> Self {
         let mut url = proxy.0;
-        if url.password().is_some() && url.set_password(Some("REDACTED")).is_err() {
-            return "REDACTED".to_owned();
-        }
-        url.into()
+        // Some proxies take a token in the place of the user name.
+        let user_is_all = url.password().is_none() && !url.username().is_empty();
+        let hidden = if user_is_all {
+            url.set_username("REDACTED")
+        } else if url.password().is_some() {
+            url.set_password(Some("REDACTED"))
+        } else {
+            Ok(())
+        };
+        if hidden.is_err() { "REDACTED".to_owned() } else { url.into() }
     }
 }
 

@@ -160,18 +160,8 @@ impl Context {
         let url = self.config.hub.url.text();
         let hub = if self.is_relay() { "relay" } else { "hub" };
         Some(match (last.outcome, last.http_status) {
-            (Word::Refused, Some(401 | 403)) if self.is_relay() => {
-                "check hub.username and hub.password-file, or hub.bearer-token-file; `netify-licensed renew` tries them at once".to_owned()
-            }
-            (Word::Refused, Some(401 | 403)) => match &self.config.hub.api_key_file {
-                Some(file) => format!(
-                    "check the API key in {}, and what it may do; `netify-licensed renew` tries a new one at once",
-                    file.as_path().display()
-                ),
-                // systemd hands a credential over when the service starts, and not again.
-                None => "check the API key in /etc/credstore/netify-licensed.api-key, and what it may do; restart netify-licensed after a change"
-                    .to_owned(),
-            },
+            // The sentence names the credential that was sent.
+            (Word::Refused, Some(401 | 403)) => "`netify-licensed renew` tries a new one at once; systemd hands a credential over when the service starts, so a new one of those needs a restart of netify-licensed".to_owned(),
             (Word::Refused, _) if !self.is_relay() => "`netify-licensed hub list` shows the licenses that this API key sees".to_owned(),
             (Word::NotFound, _) => "`netify-licensed hub list` shows the devices that the hub has licenses for; `netify-licensed provision` creates one for this device, `netify-licensed install FILE` takes one from a file".to_owned(),
             // The file on this device has the same fault, and the same remedy.
@@ -187,7 +177,7 @@ impl Context {
                 format!("look at {url} from this device: a portal may want a login, or a proxy answers in the {hub}'s place")
             }
             (Word::Outage, Some(300..=399)) => return None,
-            (Word::Outage, None) => AGAIN.to_owned(),
+            (Word::Outage, None | Some(400..=499)) => AGAIN.to_owned(),
             (Word::RateLimited, _) => format!("nothing on this device: the {hub} asks for patience, and gets it; the next attempt stands above"),
             // Their sentences say what to do first.
             (Word::NotReady | Word::InstallFailed, _) => format!("after that, {AGAIN}"),

@@ -6,13 +6,29 @@ use super::Engine;
 use super::attempt::{Attempt, Made, Phase, Purpose, Step};
 use super::outcome::Outcome;
 use super::writer::Job;
-use crate::core::hub::list::List;
-use crate::core::hub::response::Trouble;
+use crate::core::hub::list::{List, Sought};
+use crate::core::hub::response::{Speaker, Trouble};
 use crate::core::license::document::{self, License, Serial};
 use crate::core::schedule::rate_limit;
 use crate::core::time::{DAY, WallTime};
 
 impl Engine {
+    /// Which entries of a list matter to the attempt under way.
+    #[must_use]
+    pub fn sought(&self) -> Sought {
+        let serial = match self.attempt.as_ref().map(|attempt| &attempt.phase) {
+            Some(Phase::Asking(Step::ConfirmDeletion { serial, .. })) => Some(serial.as_str().to_owned()),
+            _ => None,
+        };
+        Sought { duid: self.cx.duid().map(str::to_owned), serial }
+    }
+
+    /// Whether an attempt is under way: its requests share a session.
+    #[must_use]
+    pub const fn has_attempt(&self) -> bool {
+        self.attempt.is_some()
+    }
+
     /// The hub's list: ours is the one that is bound to this device and ends last.
     pub(super) fn found(&mut self, attempt: &Attempt, made: Option<Made>, list: &List) {
         let Some(duid) = self.cx.duid().map(str::to_owned) else {
@@ -144,9 +160,9 @@ impl Listed {
 
 /// The hub will not extend this license, whoever asks (and not: who is asking, or how).
 pub(super) const fn is_past_renewing(trouble: &Trouble) -> bool {
-    matches!(trouble.http_status, Some(403 | 404 | 405 | 409 | 422))
+    matches!(trouble.http_status, Some(403 | 404 | 405 | 409 | 422)) && matches!(trouble.speaker, Speaker::Api)
 }
 
 pub(super) const fn is_gone(trouble: &Trouble) -> bool {
-    matches!(trouble.http_status, Some(404))
+    trouble.says_gone()
 }

@@ -21,8 +21,21 @@ pub(in crate::core) struct Envelope<'a> {
     resp_message: Option<Value>,
     #[serde(default)]
     message: Option<Value>,
+    /// RFC 9457.
+    #[serde(default)]
+    title: Option<Value>,
+    #[serde(default)]
+    detail: Option<Value>,
+    /// A text, or an object with a `message`.
+    #[serde(default)]
+    error: Option<Value>,
+    #[serde(default)]
+    error_description: Option<Value>,
     #[serde(default)]
     status_fields: Option<Value>,
+    /// Laravel's validation errors, and those of RFC 9457.
+    #[serde(default)]
+    errors: Option<Value>,
     #[serde(default, borrow)]
     pub(in crate::core) data: Option<&'a RawValue>,
 }
@@ -37,10 +50,26 @@ impl<'a> Envelope<'a> {
         self.status_code.as_ref().or(self.resp_code.as_ref())
     }
 
+    /// Whether it is the API's own: other JSON objects have words to say, and no say over a license.
+    pub(in crate::core) const fn is_the_apis(&self) -> bool {
+        self.status_code.is_some() || self.resp_code.is_some()
+    }
+
     /// The hub's words; one that is no text yields to one that is.
     pub(in crate::core) fn words(&self, redaction: &Redaction) -> Option<String> {
-        let mut words = [&self.status_message, &self.resp_message, &self.message].into_iter().flatten();
-        words.find_map(Value::as_str).map(|words| redaction.one_line(words)).filter(|words| !words.is_empty())
+        let text = |value: &Value| {
+            let text = value.as_str().or_else(|| value.get("message")?.as_str())?;
+            Some(redaction.one_line(text)).filter(|text| !text.is_empty())
+        };
+        let first = |values: &[&Option<Value>]| values.iter().find_map(|value| text(value.as_ref()?));
+        if let Some(words) = first(&[&self.status_message, &self.resp_message, &self.message]) {
+            return Some(words);
+        }
+        match (first(&[&self.title, &self.error]), first(&[&self.detail, &self.error_description])) {
+            (Some(title), Some(detail)) if detail.starts_with(&title) => Some(detail),
+            (Some(title), Some(detail)) => Some(format!("{title}: {detail}")),
+            (title, detail) => title.or(detail),
+        }
     }
 
     /// A code that is none of success. No code at all is no failure.
@@ -49,7 +78,8 @@ impl<'a> Envelope<'a> {
     }
 
     pub(in crate::core) fn fields(&self, redaction: &Redaction) -> Vec<String> {
-        self.status_fields.as_ref().map(|fields| field_errors(fields, redaction)).unwrap_or_default()
+        let fields = self.status_fields.as_ref().filter(|fields| !fields.is_null()).or(self.errors.as_ref());
+        fields.map(|fields| field_errors(fields, redaction)).unwrap_or_default()
     }
 }
 

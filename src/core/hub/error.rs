@@ -40,40 +40,69 @@ impl TroubleKind {
     }
 }
 
+/// Whose word a failure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    /// The API's own envelope: it may say that a license is gone.
+    Api,
+    /// The hub or the relay, or a program in its place that answers in JSON. It is taken for its text.
+    Json,
+    /// Whatever stands in front (a firewall, a load balancer, a portal), or nobody.
+    Other,
+}
+
 /// A request that brought no data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
     /// What kind of failure.
     pub kind: TroubleKind,
+    /// Whose word it is.
+    pub speaker: Speaker,
     /// HTTP status code, if there was an answer.
     pub http_status: Option<u16>,
     /// One sentence with the hub's own words.
     pub message: String,
     /// The hub's validation errors, one per entry.
     pub fields: Vec<String>,
+    /// What to do about it, where that is known.
+    pub remedy: Option<String>,
     /// How long the server asked to wait.
     pub retry_after: Option<Millis>,
 }
 
 impl Trouble {
     pub(in crate::core) fn outage(message: impl Into<String>, http_status: Option<u16>) -> Self {
-        Self { kind: TroubleKind::Outage, http_status, message: message.into(), fields: Vec::new(), retry_after: None }
-    }
-
-    /// The message with the field errors.
-    #[must_use]
-    pub fn sentence(&self) -> String {
-        if self.fields.is_empty() {
-            self.message.clone()
-        } else {
-            format!("{} ({})", self.message, self.fields.join("; "))
+        let (kind, speaker) = (TroubleKind::Outage, Speaker::Other);
+        Self {
+            kind,
+            speaker,
+            http_status,
+            message: message.into(),
+            fields: Vec::new(),
+            remedy: None,
+            retry_after: None,
         }
     }
 
-    /// Exit code: 5 when the hub refused, else 1.
+    /// The message with the field errors, and what to do.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let fields = if self.fields.is_empty() { String::new() } else { format!(" ({})", self.fields.join("; ")) };
+        let remedy = self.remedy.as_ref().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+        format!("{}{fields}{remedy}", self.message)
+    }
+
+    /// Exit code: 5 when the hub refused, else 1. A page of somebody in front is no refusal of the hub.
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
-        if matches!(self.http_status, Some(400 | 401 | 403 | 404 | 409 | 422)) { 5 } else { 1 }
+        let refused = matches!(self.http_status, Some(400 | 401 | 403 | 404 | 409 | 422));
+        if refused && matches!(self.kind, TroubleKind::Refusal) { 5 } else { 1 }
+    }
+
+    /// The API itself says with this status that there is no such license.
+    #[must_use]
+    pub const fn says_gone(&self) -> bool {
+        matches!(self.http_status, Some(404)) && matches!(self.speaker, Speaker::Api)
     }
 
     /// Whether the same request may succeed later without anybody changing anything.

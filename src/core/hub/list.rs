@@ -1,6 +1,9 @@
 //! The hub's list of licenses.
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use crate::core::hub::reader::WRAPPERS;
 
 /// What the hub lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,8 +34,35 @@ impl List {
         let is_first_of_several = number("last_page") > Some(number("current_page").unwrap_or(1));
         let has_next =
             ["next_page_url", "next"].iter().any(|name| object.get(*name).is_some_and(|next| next.get() != "null"));
-        let items = ["licenses", "data", "items"].iter().find_map(|name| array(object.get(*name)?))?;
+        let items = WRAPPERS.iter().find_map(|name| array(object.get(*name)?))?;
         Some(Self { items, is_partial: is_first_of_several || has_next })
+    }
+}
+
+/// Whose licenses are looked for in a list: all others need not be kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sought {
+    /// This device; hubs spell it in upper or lower case.
+    pub duid: Option<String>,
+    /// A license by its serial.
+    pub serial: Option<String>,
+}
+
+impl Sought {
+    /// Whether an entry, as received, is one of them. What cannot be read stays: whoever judges the list shall see it.
+    #[must_use]
+    pub fn is_in(&self, entry: &str) -> bool {
+        #[derive(Deserialize)]
+        struct Named<'a> {
+            #[serde(borrow, default)]
+            duid: Option<std::borrow::Cow<'a, str>>,
+            #[serde(borrow, default)]
+            serial: Option<std::borrow::Cow<'a, str>>,
+        }
+        let Ok(named) = serde_json::from_str::<Named<'_>>(entry) else { return true };
+        let is_duid = |duid: &str| named.duid.as_ref().is_some_and(|named| named.eq_ignore_ascii_case(duid));
+        self.duid.as_deref().is_some_and(is_duid)
+            || self.serial.as_deref().is_some_and(|serial| named.serial.as_deref() == Some(serial))
     }
 }
 
@@ -51,6 +81,24 @@ mod tests {
 
     fn items(data: &[u8]) -> Option<Vec<Vec<u8>>> {
         List::read(data).map(|list| list.items)
+    }
+
+    #[test]
+    fn only_the_entries_of_this_device_are_sought() {
+        let sought = Sought { duid: Some("Dev-1".to_owned()), serial: Some("S".to_owned()) };
+        for (entry, expected) in [
+            (r#"{"duid":"dev-1"}"#, true),
+            (r#"{"duid":"D\u0065v-1","serial":"x"}"#, true),
+            (r#"{"serial":"S","duid":null}"#, true),
+            (r#"{"serial":"s"}"#, false),
+            (r#"{"duid":"dev-2"}"#, false),
+            ("{}", false),
+            (r#"{"duid":7}"#, true),
+            ("5", true),
+        ] {
+            assert_eq!(sought.is_in(entry), expected, "{entry}");
+        }
+        assert!(!Sought::default().is_in(r#"{"duid":"","serial":""}"#));
     }
 
     #[test]

@@ -4,6 +4,8 @@ mod envelope;
 pub mod error;
 pub mod filter;
 pub mod list;
+pub mod no_proxy;
+pub mod reader;
 pub mod redaction;
 pub mod request;
 pub mod response;

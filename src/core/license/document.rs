@@ -91,7 +91,8 @@ fn read(members: &Map<String, Value>) -> Result<License, String> {
         issued_to: text("issued_to")?,
         expires_at: date(members, "expire_at")?.ok_or("no member `expire_at`")?,
         created_at: date(members, "created_at")?,
-        duid: text("duid")?,
+        // Some hubs write an empty one for "no device".
+        duid: text("duid")?.filter(|duid| !duid.is_empty()),
         renewable: flag("renewable")?,
         transferable: flag("transferable")?,
         entitlements: entitlements(members),

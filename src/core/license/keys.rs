@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::VerifyingKey;
 use rustls_pki_types::SubjectPublicKeyInfoDer;
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{self, PemObject};
 use sha2::{Digest, Sha256};
 
 /// DER of an Ed25519 `SubjectPublicKeyInfo` up to the 32 key bytes (RFC 8410, section 4).
@@ -82,7 +82,7 @@ fn keys_of(path: &str, pem: &[u8]) -> Result<Vec<TrustedKey>, String> {
     let hint = "expected an Ed25519 public key as `openssl pkey -pubout` writes it";
     let mut keys = Vec::new();
     for section in SubjectPublicKeyInfoDer::pem_slice_iter(pem) {
-        let der = section.map_err(|error| format!("broken PEM ({error}); {hint}"))?;
+        let der = section.map_err(|error| format!("broken PEM ({}); {hint}", pem_reason(&error)))?;
         let raw: [u8; 32] = der
             .strip_prefix(&ED25519_SPKI[..])
             .and_then(|raw| raw.try_into().ok())
@@ -102,6 +102,20 @@ fn keys_of(path: &str, pem: &[u8]) -> Result<Vec<TrustedKey>, String> {
         });
     }
     Ok(keys)
+}
+
+/// What is wrong with a PEM file. The library's own words are lists of numbers.
+#[must_use]
+pub const fn pem_reason(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "a section has no line that begins with -----END",
+        pem::Error::IllegalSectionStart { .. } => {
+            "a line that begins a section with -----BEGIN does not end with -----"
+        }
+        pem::Error::Base64Decode(_) => "what stands between -----BEGIN and -----END is not base64",
+        pem::Error::SectionTooLarge => "a section is too long",
+        _ => "it cannot be read",
+    }
 }
 
 /// Lower-case hexadecimal.

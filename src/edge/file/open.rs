@@ -10,6 +10,8 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::core::text::without_mark;
+
 /// Opens a file to read it. A FIFO without a writer, a device and a directory are errors at once: one thread serves all
 /// of the daemon. Files of procfs and sysfs are regular ones.
 pub(in crate::edge) fn open(path: &Path) -> Result<(File, Metadata)> {
@@ -63,6 +65,12 @@ pub(in crate::edge) fn is_forbidden(path: &Path) -> bool {
 /// All of a file that has at most `longest` bytes.
 pub(in crate::edge) fn read(path: &Path, longest: usize) -> Result<Vec<u8>> {
     rest(open(path)?.0, longest)
+}
+
+/// A text that a person wrote, without a byte order mark.
+pub(in crate::edge) fn text(bytes: Vec<u8>) -> Vec<u8> {
+    let plain = without_mark(&bytes);
+    if plain.len() == bytes.len() { bytes } else { plain.to_vec() }
 }
 
 /// All of a file of our own that has at most `longest` bytes.

@@ -39,9 +39,9 @@ pub(in crate::edge) fn open(path: &Path) -> Result<(File, Metadata), Refused> {
     Ok((file, meta))
 }
 
-/// All of such a file that has at most `longest` bytes.
+/// All of such a file that has at most `longest` bytes, without a byte order mark: people write them.
 pub(in crate::edge) fn read(path: &Path, longest: usize) -> Result<Vec<u8>, Refused> {
-    open::rest(open(path)?.0, longest).map_err(Refused::Unreadable)
+    open::rest(open(path)?.0, longest).map(open::text).map_err(Refused::Unreadable)
 }
 
 /// A directory whose entries are such files.

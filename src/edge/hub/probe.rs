@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use url::Url;
 use x509_cert::Certificate;
@@ -16,7 +17,9 @@ use x509_cert::der::Decode;
 use crate::core::config::Hub;
 use crate::core::time::WallTime;
 use crate::edge::dirs::Places;
-use crate::edge::hub::{error, tls};
+use crate::edge::hub::error::{Leg, NameError};
+use crate::edge::hub::proxy::Proxy;
+use crate::edge::hub::{connect, sentence, tls};
 use crate::edge::reason;
 
 /// Longest head of a proxy's response in bytes.
@@ -33,13 +36,21 @@ pub struct Described {
     pub ends: WallTime,
 }
 
+/// The proxy on the way to the hub, and the setting that names it.
+pub fn proxy(hub: &Hub) -> Result<Option<(Url, &'static str)>, String> {
+    Ok(Proxy::of(hub)?.map(|proxy| (proxy.url, proxy.setting)))
+}
+
 /// The addresses of a name.
 pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    match lookup_host((host, port)).await {
-        Ok(found) => Ok(found.collect()),
-        Err(error) => Err(reason(&error)),
-    }
+    connect::addresses(host, port).await.map_err(|error| {
+        match error {
+            NameError::Unknown => "no name server knows it",
+            NameError::NoAnswer => "the name servers do not answer",
+        }
+        .to_owned()
+    })
 }
 
 /// The first address that takes a connection.
@@ -91,16 +102,13 @@ pub async fn handshake(
     places: &Places,
 ) -> Result<(String, Option<Described>), (String, String)> {
     let local = |message: String| (message, "correct the configuration".to_owned());
-    let config = tls::config(hub, places, true).map_err(local)?;
+    let tls::Tls { config, broken } = tls::setup(hub, places).map_err(local)?;
     match speak(stream, host, config).await {
         Ok((version, certificates)) => Ok((version, certificates.first().and_then(describe))),
         Err(error) => {
             let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
             Err(match tls {
-                Some(tls) => {
-                    let (what, remedy) = error::of_tls(tls, hub);
-                    (what.to_owned(), remedy)
-                }
+                Some(tls) => sentence::of_library(tls, &Leg::Hub, hub, &broken),
                 None => (format!("the connection broke: {}", reason(&error)), "check the server".to_owned()),
             })
         }
@@ -110,13 +118,13 @@ pub async fn handshake(
 /// The certificate that a server shows, whatever it is worth: the handshake is broken off when it is there.
 pub async fn shown_certificate(stream: TcpStream, host: &str) -> Option<Described> {
     let seen = Arc::new(Seen::default());
-    let config = ClientConfig::builder_with_provider(Arc::new(tls::provider()))
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .ok()?
         .dangerous()
         .with_custom_certificate_verifier(Arc::clone(&seen) as Arc<dyn ServerCertVerifier>)
         .with_no_client_auth();
-    let _ = speak(stream, host, config).await;
+    let _ = speak(stream, host, Arc::new(config)).await;
     let certificate = seen.0.lock().ok()?.take()?;
     describe(&certificate)
 }
@@ -124,11 +132,11 @@ pub async fn shown_certificate(stream: TcpStream, host: &str) -> Option<Describe
 async fn speak(
     stream: TcpStream,
     host: &str,
-    config: ClientConfig,
+    config: Arc<ClientConfig>,
 ) -> std::io::Result<(String, Vec<CertificateDer<'static>>)> {
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let name = ServerName::try_from(bare).map_err(std::io::Error::other)?;
-    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+    let mut stream = TlsConnector::from(config).connect(name, stream).await?;
     let (_, connection) = stream.get_ref();
     let version = match connection.protocol_version() {
         Some(rustls::ProtocolVersion::TLSv1_2) => "TLS 1.2",
@@ -196,6 +204,6 @@ impl ServerCertVerifier for Seen {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        tls::provider().signature_verification_algorithms.supported_schemes()
+        ring::default_provider().signature_verification_algorithms.supported_schemes()
     }
 }

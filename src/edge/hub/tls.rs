@@ -1,139 +1,161 @@
-//! TLS to the hub: the roots of the system or of `hub.ca-file`, the client's certificate, the algorithms.
+//! TLS to the hub: what is trusted, and the client's certificate.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use rustls::crypto::ring::{ALL_KX_GROUPS, cipher_suite, sign};
-use rustls::crypto::{CryptoProvider, GetRandomFailed, KeyProvider, SecureRandom, WebPkiSupportedAlgorithms};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::SigningKey;
-use rustls::{ClientConfig, RootCertStore, SignatureScheme};
-use webpki::ring as algorithms;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_name;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 
 use crate::core::config::Hub;
 use crate::edge::dirs::Places;
-use crate::edge::file::trusted;
+use crate::edge::hub::{pem, roots};
 use crate::edge::secret;
 
-/// Largest file of certificates in bytes: a distribution's whole store has a quarter of that.
-const MAX_PEM: usize = 1024 * 1024;
-
-/// What the library needs even where the hub is not asked over TLS.
-pub(in crate::edge) fn config(hub: &Hub, places: &Places, encrypted: bool) -> Result<ClientConfig, String> {
-    let roots = if encrypted { roots(hub)? } else { RootCertStore::empty() };
-    let builder = ClientConfig::builder_with_provider(Arc::new(provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| format!("TLS cannot be set up: {error}"))?
-        .with_root_certificates(roots);
-    match (&hub.client_cert, &hub.client_key) {
-        (Some(certificate), Some(key)) if encrypted => {
-            let chain = certificates(certificate.as_path(), "hub.client-cert")?;
-            let pem = secret::private_key(places, key)?;
-            let key = PrivateKeyDer::from_pem_slice(pem.expose()).map_err(|error| {
-                format!("hub.client-key: {}: no private key in PEM: {error}", key.as_path().display())
-            })?;
-            builder
-                .with_client_auth_cert(chain, key)
-                .map_err(|error| format!("hub.client-cert and hub.client-key do not fit: {error}"))
-        }
-        _ => Ok(builder.with_no_client_auth()),
-    }
+/// TLS for an attempt, and what is broken in its files all the same.
+pub(super) struct Tls {
+    pub(super) config: Arc<ClientConfig>,
+    pub(super) broken: Vec<String>,
 }
 
-/// The certificates that the hub's own must lead to.
-pub(in crate::edge) fn roots(hub: &Hub) -> Result<RootCertStore, String> {
-    let mut store = RootCertStore::empty();
-    let (certificates, origin) = match &hub.ca_file {
-        Some(file) => {
-            (certificates(file.as_path(), "hub.ca-file")?, format!("hub.ca-file: {}", file.as_path().display()))
-        }
-        None => (rustls_native_certs::load_native_certs().certs, "the system's certificate store".to_owned()),
+/// Reads the certificates and keys.
+pub(super) fn setup(hub: &Hub, places: &Places) -> Result<Tls, String> {
+    let roots::Roots { store, pinned, broken } = roots::load(hub)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let usual = WebPkiServerVerifier::builder_with_provider(store, Arc::clone(&provider));
+    // The store is not empty, and there are no revocation lists.
+    let usual = usual.build().map_err(|_| "the certificate store cannot be used".to_owned())?;
+    let verifier = Arc::new(Verifier { usual, pinned });
+    let config = builder(&provider)?.dangerous().with_custom_certificate_verifier(verifier);
+    let mut config = match client_identity(hub, places, &provider)? {
+        Some(identity) => config.with_client_cert_resolver(Arc::new(identity)),
+        None => config.with_no_client_auth(),
     };
-    let (good, _) = store.add_parsable_certificates(certificates);
-    if good == 0 {
-        let own = hub.ca_file.is_some();
-        let remedy = if own { "write it there in PEM" } else { "install ca-certificates or set hub.ca-file" };
-        return Err(format!("{origin} holds no certificate; {remedy}"));
+    // A session has one connection, so there is nothing to resume.
+    config.resumption = rustls::client::Resumption::disabled();
+    Ok(Tls { config: Arc::new(config), broken })
+}
+
+fn builder(
+    provider: &Arc<CryptoProvider>,
+) -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, String> {
+    ClientConfig::builder_with_provider(Arc::clone(provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|_| "TLS cannot be set up".to_owned())
+}
+
+/// `hub.client-cert` with `hub.client-key`.
+pub(in crate::edge) fn check_client_identity(hub: &Hub, places: &Places) -> Result<(), String> {
+    client_identity(hub, places, &Arc::new(rustls::crypto::ring::default_provider())).map(drop)
+}
+
+fn client_identity(
+    hub: &Hub,
+    places: &Places,
+    provider: &CryptoProvider,
+) -> Result<Option<rustls::sign::SingleCertAndKey>, String> {
+    let (Some(certificate), Some(key)) = (&hub.client_cert, &hub.client_key) else { return Ok(None) };
+    let name = format!("hub.client-cert: {}", certificate.as_path().display());
+    let chain = pem::certificates(certificate.as_path()).map_err(|reason| format!("{name}: {reason}"))?;
+    if let Some(broken) = chain.broken.first() {
+        return Err(format!("{name}: {broken}"));
     }
-    Ok(store)
-}
-
-fn certificates(path: &Path, key: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let content =
-        trusted::read(path, MAX_PEM).map_err(|refused| format!("{key}: {}: {}", path.display(), refused.clause()))?;
-    CertificateDer::pem_slice_iter(&content)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| format!("{key}: {}: broken PEM: {error}", path.display()))
-}
-
-/// As the library has it, with AES-GCM alone: every server speaks it (RFC 8446, section 9.1), and without
-/// ChaCha20-Poly1305 the program is 60 kB smaller.
-pub(super) fn provider() -> CryptoProvider {
-    CryptoProvider {
-        cipher_suites: vec![
-            cipher_suite::TLS13_AES_256_GCM_SHA384,
-            cipher_suite::TLS13_AES_128_GCM_SHA256,
-            cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-            cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-            cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-            cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-        ],
-        kx_groups: ALL_KX_GROUPS.to_vec(),
-        signature_verification_algorithms: SIGNATURES,
-        secure_random: &System,
-        key_provider: &System,
+    if chain.good.is_empty() {
+        return Err(format!("{name} holds no certificate; write it there in PEM"));
     }
-}
-
-/// The kernel's random numbers, and any private key that the library can use.
-#[derive(Debug)]
-struct System;
-
-impl SecureRandom for System {
-    fn fill(&self, mut buffer: &mut [u8]) -> Result<(), GetRandomFailed> {
-        while !buffer.is_empty() {
-            let filled = rustix::rand::getrandom(&mut *buffer, rustix::rand::GetRandomFlags::empty());
-            buffer = &mut buffer[filled.map_err(|_| GetRandomFailed)?..];
+    let text = secret::private_key(places, key)?;
+    let about_key = |why: &str| format!("hub.client-key: {}: {why}", key.as_path().display());
+    let key = pem::private_key(text.expose()).map_err(about_key)?;
+    let identity = rustls::sign::CertifiedKey::from_der(chain.good, key, provider).map_err(|error| match error {
+        Error::InconsistentKeys(_) => {
+            "hub.client-cert and hub.client-key do not belong together: the certificate is for another key".to_owned()
         }
-        Ok(())
+        Error::InvalidCertificate(_) => format!("{name}: {}", pem::broken(1, "it is no X.509 certificate")),
+        _ => about_key(
+            "a key of a kind that cannot be used; RSA from 2048 bits on, ECDSA with P-256 or P-384, and Ed25519 can",
+        ),
+    })?;
+    Ok(Some(identity.into()))
+}
+
+/// As the library does it, with one addition, and with errors that say which check failed.
+#[derive(Debug)]
+struct Verifier {
+    usual: Arc<WebPkiServerVerifier>,
+    pinned: Vec<CertificateDer<'static>>,
+}
+
+/// The server's key is not one that this program can use, or it does not fit the server's certificate.
+#[derive(Debug)]
+pub(super) struct UnusableKey;
+
+impl std::fmt::Display for UnusableKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the server's key cannot be used")
     }
 }
 
-impl KeyProvider for System {
-    fn load_private_key(&self, key: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, rustls::Error> {
-        sign::any_supported_type(&key)
+impl std::error::Error for UnusableKey {}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let result = self.usual.verify_server_cert(end_entity, intermediates, server_name, ocsp, now);
+        match &result {
+            // `openssl req -x509` makes a certificate that is an authority and a server in one. One that a person named,
+            // byte for byte, needs nobody to vouch for it. Its dates were looked at before its kind was.
+            Err(Error::InvalidCertificate(CertificateError::Other(error)))
+                if is_authority(error) && self.pinned.iter().any(|pinned| pinned == end_entity) =>
+            {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            _ => result,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.usual.verify_tls12_signature(message, cert, dss).map_err(of_handshake)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.usual.verify_tls13_signature(message, cert, dss).map_err(of_handshake)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.usual.supported_verify_schemes()
     }
 }
 
-/// What a certificate or a handshake may be signed with.
-static SIGNATURES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
-    all: &[
-        algorithms::ED25519,
-        algorithms::ECDSA_P256_SHA256,
-        algorithms::ECDSA_P256_SHA384,
-        algorithms::ECDSA_P384_SHA256,
-        algorithms::ECDSA_P384_SHA384,
-        algorithms::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
-        algorithms::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
-        algorithms::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
-        algorithms::RSA_PKCS1_2048_8192_SHA256,
-        algorithms::RSA_PKCS1_2048_8192_SHA384,
-        algorithms::RSA_PKCS1_2048_8192_SHA512,
-        algorithms::RSA_PKCS1_2048_8192_SHA256_ABSENT_PARAMS,
-        algorithms::RSA_PKCS1_2048_8192_SHA384_ABSENT_PARAMS,
-        algorithms::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
-    ],
-    // In TLS 1.2 a scheme does not fix the curve; in TLS 1.3 the first one counts.
-    mapping: &[
-        (SignatureScheme::ED25519, &[algorithms::ED25519]),
-        (SignatureScheme::ECDSA_NISTP256_SHA256, &[algorithms::ECDSA_P256_SHA256, algorithms::ECDSA_P384_SHA256]),
-        (SignatureScheme::ECDSA_NISTP384_SHA384, &[algorithms::ECDSA_P384_SHA384, algorithms::ECDSA_P256_SHA384]),
-        (SignatureScheme::RSA_PSS_SHA256, &[algorithms::RSA_PSS_2048_8192_SHA256_LEGACY_KEY]),
-        (SignatureScheme::RSA_PSS_SHA384, &[algorithms::RSA_PSS_2048_8192_SHA384_LEGACY_KEY]),
-        (SignatureScheme::RSA_PSS_SHA512, &[algorithms::RSA_PSS_2048_8192_SHA512_LEGACY_KEY]),
-        (SignatureScheme::RSA_PKCS1_SHA256, &[algorithms::RSA_PKCS1_2048_8192_SHA256]),
-        (SignatureScheme::RSA_PKCS1_SHA384, &[algorithms::RSA_PKCS1_2048_8192_SHA384]),
-        (SignatureScheme::RSA_PKCS1_SHA512, &[algorithms::RSA_PKCS1_2048_8192_SHA512]),
-    ],
-};
+fn is_authority(error: &OtherError) -> bool {
+    matches!(error.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
+}
+
+/// The certificate holds; what the server signed with its key does not: the key is too short, or of another kind.
+fn of_handshake(error: Error) -> Error {
+    match error {
+        Error::InvalidCertificate(_) => {
+            Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(UnusableKey))))
+        }
+        other => other,
+    }
+}

@@ -239,7 +239,7 @@ fn the_emulators_faults_have_their_exit_codes_and_words() {
         (Fault::answer(FaultAnswer::NullData), "instead of a license"),
         (Fault::answer(FaultAnswer::Gzip), "gzip encoding"),
         (Fault::answer(FaultAnswer::Huge(200_000)), "larger than"),
-        (Fault::raw(*b"nonsense\r\n\r\n"), "the connection broke"),
+        (Fault::raw(*b"nonsense\r\n\r\n"), "does not speak HTTP"),
     ] {
         hub.fault(Endpoint::View, fault.clone());
         let done = rig.run(&["hub", "view", SERIAL]);

@@ -83,7 +83,10 @@ fn a_lost_answer_is_safe_to_repeat() {
     for lost in [Endpoint::List, Endpoint::Create, Endpoint::View] {
         let hub = HubEmulator::start(Options::new());
         let rig = device(&hub);
-        hub.fault(lost, Fault::delivery(Delivery::LostAnswer));
+        // A GET on a connection that was kept is sent once more: the hub may have closed it in the meantime.
+        for _ in 0..if lost == Endpoint::View { 2 } else { 1 } {
+            hub.fault(lost, Fault::delivery(Delivery::LostAnswer));
+        }
         let first = rig.run(&["provision"]);
         assert!(first.expect(1).contains("the connection broke"), "{lost:?}: {first:?}");
         assert_eq!(rig.installed(), "", "{lost:?}");

@@ -149,8 +149,8 @@ fn a_proxy_that_is_down_or_refuses_is_named() {
     rig.set("hub.proxy", format!("http://user:geheim@127.0.0.1:{}", free_port()));
     let done = rig.run(&VIEW);
     assert!(
-        done.expect(1).contains("no connection (")
-            && done.err.contains("and hub.proxy")
+        done.expect(1).contains("no connection to the proxy 127.0.0.1:")
+            && done.err.contains("(connection refused); check the network and hub.proxy")
             && !done.err.contains("geheim"),
         "{done:?}"
     );

@@ -28,8 +28,8 @@ fn what_does_not_hold_is_refused_with_a_clear_sentence() {
         ),
         ("expired", TlsOptions { validity: Validity::Expired, ..good }, "has expired", dates),
         ("not yet", TlsOptions { validity: Validity::NotYet, ..good }, "is not valid yet", dates),
-        ("unknown authority", good, "is not signed by an authority that is trusted here (", "set hub.ca-file"),
-        ("one of the same name", good, "is not signed by an authority that is trusted here (", "set hub.ca-file"),
+        ("unknown authority", good, "is not signed by an authority that is trusted here", "set hub.ca-file"),
+        ("one of the same name", good, "is not signed by an authority that is trusted here", "set hub.ca-file"),
     ] {
         let hub = hub(options);
         let mut rig = Rig::api(&hub);
@@ -69,7 +69,10 @@ fn a_ca_file_that_is_none_is_told_apart() {
     for (content, words) in [
         ("", "holds no certificate"),
         ("no certificate at all\n", "holds no certificate"),
-        ("-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n", "broken PEM"),
+        (
+            "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n",
+            "certificate 1 in it is broken: what stands between",
+        ),
         ("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", "holds no certificate"),
     ] {
         let path = rig.write("odd.pem", content);
@@ -131,9 +134,9 @@ fn a_client_key_is_guarded_like_any_secret() {
             .contains("client.key: others may read the secret (mode 0640); run: chmod 600")
     );
     rig.secret("client.key", "no key\n");
-    assert!(rig.run(&["hub", "list"]).expect(1).contains("client.key: no private key in PEM"));
+    assert!(rig.run(&["hub", "list"]).expect(1).contains("client.key: it holds no private key in PEM"));
     rig.secret("client.key", &stranger.tls().expect("TLS").client_key_pem);
-    assert!(rig.run(&["hub", "list"]).expect(1).contains("hub.client-cert and hub.client-key do not fit"));
+    assert!(rig.run(&["hub", "list"]).expect(1).contains("hub.client-cert and hub.client-key do not belong together"));
     assert_eq!(hub.connections(), 0);
 }
 

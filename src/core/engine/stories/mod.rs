@@ -84,6 +84,9 @@ struct Story {
     next_id: RequestId,
 }
 
+/// The API's word that it has no such license.
+pub(super) const GONE: &[u8] = br#"{"status_code":"404.000","status_message":"Not found."}"#;
+
 impl Story {
     /// A program that has just started: the daemon, or a command.
     fn begin(text: &str, daemon: bool, kept: Option<Vec<u8>>, durable: Durable) -> Self {

@@ -58,7 +58,7 @@ fn a_creation_that_names_no_serial_is_looked_up() {
         story.listed(std::slice::from_ref(&new));
         if gone {
             // It was made a moment ago: a second one is not.
-            story.answer(&view("S-1"), 404, b"{}".to_vec());
+            story.answer(&view("S-1"), 404, GONE.to_vec());
             story.replied(id, 5, "HTTP 404");
             assert_eq!(story.asked, None);
         } else {
@@ -72,7 +72,7 @@ fn a_creation_that_names_no_serial_is_looked_up() {
 fn a_license_that_is_listed_and_not_there_is_made_anew() {
     let (mut story, _) = asking();
     story.listed(&[license("S-1", 0, 7)]);
-    story.answer(&view("S-1"), 404, b"{}".to_vec());
+    story.answer(&view("S-1"), 404, GONE.to_vec());
     assert_eq!(story.asked, Some(creation()));
 }
 
@@ -84,7 +84,7 @@ fn one_that_has_ended_is_renewed_or_replaced() {
         story.listed(std::slice::from_ref(&old));
         story.data(&view("S-1"), &old);
         if status != 0 {
-            story.answer(&renewal("S-1"), status, b"{}".to_vec());
+            story.answer(&renewal("S-1"), status, br#"{"status_code":17}"#.to_vec());
         }
         if status == 500 {
             story.replied(id, 1, "HTTP 500");
@@ -131,7 +131,7 @@ fn a_device_that_forgets_its_id_gets_none() {
     let (mut story, id) = asking();
     story.listed(&[license("S-1", 0, 7)]);
     story.device(Err("gone"));
-    story.answer(&view("S-1"), 404, b"{}".to_vec());
+    story.answer(&view("S-1"), 404, GONE.to_vec());
     story.replied(id, 1, "this device's id is not known, so no license can be made for it");
 }
 
@@ -197,7 +197,7 @@ fn a_license_that_the_hub_has_lost_is_made_anew() {
     let ours = license("S-1", -6, 1);
     let mut story = Story::command(PROVISION, FileContent::Bytes(ours.clone()));
     let id = story.renew();
-    story.answer(&view("S-1"), 404, b"{}".to_vec());
+    story.answer(&view("S-1"), 404, GONE.to_vec());
     story.listed(&[]);
     story.answer(&creation(), 403, br#"{"status_message":"No."}"#.to_vec());
     story.reloaded_if_asked();
@@ -217,7 +217,7 @@ fn a_license_that_the_hub_has_lost_is_made_anew() {
             ..Durable::default()
         };
         let mut story = Story::begin(&text, true, None, durable).on_device(FileContent::Bytes(ours.clone()));
-        story.answer(&view("S-1"), 404, b"{}".to_vec());
+        story.answer(&view("S-1"), 404, GONE.to_vec());
         if !set {
             story.listed(&[]);
         }

@@ -93,7 +93,7 @@ fn a_serial_is_enough() {
     story.step(Event::File(FileContent::Missing));
     let id = story.renew();
     // Without a device id, a list would not help.
-    story.answer(&view("S-1"), 404, b"{}".to_vec());
+    story.answer(&view("S-1"), 404, GONE.to_vec());
     story.replied(id, 5, "HTTP 404");
 }
 
@@ -160,7 +160,11 @@ fn a_serial_speaks_to_no_terminal() {
 
 #[test]
 fn whoever_is_refused_is_told_what_to_do() {
-    for (status, words) in [(401, "; check the API key in "), (422, "; `netify-licensed hub list` shows"), (429, "")] {
+    for (status, words) in [
+        (401, "; `netify-licensed renew` tries a new one at once"),
+        (422, "; `netify-licensed hub list` shows"),
+        (429, ""),
+    ] {
         let mut story = Story::command(TRANSPORT, FileContent::Bytes(ours()));
         story.reloaded_if_asked();
         let id = story.renew();
@@ -205,7 +209,7 @@ fn if_due_puts_right_what_is_broken() {
     story.replied(id, 3, "license.json: is a directory");
     let id = story.renew();
     story.answer(&view("S-1"), 401, b"{}".to_vec());
-    story.replied(id, 5, "check the API key");
+    story.replied(id, 5, "HTTP 401");
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn a_file_that_cannot_be_removed_is_told() {
 fn what_the_hub_does_not_know_needs_no_deletion() {
     let mut story = Story::command(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
     let id = story.request(Request::Retire { keep_file: false });
-    story.answer(&deletion(), 404, b"{}".to_vec());
+    story.answer(&deletion(), 404, GONE.to_vec());
     assert_eq!(story.remove, None, "a wrong address answers the same");
     // Its list has the license all the same.
     story.listed(&[license("S-1", 0, 7)]);
@@ -97,7 +97,7 @@ fn what_the_hub_does_not_know_needs_no_deletion() {
     assert_eq!(story.remove, None);
 
     story.request(Request::Retire { keep_file: false });
-    story.answer(&deletion(), 404, b"{}".to_vec());
+    story.answer(&deletion(), 404, GONE.to_vec());
     story.listed(&[license("S-2", 0, 7)]);
     assert_eq!(story.remove, Some(false));
 }

@@ -111,16 +111,19 @@ fn each_failure_of_an_attempt_has_its_advice() {
     };
     let one = |text: &str| vec![text.to_owned()];
     let html = "<html>";
+    let at_once = "`netify-licensed renew` tries a new one at once; systemd hands a credential over when the service";
     let foreign = r#"{"status_code":0,"data":{"serial":"S-1","duid":"D-2","expire_at":{"unix":1900000000}}}"#;
     let relayed = r#"{"serial":"S-1","duid":"D-2","expire_at":{"unix":1900000000}}"#;
     for (text, answer, wanted) in [
-        (TRANSPORT, answered(401, ""), one("check the API key in /etc/credstore/netify-licensed.api-key")),
-        (TRANSPORT, answered(403, ""), one("check the API key in /etc/credstore/netify-licensed.api-key")),
-        (&key, answered(403, ""), one("check the API key in /etc/key, and what it may do")),
-        (RELAY, answered(403, ""), one("check hub.username and hub.password-file")),
-        (&serial, answered(404, ""), one("`netify-licensed hub list` shows the licenses that this API key sees")),
-        (TRANSPORT, answered(422, ""), one("`netify-licensed hub list` shows the licenses that this API key sees")),
-        (RELAY, answered(404, ""), vec![]),
+        (TRANSPORT, answered(401, "{}"), one(at_once)),
+        (TRANSPORT, answered(403, "{}"), one(at_once)),
+        (&key, answered(403, "{}"), one(at_once)),
+        (RELAY, answered(403, "{}"), one(at_once)),
+        (RELAY, answered(403, html), one(AGAIN)),
+        (TRANSPORT, answered(404, ""), one(AGAIN)),
+        (&serial, answered(404, "{}"), one("`netify-licensed hub list` shows the licenses that this API key sees")),
+        (TRANSPORT, answered(422, "{}"), one("`netify-licensed hub list` shows the licenses that this API key sees")),
+        (RELAY, answered(404, "{}"), vec![]),
         (TRANSPORT, answered(200, html), portal(url, "hub")),
         (RELAY, answered(200, html), portal("https://relay.example/license", "relay")),
         (TRANSPORT, answered(302, ""), vec![]),
