@@ -303,7 +303,7 @@ mod tests {
             "c.toml:3: unknown key `urll` in [hub]; did you mean `url`?"
         );
         assert!(
-            error("[hub]\nproxy = \"secret\"\n").contains("not a URL")
+            error("[hub]\nproxy = \"secret\"\n").contains("is not the URL of a proxy")
                 && !error("[hub]\nproxy = \"secret\"\n").contains("secret")
         );
     }
