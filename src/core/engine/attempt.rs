@@ -134,6 +134,11 @@ impl Attempt {
         }
     }
 
+    /// The license that is judged is the answer of a renew.
+    pub(super) const fn is_answer_of_renew(&self) -> bool {
+        matches!(&self.phase, Phase::Judging(Step::Renew { .. }))
+    }
+
     /// What the hub was asked to make: what comes next is its result.
     pub(super) fn made(&self) -> Option<Made> {
         match self.step()? {
@@ -148,7 +153,7 @@ impl Attempt {
     /// The serial that was asked for. A relay's clients cannot ask for one.
     pub(super) fn serial(&self) -> Option<&Serial> {
         match self.step()? {
-            Step::Pull { serial } | Step::Confirm { serial, .. } => Some(serial),
+            Step::Pull { serial } | Step::Renew { serial, .. } | Step::Confirm { serial, .. } => Some(serial),
             _ => None,
         }
     }
@@ -266,7 +271,14 @@ impl Engine {
                 }
             }
             Step::Renew { serial, or_create } => match answer.and_then(|raw| response::api_data(&raw, wall)) {
-                Ok(_) => self.go_on(&attempt, Step::Confirm { made: Made::Renewal, serial }),
+                Ok(data) => {
+                    self.renewal_confirmed(&serial);
+                    if self.cx.is_license_of_our_shape(&data) {
+                        self.judge_candidate(attempt, data);
+                    } else {
+                        self.go_on(&attempt, Step::Confirm { made: Made::Renewal, serial });
+                    }
+                }
                 // A license that was found by its device may be past renewing: once it has ended, a new one is made.
                 Err(trouble) if or_create && is_past_renewing(&trouble) => self.create(&attempt),
                 Err(trouble) => self.end(&attempt, Outcome::Hub(trouble)),

@@ -135,6 +135,21 @@ impl Engine {
     fn nothing_newer(&mut self, attempt: &Attempt, theirs: &Authentic, source_was_new: bool) {
         let ends = theirs.license().expires_at;
         let due = self.cx.due().0 <= self.cx.boot_now();
+        if attempt.is_answer_of_renew()
+            && let Some(serial) = attempt.serial().cloned()
+        {
+            // What it answered is not what it has now, or the other way round.
+            return self.go_on(attempt, Step::Confirm { made: Made::Renewal, serial });
+        }
+        // Renewed by hand before its time, a license may already reach as far as the hub lets it.
+        let early = attempt.is_by_person() && !due;
+        let may_be_late = attempt.made().map_or(!self.cx.is_relay(), |made| made == Made::Renewal && !early);
+        if may_be_late
+            && attempt.purpose != Purpose::DryRun
+            && let Some(outcome) = self.not_visible_yet(theirs)
+        {
+            return self.end(attempt, outcome);
+        }
         if let Some(made) = attempt.made() {
             let text = match made {
                 Made::Renewal => format!("the hub renewed, but its license still ends {ends}"),
@@ -143,8 +158,6 @@ impl Engine {
                     one_line(&theirs.license().serial)
                 ),
             };
-            // Renewed by hand before its time, a license may already reach as far as the hub lets it.
-            let early = attempt.is_by_person() && !due;
             let outcome = if early { Outcome::NothingNewer(text) } else { Outcome::CandidateRefused(text) };
             return self.end(attempt, outcome);
         }

@@ -31,7 +31,7 @@ impl Context {
     }
 
     /// The time by which an offer waits.
-    fn offer_now(&self) -> WallTime {
+    pub(super) fn offer_now(&self) -> WallTime {
         self.best_now().unwrap_or(self.wall_now())
     }
 

@@ -89,7 +89,10 @@ impl Engine {
         match outcome {
             _ if outcome.failed() => volatile.failures = volatile.failures.saturating_add(1),
             Outcome::UpToDate | Outcome::Installed(_) => (volatile.failures, volatile.waits) = (0, 0),
-            Outcome::NothingNewer(_) | Outcome::NotRenewable(_) | Outcome::ChangePending { .. } => {
+            Outcome::NothingNewer(_)
+            | Outcome::NotRenewable(_)
+            | Outcome::ChangePending { .. }
+            | Outcome::NotVisibleYet { .. } => {
                 volatile.failures = 0;
                 volatile.waits = volatile.waits.saturating_add(1);
             }

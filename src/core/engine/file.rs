@@ -182,6 +182,7 @@ impl Engine {
         if !before.is_unknown() {
             // What waits was held against another license.
             self.cx.durable.pending_change = None;
+            self.cx.durable.confirmed_renewal = None;
         }
         self.cx.durable.retired &= before.is_unknown();
         self.remember_serial(license);

@@ -19,6 +19,7 @@ mod log;
 mod outcome;
 mod reader;
 mod reload;
+mod renewed;
 mod requests;
 mod restore;
 mod store;

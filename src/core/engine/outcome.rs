@@ -23,6 +23,8 @@ pub(super) enum Outcome {
     UpToDate,
     /// The source has a license that would take something away; it waits. When it is taken by itself.
     ChangePending { text: String, accept_in: Option<Millis> },
+    /// The hub confirmed a renewal and does not show it: one sentence. When it is asked again.
+    NotVisibleYet { text: String, again: Millis },
     /// The source has no later license, and none was asked for: one sentence.
     NothingNewer(String),
     /// The hub has no later license, and this one says that none may be asked for: one sentence.
@@ -70,6 +72,7 @@ impl Outcome {
             Self::InstallFailed(_) => Word::InstallFailed,
             Self::UpToDate => Word::UpToDate,
             Self::ChangePending { .. } => Word::ChangePending,
+            Self::NotVisibleYet { .. } => Word::NotVisibleYet,
             Self::NothingNewer(_) | Self::NotRenewable(_) => Word::NothingNewer,
             Self::Hub(trouble) => match trouble.kind {
                 TroubleKind::Outage => Word::Outage,
@@ -97,7 +100,8 @@ impl Outcome {
             | Self::NotFound(reason)
             | Self::NothingNewer(reason)
             | Self::NotRenewable(reason)
-            | Self::ChangePending { text: reason, .. } => Some(reason.clone()),
+            | Self::ChangePending { text: reason, .. }
+            | Self::NotVisibleYet { text: reason, .. } => Some(reason.clone()),
             Self::RenewalLimit(wait) => {
                 let at = now.plus(*wait);
                 Some(format!("too many renewals in a row; the next one may go {} ({at})", relative(at, now)))
@@ -138,7 +142,8 @@ impl Outcome {
             | Self::RenewalLimit(_)
             | Self::Busy
             | Self::InstallFailed(_)
-            | Self::ChangePending { .. } => 1,
+            | Self::ChangePending { .. }
+            | Self::NotVisibleYet { .. } => 1,
             Self::NothingNewer(_) | Self::NotRenewable(_) => u8::from(due),
             Self::Installed(_) | Self::UpToDate | Self::Recovering(_) | Self::DryRun(_) => 0,
             Self::Retired { exit, .. } => *exit,
@@ -164,6 +169,7 @@ impl Outcome {
             Self::NotFound(_) | Self::NothingNewer(_) | Self::NotRenewable(_) => patient,
             // The attempt that takes it comes when its time has come.
             Self::ChangePending { accept_in, .. } => Retry::Backoff { hub_asked: None, at_most: *accept_in },
+            Self::NotVisibleYet { again, .. } => Retry::After(*again),
             Self::InstallFailed(_) => Retry::BackoffUpTo(INSTALL_AGAIN),
             Self::RenewalLimit(wait) => Retry::Token(*wait),
             Self::Recovering(wait) => Retry::After(*wait),

@@ -266,6 +266,7 @@ impl Engine {
         }
         self.note_license(if lost.is_empty() { Level::Info } else { Level::Warn }, message.clone());
         self.cx.durable.pending_change = None;
+        self.cx.durable.confirmed_renewal = None;
         self.cx.file = FileView::Good(license.clone());
         self.cx.not_adopted = None;
         self.cx.volatile.unload = false;

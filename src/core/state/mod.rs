@@ -44,6 +44,21 @@ pub struct Durable {
     pub pending_change: Option<PendingChange>,
     /// Where licenses come from.
     pub source: Option<Source>,
+    /// The last renewal that the hub confirmed and that is not installed yet.
+    pub confirmed_renewal: Option<ConfirmedRenewal>,
+}
+
+/// A renewal that the hub confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfirmedRenewal {
+    /// When.
+    pub at: WallTime,
+    /// Of which license.
+    pub serial: Option<Serial>,
+    /// What was left of the installed license then, in milliseconds.
+    pub left: Millis,
+    /// How often in a row, without a license that was installed.
+    pub times: u32,
 }
 
 /// The beginning of a license's life, where its own `created_at` does not tell: some hubs keep the date of the first
@@ -186,6 +201,7 @@ impl Durable {
             retired,
             pending_change,
             source,
+            confirmed_renewal,
         } = self;
         *boot_id == now.boot_id
             && *loaded == now.loaded
@@ -198,6 +214,7 @@ impl Durable {
             && *retired == now.retired
             && *pending_change == now.pending_change
             && *source == now.source
+            && *confirmed_renewal == now.confirmed_renewal
     }
 }
 
@@ -255,7 +272,7 @@ mod tests {
     /// What is not written is lost.
     #[test]
     fn every_change_of_the_durable_memory_is_worth_a_write_but_the_time() {
-        let changes: [fn(&mut Durable); 9] = [
+        let changes: [fn(&mut Durable); 10] = [
             |d| d.boot_id = "b".to_owned(),
             |d| d.loaded = Some("s".to_owned()),
             |d| d.issues.push(Issue { sha256: "s".to_owned(), at: at(1), own_renewal: true, guessed: false }),
@@ -264,6 +281,7 @@ mod tests {
             |d| d.last_success_at = Some(at(1)),
             |d| d.provision_tried_at = Some(at(1)),
             |d| d.retired = true,
+            |d| d.confirmed_renewal = Some(ConfirmedRenewal { at: at(1), serial: None, left: 1, times: 1 }),
             |d| d.source = Some(Source { id: "s".to_owned(), is_new: true }),
         ];
         for (number, change) in changes.iter().enumerate() {

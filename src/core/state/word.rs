@@ -26,6 +26,8 @@ pub enum Word {
     NotFound,
     /// This device's own side is not ready: no request left it.
     NotReady,
+    /// The hub confirmed a renewal and does not show it yet.
+    NotVisibleYet,
     /// The source has nothing later.
     NothingNewer,
     /// The source could not be reached, or something else answered in its place.
@@ -57,6 +59,7 @@ impl Word {
             Self::Installed => "installed",
             Self::NotFound => "not-found",
             Self::NotReady => "not-ready",
+            Self::NotVisibleYet => "not-visible-yet",
             Self::NothingNewer => "nothing-newer",
             Self::Outage => "outage",
             Self::RateLimited => "rate-limited",

@@ -5,4 +5,5 @@ mod codes;
 mod formats;
 mod list;
 mod raw;
+mod renewal;
 mod usage;

@@ -9,6 +9,7 @@ mod looks;
 mod patience;
 mod provisioning;
 mod reloads;
+mod renewed;
 mod requests;
 mod restarts;
 mod retiring;
