@@ -37,9 +37,6 @@ _netify__licensed() {
             netify__licensed,install)
                 cmd="netify__licensed__subcmd__install"
                 ;;
-            netify__licensed,place)
-                cmd="netify__licensed__subcmd__place"
-                ;;
             netify__licensed,provision)
                 cmd="netify__licensed__subcmd__provision"
                 ;;
@@ -70,9 +67,6 @@ _netify__licensed() {
             netify__licensed__subcmd__config,help)
                 cmd="netify__licensed__subcmd__config__subcmd__help"
                 ;;
-            netify__licensed__subcmd__config,keep)
-                cmd="netify__licensed__subcmd__config__subcmd__keep"
-                ;;
             netify__licensed__subcmd__config,show)
                 cmd="netify__licensed__subcmd__config__subcmd__show"
                 ;;
@@ -84,9 +78,6 @@ _netify__licensed() {
                 ;;
             netify__licensed__subcmd__config__subcmd__help,help)
                 cmd="netify__licensed__subcmd__config__subcmd__help__subcmd__help"
-                ;;
-            netify__licensed__subcmd__config__subcmd__help,keep)
-                cmd="netify__licensed__subcmd__config__subcmd__help__subcmd__keep"
                 ;;
             netify__licensed__subcmd__config__subcmd__help,show)
                 cmd="netify__licensed__subcmd__config__subcmd__help__subcmd__show"
@@ -111,9 +102,6 @@ _netify__licensed() {
                 ;;
             netify__licensed__subcmd__help,install)
                 cmd="netify__licensed__subcmd__help__subcmd__install"
-                ;;
-            netify__licensed__subcmd__help,place)
-                cmd="netify__licensed__subcmd__help__subcmd__place"
                 ;;
             netify__licensed__subcmd__help,provision)
                 cmd="netify__licensed__subcmd__help__subcmd__provision"
@@ -141,9 +129,6 @@ _netify__licensed() {
                 ;;
             netify__licensed__subcmd__help__subcmd__config,example)
                 cmd="netify__licensed__subcmd__help__subcmd__config__subcmd__example"
-                ;;
-            netify__licensed__subcmd__help__subcmd__config,keep)
-                cmd="netify__licensed__subcmd__help__subcmd__config__subcmd__keep"
                 ;;
             netify__licensed__subcmd__help__subcmd__config,show)
                 cmd="netify__licensed__subcmd__help__subcmd__config__subcmd__show"
@@ -206,7 +191,7 @@ _netify__licensed() {
 
     case "${cmd}" in
         netify__licensed)
-            opts="-c -h -V --config --help --version run verify renew install place status reload check doctor duid provision retire hub config help"
+            opts="-c -h -V --config --help --version run verify renew install status reload check doctor duid provision retire hub config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -262,7 +247,7 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__config)
-            opts="-c -h --config --help check example keep show help"
+            opts="-c -h --config --help check example show help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -328,7 +313,7 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__config__subcmd__help)
-            opts="check example keep show help"
+            opts="check example show help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -383,20 +368,6 @@ _netify__licensed() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        netify__licensed__subcmd__config__subcmd__help__subcmd__keep)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
         netify__licensed__subcmd__config__subcmd__help__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -404,28 +375,6 @@ _netify__licensed() {
                 return 0
             fi
             case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        netify__licensed__subcmd__config__subcmd__keep)
-            opts="-c -h --config --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -500,7 +449,7 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__help)
-            opts="run verify renew install place status reload check doctor duid provision retire hub config help"
+            opts="run verify renew install status reload check doctor duid provision retire hub config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -528,7 +477,7 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__help__subcmd__config)
-            opts="check example keep show"
+            opts="check example show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -556,20 +505,6 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__help__subcmd__config__subcmd__example)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        netify__licensed__subcmd__help__subcmd__config__subcmd__keep)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -724,20 +659,6 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__help__subcmd__install)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        netify__licensed__subcmd__help__subcmd__place)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1173,28 +1094,6 @@ _netify__licensed() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        netify__licensed__subcmd__place)
-            opts="-c -h --config --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
         netify__licensed__subcmd__provision)
             opts="-c -h --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1240,7 +1139,7 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__renew)
-            opts="-c -h --if-due --dry-run --json --config --help"
+            opts="-c -h --if-due --dry-run --accept-changes --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

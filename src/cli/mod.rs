@@ -27,7 +27,7 @@ use crate::edge;
 use crate::edge::dirs::Places;
 use crate::edge::file::license;
 use crate::edge::signals::{self, Ending, Signals};
-use crate::edge::{config_file, device, process};
+use crate::edge::{config_file, device, process, sandbox};
 use crate::exit::Exit;
 use args::{Cli, Command, ConfigCommand};
 
@@ -164,7 +164,7 @@ async fn dispatch(cli: Cli, ending: &Ending) -> Exit {
         Command::Doctor { json } => doctor::doctor(path, json).await,
         Command::Duid { all, json } => duid(path, all, json).await,
         Command::Hub(command) => hub::run(path, command).await,
-        Command::Config(ConfigCommand::Check { json }) => config_check(path, json),
+        Command::Config(ConfigCommand::Check { json }) => config_check(path, json).await,
         Command::Config(ConfigCommand::Show { json }) => config_show(path, json),
         Command::Config(ConfigCommand::Example) => Exit::with(sample()),
         Command::Config(ConfigCommand::Keep) => config_keep(path),
@@ -241,11 +241,15 @@ fn duid_table(judged: &[duid::Judged], configured: usize, set: Option<&duid::Sou
     text
 }
 
-fn config_check(path: Option<&Path>, as_json: bool) -> Exit {
-    let checked = config_file::load(path)
-        .and_then(|loaded| Ok((loaded.check_files()?, loaded.check_what_is_waited_for(&Places::from_environment())?)));
+async fn config_check(path: Option<&Path>, as_json: bool) -> Exit {
+    let checked = config_file::load(path).and_then(|loaded| {
+        let (keys, warnings) = (loaded.check_files()?, loaded.check_what_is_waited_for(&Places::from_environment())?);
+        Ok((loaded.config, keys, warnings))
+    });
     match checked {
-        Ok((mut ring, warnings)) => {
+        Ok((config, mut ring, mut warnings)) => {
+            let refusals = sandbox::refusals(&config).await;
+            warnings.extend(refusals.iter().map(|refusal| format!("warning: {refusal}")));
             let keys: Vec<_> =
                 ring.keys().iter().map(|key| format!("trusted key {} from {}", key.id, key.origin)).collect();
             if as_json {

@@ -322,6 +322,18 @@ impl Daemon {
         Ok((loaded, keys, moved))
     }
 
+    /// What there is to say where the configuration's file does not say what is in force.
+    fn about_the_file(&self) -> Option<String> {
+        match config_file::load(self.path.as_deref()) {
+            Ok(loaded) if loaded.config == *self.driver.engine().config() => None,
+            Ok(_) => Some(
+                "; the configuration file says something else by now, which `netify-licensed reload` puts in force"
+                    .to_owned(),
+            ),
+            Err(error) => Some(format!("; the configuration file is refused, the one before it was used: {error}")),
+        }
+    }
+
     fn answer(&mut self, incoming: Incoming) {
         let Incoming { command, answer } = incoming;
         let status = || self.driver.status();
@@ -335,11 +347,14 @@ impl Daemon {
                 Err(refusal) => Some(Answer::words(2, refusal)),
                 Ok(None) => Some(Answer::words(2, "not a request")),
                 Ok(Some(request)) => {
+                    // Whoever tries out a configuration must not take the answer for that of another one.
+                    let remark = matches!(request, Request::Renew { dry_run: true, .. }).then(|| self.about_the_file());
                     let reply = self.driver.request(request);
                     tokio::task::spawn_local(async move {
-                        let reply = reply
+                        let mut reply = reply
                             .await
                             .map_or_else(|_| Answer::words(1, "the daemon ended before it was done"), Answer::from);
+                        reply.message.extend(remark.flatten());
                         let _ = answer.send(reply);
                     });
                     return;

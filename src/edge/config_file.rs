@@ -1,5 +1,6 @@
 //! The configuration file.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::reason;
@@ -13,24 +14,10 @@ use crate::edge::dirs::Places;
 use crate::edge::file::open;
 use crate::edge::file::trusted::{self, Refused};
 use crate::edge::hub::{roots, tls};
-use crate::edge::{clock, last_good, service_manager, trusted_keys};
+use crate::edge::{clock, credential, last_good, service_manager, trusted_keys};
 
 /// Largest configuration in bytes.
 const MAX: usize = 1024 * 1024;
-/// Where the packaged unit's API key is put.
-const STORE: &str = "/etc/credstore";
-/// Where systemd looks for it (systemd.exec(5), `LoadCredential=`), and what it was itself given.
-const STORES: [&str; 6] = [
-    STORE,
-    "/etc/credstore.encrypted",
-    "/run/credstore",
-    "/run/credstore.encrypted",
-    "/usr/lib/credstore",
-    "/run/credentials/@system",
-];
-/// Its name there.
-const CREDENTIAL: &str = "netify-licensed.api-key";
-
 type ReadSecret = fn(&Places, &AbsolutePath) -> Result<Secret, String>;
 
 /// A configuration with where it came from.
@@ -192,11 +179,17 @@ fn is_forbidden(path: Option<&Path>) -> bool {
     open::is_forbidden(path.unwrap_or(Path::new(DEFAULT_PATH)))
 }
 
-/// Whether this process has the API key as a credential, or the packaged service will. A shell has none, and may not be
-/// allowed to look.
-fn has_credential(places: &Places) -> bool {
-    places.credentials.as_ref().is_some_and(|directory| directory.join("api-key").exists())
-        || STORES.iter().any(|store| !is_missing(&Path::new(store).join(CREDENTIAL)))
+/// Whether a program can be started. What cannot be seen by this user may be one.
+fn runnable(path: &Path) -> Result<(), String> {
+    use std::io::ErrorKind::PermissionDenied;
+    let name = path.display();
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == PermissionDenied => Ok(()),
+        Err(error) => Err(format!("{name}: {}", reason(&error))),
+        Ok(meta) if !meta.is_file() => Err(format!("{name}: it is not a program")),
+        Ok(meta) if meta.mode() & 0o111 == 0 => Err(format!("{name}: it is not executable; run: chmod +x {name}")),
+        Ok(_) => trusted::program(path).map_err(|why| format!("{name}: {why}")),
+    }
 }
 
 /// Whether nothing is there. What cannot be seen by this user may be.
@@ -257,12 +250,10 @@ impl Loaded {
             ("hub.bearer-token-file", &hub.bearer_token_file, secret::token),
             ("hub.client-key", &hub.client_key, secret::private_key),
         ];
-        if hub.kind == HubKind::Api && !has_credential(places) {
+        if hub.kind == HubKind::Api && !credential::may_be_there(places) {
             secrets.push(("hub.api-key-file", &hub.api_key_file, secret::token));
             if hub.api_key_file.is_none() && !hub.has_other_credential() {
-                let message = format!(
-                    "there is no API key: put it into {STORE}/{CREDENTIAL} (systemd), or into a file that only root can read and set hub.api-key-file"
-                );
+                let message = format!("there is no API key: {}", credential::how_to_give_one());
                 // A unit can get the credential in ways that are not seen from here.
                 if !service_manager::is_systemd() {
                     return Err(self.about("hub.api-key-file", message));
@@ -270,12 +261,25 @@ impl Loaded {
                 warnings.push(format!("warning: {message}"));
             }
         }
+        // What a start would hand over, as far as this user may look.
+        if hub.kind == HubKind::Api && credential::at_a_shell(places).is_some() {
+            secret::api_key(places, hub).map_err(|message| self.about("hub.api-key-file", message))?;
+        }
         for (key, file, read) in secrets {
             let Some(file) = file.as_ref().filter(|file| !secret::is_for_another(file.as_path())) else { continue };
             read(places, file).map_err(|message| self.about(key, format!("{key}: {message}")))?;
         }
         if hub.client_key.as_ref().is_some_and(|key| !secret::is_for_another(key.as_path())) {
             tls::check_client_identity(hub, places).map_err(|message| self.about("hub.client-cert", message))?;
+        }
+        let programs = [
+            ("reload.command", &self.config.reload.command),
+            ("device.duid-command", &self.config.device.duid_command),
+            ("hooks.on-change", &self.config.hooks.on_change),
+        ];
+        for (key, command) in programs {
+            let Some(command) = command else { continue };
+            runnable(Path::new(command.program())).map_err(|why| self.about(key, format!("{key}: {why}")))?;
         }
         // It may come later, with the collector's package.
         let textfile = self.config.status.metrics_textfile.as_ref().map(AbsolutePath::as_path);

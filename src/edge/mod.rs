@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod config_file;
 pub mod control;
+pub mod credential;
 pub mod device;
 pub mod dirs;
 pub mod file;
@@ -12,8 +13,10 @@ pub mod helper;
 pub mod hub;
 pub mod last_good;
 pub mod log;
+pub mod mounts;
 pub mod netifyd;
 pub mod process;
+pub mod sandbox;
 pub mod secret;
 pub mod service_manager;
 pub mod signals;
@@ -67,9 +70,9 @@ pub fn remedy(error: &std::io::Error) -> Option<&'static str> {
     use rustix::io::Errno;
     Some(match error.raw_os_error().map(Errno::from_raw_os_error)? {
         Errno::BUSY => "the file itself is a mount point and cannot be replaced; mount its directory instead",
-        Errno::ROFS => "the file system is read-only; remount it writable",
-        Errno::NOSPC => "the file system is full; free some space",
-        Errno::DQUOT => "the quota is used up; free some space",
+        // The system's own words say what it is.
+        Errno::ROFS => "remount it writable",
+        Errno::NOSPC | Errno::DQUOT => "free some space",
         Errno::ACCESS | Errno::PERM => {
             "run as root, or give this user the rights to the directory and the owner of the file"
         }

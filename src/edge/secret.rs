@@ -15,7 +15,7 @@ use crate::core::text::BYTE_ORDER_MARK;
 use crate::edge::dirs::Places;
 use crate::edge::file::trusted;
 use crate::edge::file::{open, path};
-use crate::edge::service_manager;
+use crate::edge::{credential, service_manager};
 
 /// Longest key, password or token in bytes.
 const MAX_LINE: usize = 4_096;
@@ -54,13 +54,12 @@ pub(in crate::edge) struct ApiKey {
 /// The API key: the systemd credential first, then the configured file. There is none, and none is missing, where another
 /// credential is set: a relay in front adds the key then.
 pub(in crate::edge) fn api_key(places: &Places, hub: &Hub) -> Result<Option<ApiKey>, String> {
-    let credential =
-        places.credentials.as_ref().map(|directory| directory.join("api-key")).filter(|path| path.exists());
+    let credential = credential::handed_over(places).or_else(|| credential::at_a_shell(places));
     match (credential, &hub.api_key_file) {
         (Some(path), _) => Ok(Some(ApiKey { secret: one_line(places, &path)?, path })),
         (None, Some(path)) => Ok(Some(ApiKey { secret: one_line(places, path.as_path())?, path: path.to_path_buf() })),
         (None, None) if hub.has_other_credential() => Ok(None),
-        (None, None) => Err("there is no API key: set hub.api-key-file to a file that only root can read, or provide the systemd credential `api-key`, which the service gets and a command at a shell does not".to_owned()),
+        (None, None) => Err(format!("there is no API key: {}", credential::how_to_give_one())),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::core::license::json::MAX_BYTES;
 use crate::core::license::verify::Authentic;
 use crate::edge::file::atomic::{self, Options, Ownership, WriteError};
 use crate::edge::file::{open, path};
-use crate::edge::{reason, remedy};
+use crate::edge::{mounts, reason};
 
 /// Its path in the configuration.
 const SETTING: &str = "license.path";
@@ -118,7 +118,8 @@ pub fn sweep(path: &Path) {
 }
 
 fn explain(path: &Path, error: &WriteError) -> String {
-    let remedy = remedy(&error.error).unwrap_or("the license there is unchanged");
+    let remedy = mounts::remedy(path, &error.error, "other-license-path.conf");
+    let remedy = remedy.unwrap_or_else(|| "the license there is unchanged".to_owned());
     format!("cannot {} {}: {}; {remedy}", error.step, path.display(), reason(&error.error))
 }
 

@@ -11,7 +11,7 @@ use crate::core::text::clean_value;
 use crate::edge::dirs::{self, Places};
 use crate::edge::file::atomic::{self, Options, Ownership, WriteError};
 use crate::edge::file::open;
-use crate::edge::reason;
+use crate::edge::{mounts, reason};
 
 /// Largest file of ours in bytes.
 const MAX: usize = 1024 * 1024;
@@ -146,7 +146,8 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32, sync: bool) -> Result<(), S
     let ownership = Ownership { uid, gid, mode };
     let options = Options { ownership: Some(ownership), sync, ..Options::default() };
     atomic::replace(path, bytes, &options).map_err(|WriteError { step, error }| {
-        let remedy = crate::edge::remedy(&error).map_or_else(String::new, |remedy| format!("; {remedy}"));
+        let remedy = mounts::remedy(path, &error, "metrics-textfile.conf");
+        let remedy = remedy.map_or_else(String::new, |remedy| format!("; {remedy}"));
         format!("cannot {step} {}: {}{remedy}", path.display(), reason(&error))
     })
 }

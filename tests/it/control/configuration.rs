@@ -365,3 +365,39 @@ fn due_device() -> (HubEmulator, Rig) {
     hub.add_license(spec);
     (hub, rig)
 }
+
+/// Whoever tries out an edited configuration must not take the daemon's answer for that of the edited one.
+#[test]
+fn a_dry_run_says_whose_configuration_it_is_of() {
+    let (_hub, mut rig) = device();
+    let _daemon = rig.daemon();
+    let dry_run = |rig: &Rig| rig.run(&["renew", "--dry-run"]).out;
+    assert!(!dry_run(&rig).contains("configuration file"));
+    rig.set("hub.timeout", "20s");
+    assert!(dry_run(&rig).contains("; the configuration file says something else by now, "));
+    rig.set("hub.timeoutt", "20s");
+    assert!(dry_run(&rig).contains("; the configuration file is refused, the one before it was used: "));
+    rig.unset("hub.timeoutt");
+    rig.run(&["reload"]).expect(0);
+    assert!(!dry_run(&rig).contains("configuration file"));
+}
+
+#[test]
+fn a_program_that_cannot_be_run_is_found_before_it_is_needed() {
+    let (_hub, mut rig) = device();
+    let program = rig.write("program", "#!/bin/sh\n");
+    rig.unset("device.duid");
+    for key in ["hooks.on-change", "reload.command", "device.duid-command"] {
+        let mut told = |path: &std::path::Path| {
+            rig.set(key, format!("[{:?}]", path.display().to_string()));
+            let check = rig.run(&["config", "check"]);
+            check.expect(78).to_owned()
+        };
+        let named = format!("{key}: {}: it is not executable; run: chmod +x {}", program.display(), program.display());
+        assert!(told(&program).contains(&named));
+        assert!(told(&program.with_file_name("none")).contains("none: no such file or directory"));
+        assert!(told(program.parent().expect("a directory")).contains("it is not a program"));
+        rig.set(key, "[\"/bin/true\"]");
+        rig.run(&["config", "check"]).expect(0);
+    }
+}

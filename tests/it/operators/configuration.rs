@@ -107,7 +107,7 @@ fn no_api_key_at_all() {
         eprintln!("SKIPPED: this machine has an API key of its own");
         return;
     }
-    let words = "there is no API key: put it into /etc/credstore/netify-licensed.api-key (systemd), or into a file";
+    let words = "there is no API key: put it into /etc/credstore/netify-licensed.api-key, readable by root alone";
     if Path::new("/run/systemd/system").is_dir() {
         // A drop-in of the unit may provide it: no reason not to start the service.
         let output = gateway.run(&CHECK);
