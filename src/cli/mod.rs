@@ -70,8 +70,15 @@ fn finish(mut exit: Exit, is_check: bool) -> ExitCode {
             exit.code = if is_check { 3 } else { 1 };
         }
     }
-    if !exit.err.is_empty() {
-        let _ = writeln!(std::io::stderr().lock(), "netify-licensed: {}", text::clean_lines(exit.err.trim()));
+    let words = if exit.err.is_empty() {
+        String::new()
+    } else {
+        format!("netify-licensed: {}\n", text::clean_lines(exit.err.trim()))
+    };
+    if edge::log::is_started() {
+        edge::log::end(words);
+    } else {
+        let _ = std::io::stderr().lock().write_all(words.as_bytes());
     }
     ExitCode::from(exit.code)
 }

@@ -14,6 +14,7 @@ use crate::core::engine::{Action, Engine, Event, HubRequest, Level, Reply, Reque
 use crate::core::hub::response::TransportError;
 use crate::core::license::keys::KeyRing;
 use crate::core::report::configuration::ConfigurationStatus;
+use crate::core::report::daemon::DaemonStatus;
 use crate::core::report::metrics;
 use crate::core::report::status::Status;
 use crate::core::text;
@@ -24,7 +25,7 @@ use crate::edge::file::state::{self, Store};
 use crate::edge::helper::{self, Order};
 use crate::edge::hub::session::{Call, ListReader, Session};
 use crate::edge::netifyd::reload;
-use crate::edge::{clock, device, process, service_manager};
+use crate::edge::{clock, device, log, process, service_manager};
 
 /// Longest time for a hook.
 const HOOK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -65,6 +66,9 @@ pub struct Driver {
     /// Reports that could not be written, each with the reason: said once, not at every change of the status.
     unpublished: Vec<(&'static str, String)>,
     configuration: ConfigurationStatus,
+    watching: DaemonStatus,
+    /// Lines that the log had lost when the reports were last written.
+    lost_lines: u64,
 }
 
 impl Driver {
@@ -109,6 +113,8 @@ impl Driver {
             hook_news: Rc::default(),
             unpublished: Vec::new(),
             configuration: ConfigurationStatus::default(),
+            watching: DaemonStatus::default(),
+            lost_lines: 0,
         };
         for trouble in [durable_trouble, volatile_trouble].into_iter().flatten() {
             driver.note(Level::Warn, &trouble);
@@ -156,6 +162,21 @@ impl Driver {
     pub fn set_configuration(&mut self, configuration: ConfigurationStatus) {
         if self.configuration != configuration {
             self.configuration = configuration;
+            self.perform(vec![Action::Publish]);
+        }
+    }
+
+    /// What the status says of the watch from now on.
+    pub fn set_watching(&mut self, watching: DaemonStatus) {
+        if self.watching != watching {
+            self.watching = watching;
+            self.perform(vec![Action::Publish]);
+        }
+    }
+
+    /// Writes reports again that could not be written, and those that do not know of lines that the log lost.
+    pub fn publish_again(&mut self) {
+        if !self.unpublished.is_empty() || log::lost() != self.lost_lines {
             self.perform(vec![Action::Publish]);
         }
     }
@@ -317,6 +338,7 @@ impl Driver {
 
     fn publish(&mut self) {
         let Some(status) = self.status() else { return };
+        self.lost_lines = status.daemon.log_lines_lost.unwrap_or(0);
         let config = self.engine.config();
         let text = text::pretty_json(&status) + "\n";
         let file = config.status_file(&self.places.runtime);
@@ -348,7 +370,9 @@ impl Driver {
     #[must_use]
     pub fn status(&self) -> Option<Status> {
         let status = self.engine.status().cloned()?;
-        Some(Status { pid: Some(std::process::id()), ..status }.with_configuration(&self.configuration))
+        let daemon = DaemonStatus { log_lines_lost: Some(log::lost()), ..self.watching.clone() };
+        let status = Status { pid: Some(std::process::id()), daemon, ..status };
+        Some(status.with_configuration(&self.configuration))
     }
 
     fn run_hook(&self) {

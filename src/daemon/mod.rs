@@ -166,6 +166,7 @@ async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: L
                         daemon.driver.handle(Event::FileChanged);
                     }
                     daemon.driver.handle(Event::Poll);
+                    daemon.driver.publish_again();
                 }
             }
             Some(event) = results.recv() => daemon.driver.handle(event),

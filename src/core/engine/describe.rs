@@ -7,6 +7,7 @@ use crate::core::clock::trust;
 use crate::core::config::HubKind;
 use crate::core::device::duid;
 use crate::core::report::configuration::ConfigurationStatus;
+use crate::core::report::daemon::DaemonStatus;
 use crate::core::report::status::{
     AttemptStatus, ClockStatus, DeviceStatus, HubStatus, LicenseStatus, PendingChangeStatus, ReloadStatus,
     RenewalStatus, Rfc3339, SCHEMA, Status,
@@ -148,8 +149,9 @@ impl Engine {
                 kind: if cx.config.hub.kind == HubKind::Relay { "relay" } else { "api" }.to_owned(),
                 url: cx.config.hub.url.text(),
             },
-            // The driver's to say: it reads the file.
+            // The driver's to say: it reads the file, and watches.
             configuration: ConfigurationStatus::default(),
+            daemon: DaemonStatus::default(),
         }
     }
 }

@@ -181,6 +181,7 @@ pub(crate) mod tests {
             hub: crate::core::report::status::HubStatus::default(),
             configuration: crate::core::report::configuration::ConfigurationStatus::default(),
             pending_change: None,
+            daemon: crate::core::report::daemon::DaemonStatus::default(),
         }
     }
 

@@ -141,6 +141,14 @@ fn render(status: &Status, format: Format) -> String {
         "1 while the device's clock can be believed.",
         u8::from(status.clock.trusted),
     );
+    if let Some(lost) = status.daemon.log_lines_lost {
+        page.family(
+            "netify_licensed_log_lines_lost_total",
+            "counter",
+            "Lines of the log that its reader did not take.",
+        );
+        page.sample("netify_licensed_log_lines_lost_total", &[], lost);
+    }
     page.text
 }
 

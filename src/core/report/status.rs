@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::core::license::document::License;
 use crate::core::license::verify::{Authentic, State};
 use crate::core::report::configuration::ConfigurationStatus;
+use crate::core::report::daemon::DaemonStatus;
 use crate::core::state::AttemptRecord;
 use crate::core::state::word::{ReloadWord, Word};
 use crate::core::text::clean;
@@ -67,6 +68,9 @@ pub struct Status {
     /// The configuration.
     #[serde(default)]
     pub configuration: ConfigurationStatus,
+    /// The daemon itself.
+    #[serde(default)]
+    pub daemon: DaemonStatus,
     /// A changed license that was offered and waits.
     #[serde(default)]
     pub pending_change: Option<PendingChangeStatus>,
@@ -256,6 +260,7 @@ impl Status {
     /// Adds what there is to say when no daemon runs.
     pub fn without_daemon(&mut self) {
         self.pid = None;
+        self.daemon = DaemonStatus::default();
         self.problems.push("no daemon runs, so nothing is renewed by itself".to_owned());
         self.advice.push(
             "start the service netify-licensed; its log says why if it does not stay, `netify-licensed config check` finds mistakes in the configuration"

@@ -1,6 +1,7 @@
 //! The process: whether it answers, its signals and children, its log, what hangs, what it watches.
 
 mod alive;
+mod logging;
 mod signals;
 
 use std::time::Duration;

@@ -1,23 +1,21 @@
 //! Where log lines go: the journal natively, plain text for procd and terminals, or JSON lines.
 
+mod journal;
+mod writer;
+
 use std::io::IsTerminal;
+use std::os::unix::net::UnixDatagram;
 
 use tracing::level_filters::LevelFilter;
-use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, reload};
 
 use crate::core::config::{Log, LogFormat, LogLevel};
+use journal::{Journal, SOCKET};
+use writer::Sink;
 
-/// The priorities of syslog(3) by their names; the library would make a notice of what is for information.
-const USUAL: PriorityMappings = PriorityMappings {
-    error: Priority::Error,
-    warn: Priority::Warning,
-    info: Priority::Informational,
-    debug: Priority::Debug,
-    trace: Priority::Debug,
-};
+pub use writer::{end, is_started, lost};
 
 static LEVEL: std::sync::OnceLock<reload::Handle<LevelFilter, tracing_subscriber::Registry>> =
     std::sync::OnceLock::new();
@@ -58,31 +56,27 @@ pub fn start(log: &Log) {
     };
     let own = tracing_subscriber::filter::filter_fn(|meta| meta.target().starts_with("netify_licensed"));
     let registry = tracing_subscriber::registry().with(level);
-    if wants_journal && let Ok(journal) = tracing_journald::layer() {
-        let journal = journal
-            .with_field_prefix(None)
-            .with_syslog_identifier("netify-licensed".to_owned())
-            .with_priority_mappings(USUAL);
+    if wants_journal && let Ok(socket) = journal_socket() {
+        let journal = Journal(writer::start(Sink::Journal(socket)));
         let _ = registry.with(journal.with_filter(own)).try_init();
         return;
     }
     let terminal = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let result = if log.format == LogFormat::Json {
-        registry
-            .with(
-                tracing_subscriber::fmt::layer()
-                    .json()
-                    .flatten_event(true)
-                    .with_target(false)
-                    .with_writer(std::io::stderr)
-                    .with_filter(own),
-            )
-            .try_init()
+    let is_json = log.format == LogFormat::Json;
+    let writer = writer::start(if is_json { Sink::Json } else { Sink::Text });
+    let lines = tracing_subscriber::fmt::layer().with_target(false).with_writer(writer);
+    let result = if is_json {
+        registry.with(lines.json().flatten_event(true).with_filter(own)).try_init()
     } else {
         // procd and the journal add the time themselves.
-        let text = tracing_subscriber::fmt::layer().with_target(false).with_ansi(terminal).with_writer(std::io::stderr);
-        registry.with(text.without_time().with_filter(own)).try_init()
+        registry.with(lines.with_ansi(terminal).without_time().with_filter(own)).try_init()
     };
     // A second start in one process (tests) keeps the first.
     let _ = result;
+}
+
+fn journal_socket() -> std::io::Result<UnixDatagram> {
+    // Whether there is one; connecting never waits, as sending does while the journal is stuck.
+    UnixDatagram::unbound()?.connect(SOCKET)?;
+    UnixDatagram::unbound()
 }
