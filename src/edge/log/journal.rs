@@ -1,4 +1,4 @@
-//! The journal's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): one datagram an entry, one field a line.
+//! The journal's native protocol (<https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>): one datagram an entry, one field a line.
 //!
 //! tracing-journald writes to its socket itself and waits while the journal is stuck, so the entry is encoded here and
 //! written by the log's own thread.
