@@ -100,8 +100,14 @@ impl Place {
         if let Some(triple) = &self.triple {
             command.arg("--target").arg(triple);
         }
-        // Set by the Cargo that runs this program; a build script that watches it would compile the package again.
-        command.env_remove("CARGO_MANIFEST_DIR");
+        // The Cargo that runs this program tells it which package it is. Build scripts that watch these variables, such as
+        // those of ring and of netify-licensed, would run again, and all that depends on them be compiled a second time.
+        let told = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
+        for (name, _) in std::env::vars_os() {
+            if told.iter().any(|start| name.as_encoded_bytes().starts_with(start.as_bytes())) {
+                command.env_remove(name);
+            }
+        }
         if quiet {
             command.arg("-q");
         } else {
