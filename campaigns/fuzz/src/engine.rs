@@ -1,8 +1,8 @@
 //! Stories told to the engine: anything may happen, in any order, at any time; the model in [`crate::world`] watches.
 
-use netify_licensed::core::hub::response::{RawAnswer, TransportError};
 use netify_licensed::core::config::{HubKind, TrustMode};
 use netify_licensed::core::engine::{Event, FileContent, HubRequest, ReloadOutcome, ReloadReport, Request, StateFile};
+use netify_licensed::core::hub::response::{RawAnswer, TransportError};
 use netify_licensed::core::time::{DAY, HOUR, MINUTE, Millis, SECOND};
 
 use crate::cursor::Cursor;

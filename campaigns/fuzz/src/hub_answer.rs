@@ -1,8 +1,10 @@
 //! Hub answers: classification, then verification and acceptance of what they bring.
 
 use netify_licensed::core::accept::verdict::{Terms, Verdict, weigh};
-use netify_licensed::core::hub::response::{RawAnswer, Trouble, TroubleKind, api_data, api_license, api_list, relay_data};
 use netify_licensed::core::hub::redaction::Redaction;
+use netify_licensed::core::hub::response::{
+    RawAnswer, Trouble, TroubleKind, api_data, api_license, api_list, relay_data,
+};
 use netify_licensed::core::license::verify::{Authentic, Verifier};
 
 use crate::cursor::Cursor;
@@ -31,7 +33,10 @@ fn accept(verifier: &Verifier, installed: &Authentic, data: &[u8]) {
         let verdict = weigh(&candidate, &terms);
         match &verdict {
             Verdict::Better(difference) => {
-                assert!(difference.lost.is_empty() || !installed.state(now).is_usable(), "the installed one still serves");
+                assert!(
+                    difference.lost.is_empty() || !installed.state(now).is_usable(),
+                    "the installed one still serves"
+                );
                 assert!(now.is_none() || candidate.state(now).is_usable());
             }
             Verdict::Changed(_) | Verdict::Worse(_) => assert!(now.is_none() || candidate.state(now).is_usable()),

@@ -1,8 +1,8 @@
 //! The targets on any toolchain: a few thousand random inputs, and every input that ever crashed one of them.
 
-use netify_licensed::core::hub::response::{RawAnswer, TransportError};
 use netify_licensed::core::config::sample;
 use netify_licensed::core::engine::{Event, FileContent, ReloadOutcome, ReloadReport, Request};
+use netify_licensed::core::hub::response::{RawAnswer, TransportError};
 
 use crate::forge::POOL;
 use crate::uci::{Entry, Section};

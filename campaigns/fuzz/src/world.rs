@@ -9,10 +9,10 @@ use netify_licensed::core::device::duid::{Judged, Source};
 use netify_licensed::core::engine::{
     Action, Engine, Event, FileContent, HubRequest, Moment, Request, RequestId, Start,
 };
-use netify_licensed::core::state::{Durable, Volatile};
-use netify_licensed::core::report::status::Status;
-use netify_licensed::core::time::{BootTime, Millis, Now, WallTime};
 use netify_licensed::core::license::verify::State;
+use netify_licensed::core::report::status::Status;
+use netify_licensed::core::state::{Durable, Volatile};
+use netify_licensed::core::time::{BootTime, Millis, Now, WallTime};
 
 use crate::forge::{POOL, Paper, START, ring};
 
