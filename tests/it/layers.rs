@@ -1,4 +1,4 @@
-//! The rule of the house: the deciding floor imports nothing of the touching one. A rule that nobody checks is none.
+//! The core imports nothing of the other layers, and each subject of it only what stands before it.
 #![allow(clippy::disallowed_methods, reason = "the test reads the sources")]
 
 use std::path::{Path, PathBuf};
@@ -48,4 +48,65 @@ fn the_core_touches_nothing() {
             }
         }
     }
+}
+
+/// Subjects of the core in their order: each imports those before it, and none beside it or after it.
+const ORDER: [&[&str]; 9] = [
+    &["time", "text"],
+    &["device", "license"],
+    &["config"],
+    &["clock", "schedule", "hub"],
+    &["accept"],
+    &["state"],
+    &["report"],
+    &["engine"],
+    &["control"],
+];
+
+fn rank(subject: &str) -> Option<usize> {
+    ORDER.iter().position(|subjects| subjects.contains(&subject))
+}
+
+/// Names of subjects that a line of code reaches by `crate::core::`.
+fn reached(line: &str) -> impl Iterator<Item = &str> {
+    let code = line.split("//").next().unwrap_or_default();
+    let after = code.split("crate::core::").skip(1);
+    after.map(|rest| rest.split(|c: char| !c.is_ascii_lowercase() && c != '_').next().unwrap_or_default())
+}
+
+#[test]
+fn subjects_of_the_core_import_one_way() {
+    let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/core");
+    let mut files = Vec::new();
+    sources(&core, &mut files);
+    let mut seen = 0;
+    for file in files {
+        let below = file.strip_prefix(&core).expect("it was found there");
+        let first = below.components().next().expect("a name").as_os_str().to_string_lossy().into_owned();
+        let subject = first.trim_end_matches(".rs");
+        if subject == "mod" {
+            continue;
+        }
+        let own = rank(subject).unwrap_or_else(|| panic!("{subject} has no place in ORDER"));
+        let text = std::fs::read_to_string(&file).expect("readable");
+        // Tests may build what they need with whatever there is.
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (number, line) in code.lines().enumerate() {
+            for other in reached(line).filter(|other| *other != subject) {
+                let place = format!("{}:{}", below.display(), number + 1);
+                let theirs = rank(other).unwrap_or_else(|| panic!("{place}: {other} has no place in ORDER"));
+                assert!(theirs < own, "{place}: {subject} imports {other}, which does not stand before it: {line}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 100, "imports were found: {seen}");
+}
+
+#[test]
+fn imports_are_recognized() {
+    let names = |line| reached(line).collect::<Vec<_>>();
+    assert_eq!(names("use crate::core::license::keys::KeyRing;"), ["license"]);
+    assert_eq!(names("fn a(b: crate::core::time::WallTime) -> crate::core::text::X {"), ["time", "text"]);
+    assert_eq!(names("// crate::core::time"), Vec::<&str>::new());
 }

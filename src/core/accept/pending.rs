@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::verdict::Difference;
 use crate::core::license::document::License;
-use crate::core::license::keys::hex;
 use crate::core::schedule::plan::Plan;
+use crate::core::text::hex;
 
 use crate::core::time::{DAY, Millis, WallTime};
 

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::core::config::{Config, HubKind};
 use crate::core::license::document::Serial;
-use crate::core::license::keys::hex;
+use crate::core::text::hex;
 
 /// The source as it was last seen. Kept in the state directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::core::license::keys::hex;
+use crate::core::text::hex;
 
 /// A place where a device identifier can be found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::core::device::duid::{Judged, winner};
-use crate::core::license::keys::hex;
+use crate::core::text::hex;
 use crate::core::text::one_line;
 
 /// What the state holds of the device. Kept in the state directory.

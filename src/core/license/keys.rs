@@ -1,5 +1,6 @@
 //! The trusted public keys: PEM `SubjectPublicKeyInfo` of Ed25519 keys (RFC 8410).
 
+use crate::core::text::hex;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::VerifyingKey;
@@ -116,13 +117,6 @@ pub const fn pem_reason(error: &pem::Error) -> &'static str {
         pem::Error::SectionTooLarge => "a section is too long",
         _ => "it cannot be read",
     }
-}
-
-/// Lower-case hexadecimal.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from(if value < 10 { b'0' + value } else { b'a' + value - 10 });
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 #[cfg(test)]

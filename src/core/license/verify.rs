@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::core::license::document::{self, Document, License};
-use crate::core::license::keys::{KeyRing, hex};
+use crate::core::license::keys::KeyRing;
+use crate::core::text::hex;
 use crate::core::text::one_line;
 use crate::core::time::{MINUTE, Millis, WallTime};
 

@@ -5,7 +5,6 @@
 //! | `docs/man/netify-licensed.8` | the flag table (`command/args.rs`), the license states ([`states`]) |
 //! | `docs/man/netify-licensed.toml.5` | the table of configuration keys (`core/config/keys.rs`) |
 //! | `docs/completions/*` | the flag table |
-//! | `docs/pictures/*.svg` | the text beside each ([`picture`]) |
 //! | marked blocks of `docs/*.md` | screens in `docs/screens`, the license states, `Cargo.toml` ([`blocks`]) |
 
 mod blocks;
@@ -13,7 +12,6 @@ mod command_page;
 mod completions;
 mod config_page;
 mod dependencies;
-pub mod picture;
 mod roff;
 pub mod states;
 
@@ -54,10 +52,6 @@ pub fn outputs() -> Result<Vec<Output>, String> {
     outputs.extend(
         completions::all().into_iter().map(|(name, text)| Output { path: docs.join("completions").join(name), text }),
     );
-    for source in files(&docs.join("pictures"), "txt")? {
-        let text = picture::draw(&read(&source)?).map_err(|error| format!("{}:{error}", source.display()))?;
-        outputs.push(Output { path: source.with_extension("svg"), text });
-    }
     for path in files(&docs, "md")? {
         let text = blocks::fill(&read(&path)?, &docs).map_err(|error| format!("{}: {error}", path.display()))?;
         outputs.push(Output { path, text });

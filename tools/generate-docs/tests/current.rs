@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use generate_docs::{docs, outputs, picture};
+use generate_docs::{docs, outputs};
 
 #[test]
 fn everything_is_current() {
@@ -78,19 +78,6 @@ fn bash_completes_commands_flags_and_values() {
         match Command::new("bash").args(["-c", &program]).output() {
             Ok(output) => assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), wanted, "{words}"),
             Err(error) => return eprintln!("SKIPPED: bash cannot be run here ({error})"),
-        }
-    }
-}
-
-#[test]
-fn every_file_in_a_picture_exists() {
-    let source = docs().join("../src");
-    for picture in ["house.txt", "journey.txt"] {
-        let text = std::fs::read_to_string(docs().join("pictures").join(picture)).expect("a picture");
-        let rooms = picture::rooms(&text);
-        assert!(rooms.len() > 10, "{rooms:?}");
-        for room in rooms.iter().filter(|room| room.contains(['/', '.'])) {
-            assert!(source.join(room).exists(), "{picture}: src/{room} is not there");
         }
     }
 }
