@@ -119,6 +119,12 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
+/// A sentence without its full stop, to be followed by more.
+#[must_use]
+pub fn clause(sentence: &str) -> &str {
+    sentence.trim_end_matches(['.', ' '])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

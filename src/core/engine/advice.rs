@@ -179,11 +179,17 @@ impl Context {
             (Word::Outage, Some(300..=399)) => return None,
             (Word::Outage, None | Some(400..=499)) => AGAIN.to_owned(),
             (Word::RateLimited, _) => format!("nothing on this device: the {hub} asks for patience, and gets it; the next attempt stands above"),
-            // Their sentences say what to do first.
+            // Their sentences say what to do; a credential that is not there yet takes a restart.
+            (Word::NotReady, _) if self.wants_a_credential() => return None,
             (Word::NotReady | Word::InstallFailed, _) => format!("after that, {AGAIN}"),
-            (Word::Outage, Some(_)) => format!("nothing on this device: it is tried again; if it lasts, ask whoever runs the {hub}"),
             _ => return None,
         })
+    }
+
+    /// Whether the API key is one that the service manager hands over when the service starts.
+    fn wants_a_credential(&self) -> bool {
+        let hub = &self.config.hub;
+        !self.is_relay() && hub.api_key_file.is_none() && !hub.has_other_credential()
     }
 
     fn find_reload_trouble(&self, found: &mut Findings) {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::core::hub::redaction::Redaction;
+use crate::core::text::clause;
 use crate::core::time::Millis;
 
 /// Why there is no HTTP answer.
@@ -87,9 +88,12 @@ impl Trouble {
     /// The message with the field errors, and what to do.
     #[must_use]
     pub fn sentence(&self) -> String {
-        let fields = if self.fields.is_empty() { String::new() } else { format!(" ({})", self.fields.join("; ")) };
-        let remedy = self.remedy.as_ref().map(|remedy| format!("; {remedy}")).unwrap_or_default();
-        format!("{}{fields}{remedy}", self.message)
+        let fields: Vec<_> = self.fields.iter().map(|field| clause(field)).collect();
+        let fields = if fields.is_empty() { String::new() } else { format!(" ({})", fields.join("; ")) };
+        match &self.remedy {
+            Some(remedy) => format!("{}{fields}; {remedy}", clause(&self.message)),
+            None => format!("{}{fields}", self.message),
+        }
     }
 
     /// Exit code: 5 when the hub refused, else 1. A page of somebody in front is no refusal of the hub.

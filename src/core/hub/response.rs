@@ -230,7 +230,12 @@ fn refused(answer: &RawAnswer, who: &str, words: Option<String>) -> Explained {
     let named = answer.status_line();
     let what = words.map_or_else(|| named.clone(), |words| format!("{named}: {words}"));
     let is_about_credentials = matches!(answer.status, 401 | 403) && !answer.credential.is_empty();
-    (answer.named(who, &what), is_about_credentials.then(|| format!("check {}, and what it may do", answer.credential)))
+    let remedy = match answer.status {
+        _ if is_about_credentials => Some(format!("check {}, and what it may do", answer.credential)),
+        500.. => Some(format!("try again later; if it lasts, ask whoever runs {who}")),
+        _ => None,
+    };
+    (answer.named(who, &what), remedy)
 }
 
 /// An error without JSON: the hub and relays answer in JSON, so it is the word of what stands in front.

@@ -188,7 +188,7 @@ fn the_words_of_other_frameworks_are_read() {
     for (body, words) in [
         (
             r#"{"message":"The given data was invalid.","errors":{"duration_days":["Too long.","No."]}}"#,
-            "The given data was invalid. (duration_days: Too long.; duration_days: No.)",
+            "The given data was invalid. (duration_days: Too long; duration_days: No)",
         ),
         (r#"{"error":"invalid_token"}"#, "invalid_token"),
         (r#"{"error":{"code":7,"message":"Denied"}}"#, "Denied"),
@@ -207,8 +207,11 @@ fn the_words_of_other_frameworks_are_read() {
     let refused = RawAnswer { credential: "the token in /t".to_owned(), ..answer(401, r#"{"message":"No."}"#) };
     assert_eq!(
         trouble(&refused).sentence(),
-        "the hub answered HTTP 401 (Unauthorized): No.; check the token in /t, and what it may do"
+        "the hub answered HTTP 401 (Unauthorized): No; check the token in /t, and what it may do"
     );
+    let later = trouble(&answer(500, r#"{"message":"Oops."}"#)).sentence();
+    let told = "the hub answered HTTP 500 (Internal Server Error): Oops; try again later; if it lasts, ask whoever runs the hub";
+    assert_eq!(later, told);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::core::license::verify::State;
 use crate::core::report::status::{Rfc3339, Status};
 use crate::core::state::word::ReloadWord;
-use crate::core::text::{clean, list, one_line};
+use crate::core::text::{clause, clean, list, one_line};
 use crate::core::time::{DAY, WallTime, relative};
 
 /// When to worry, in days before the expiry.
@@ -118,7 +118,7 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, origin: Ori
         line.push_str(&format!(", {verb} {}", relative(expires, now)));
     }
     for reason in reasons.iter().filter(|reason| !reason.is_empty()) {
-        line.push_str(&format!("; {reason}"));
+        line.push_str(&format!("; {}", clause(reason)));
     }
     if let Some(from) = origin.from {
         line.push_str(&format!(" ({from})"));

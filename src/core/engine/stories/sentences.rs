@@ -127,13 +127,12 @@ fn each_failure_of_an_attempt_has_its_advice() {
         (TRANSPORT, answered(200, html), portal(url, "hub")),
         (RELAY, answered(200, html), portal("https://relay.example/license", "relay")),
         (TRANSPORT, answered(302, ""), vec![]),
-        (
-            TRANSPORT,
-            answered(500, ""),
-            one("nothing on this device: it is tried again; if it lasts, ask whoever runs the hub"),
-        ),
+        // The sentence says it.
+        (TRANSPORT, answered(500, ""), vec![]),
         (TRANSPORT, unsent(false), one(AGAIN)),
-        (TRANSPORT, unsent(true), one(&format!("after that, {AGAIN}"))),
+        (&key, unsent(true), one(&format!("after that, {AGAIN}"))),
+        // Its credential is one that a start of the service hands over.
+        (TRANSPORT, unsent(true), vec![]),
         (TRANSPORT, answered(429, ""), one("nothing on this device: the hub asks for patience")),
         (RELAY, answered(429, ""), one("nothing on this device: the relay asks for patience")),
         (
@@ -156,7 +155,7 @@ fn each_failure_of_an_attempt_has_its_advice() {
 fn a_device_without_a_license_is_told_what_the_failure_means() {
     let fetch = "`netify-licensed renew` fetches it, ";
     let story = after(TRANSPORT, FileContent::Missing, Ok(RawAnswer { status: 500, ..RawAnswer::default() }));
-    tells(&story, &["/etc/netifyd/license.json: ", "the last attempt failed: "], &[fetch, "nothing on this device"]);
+    tells(&story, &["/etc/netifyd/license.json: ", "the last attempt failed: "], &[fetch]);
     let mut story = Story::daemon(TRANSPORT, FileContent::Missing);
     story.listed(&[]);
     let found = "`netify-licensed hub list` shows the devices that the hub has licenses for";
