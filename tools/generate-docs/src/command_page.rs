@@ -7,7 +7,7 @@ use netify_licensed::core::license::verify::State;
 use crate::roff::{Page, bold, italic};
 use crate::states::meaning;
 
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
     ("/etc/netify-licensed/config.toml", "Configuration, `netify-licensed.toml`(5)."),
     (
         "/etc/netify-licensed/keys.d/*.pem",
@@ -24,6 +24,10 @@ const FILES: [(&str, &str); 9] = [
     (
         "/var/lib/netify-licensed/state.json",
         "Last good time, serial, and which license netifyd is known to have loaded.",
+    ),
+    (
+        "/var/lib/netify-licensed/last-good-config.json",
+        "The last configuration that held, with its trusted keys: in force while the file is refused.",
     ),
     (
         "/var/lib/netify-licensed/previous-license.json",
@@ -106,12 +110,34 @@ pub(crate) fn page() -> Result<String, String> {
     for (path, about) in FILES {
         page.tagged(&italic(path), about);
     }
+    page.section("DROP-INS");
+    page.opening(
+        "The sandbox of the packaged services refuses what an unusual setup needs beyond the usual. Each of these examples, \
+         in /usr/share/doc/netify-licensed/examples, allows one thing:",
+    );
+    for (name, about) in drop_ins()? {
+        page.tagged(&italic(&name), &about);
+    }
     page.section("EXAMPLES");
     page.opening("Every command, as it is usually run:");
     page.verbatim(&examples(&cli));
     page.section("SEE ALSO");
-    page.raw("\\fBnetify\\-licensed.toml\\fR(5), \\fBjournalctl\\fR(1), \\fBsystemd.exec\\fR(5)");
+    page.raw("\\fBnetify\\-licensed.toml\\fR(5), \\fBnetify\\-licensed\\-operating\\fR(7), \\fBjournalctl\\fR(1), \\fBsystemd.exec\\fR(5)");
     Ok(page.finish())
+}
+
+/// The examples of drop-ins: the name of each, and the first sentence in it.
+fn drop_ins() -> Result<Vec<(String, String)>, String> {
+    let directory = crate::docs().join("../systemd/examples");
+    let of = |path: &std::path::PathBuf| {
+        let text = crate::read(path)?;
+        let words: Vec<_> = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim).collect();
+        let words = words.join(" ");
+        let first = words.split_once(". ").map_or(words.as_str(), |(first, _)| first);
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok((name, format!("{}.", first.trim_end_matches('.'))))
+    };
+    crate::files(&directory, "conf")?.iter().map(of).collect()
 }
 
 fn table(page: &mut Page, rows: &[(&str, &str)]) {
