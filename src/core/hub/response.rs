@@ -299,5 +299,4 @@ fn reason_phrase(status: u16) -> &'static str {
 }
 
 #[cfg(test)]
-#[path = "response_tests.rs"]
 mod tests;

@@ -297,5 +297,4 @@ fn moment(unix: i64, format: Format) -> Value {
 }
 
 #[cfg(test)]
-#[path = "license_tests.rs"]
 mod tests;

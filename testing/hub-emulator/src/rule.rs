@@ -152,5 +152,4 @@ impl FaultQueue {
 }
 
 #[cfg(test)]
-#[path = "rule_tests.rs"]
 mod tests;
