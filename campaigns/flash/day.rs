@@ -85,7 +85,7 @@ pub(crate) fn simulate(kind: Kind) -> Counts {
                         events.push(Event::Answer(Err(error)));
                     }
                     Action::Reload { .. } => {
-                        let report = ReloadReport { method: "signal".to_owned(), outcome: ReloadOutcome::Confirmed };
+                        let report = ReloadReport::new("signal", ReloadOutcome::Confirmed);
                         events.push(Event::Reloaded(report));
                     }
                     _ => {}

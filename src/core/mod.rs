@@ -8,6 +8,7 @@ pub mod device;
 pub mod engine;
 pub mod hub;
 pub mod license;
+pub mod netifyd;
 pub mod report;
 pub mod schedule;
 pub mod state;

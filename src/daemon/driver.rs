@@ -24,7 +24,7 @@ use crate::edge::file::license;
 use crate::edge::file::state::{self, Store};
 use crate::edge::helper::{self, Order};
 use crate::edge::hub::session::{Call, ListReader, Session};
-use crate::edge::netifyd::reload;
+use crate::edge::netifyd::{self, reload};
 use crate::edge::{clock, device, log, process, service_manager};
 
 /// Longest time for a hook.
@@ -55,11 +55,14 @@ pub struct Driver {
     replies: Vec<(RequestId, oneshot::Sender<Reply>)>,
     last_id: RequestId,
     device_known: bool,
+    netifyd_seen: bool,
     /// Lookups of the device id that were begun, and the last one whose result was told.
     lookups: u64,
     lookup_told: Rc<Cell<u64>>,
     /// The session of the attempt that is under way.
     session: Rc<RefCell<Option<Rc<Session>>>>,
+    /// The last reload, and the look after it.
+    reloading: Option<tokio::task::AbortHandle>,
     /// The hook's turn, and what it has yet to be told.
     hook_turn: Rc<Mutex<()>>,
     hook_news: Rc<RefCell<VecDeque<Status>>>,
@@ -106,9 +109,11 @@ impl Driver {
             replies: Vec::new(),
             last_id: 0,
             device_known: false,
+            netifyd_seen: false,
             lookups: 0,
             lookup_told: Rc::default(),
             session: Rc::default(),
+            reloading: None,
             hook_turn: Rc::default(),
             hook_news: Rc::default(),
             unpublished: Vec::new(),
@@ -134,6 +139,12 @@ impl Driver {
     #[must_use]
     pub const fn device_known(&self) -> bool {
         self.device_known
+    }
+
+    /// Whether netifyd was looked at.
+    #[must_use]
+    pub const fn netifyd_seen(&self) -> bool {
+        self.netifyd_seen
     }
 
     /// Tells the engine what happened and does what it wants done.
@@ -212,6 +223,7 @@ impl Driver {
     fn drain(&mut self) {
         while let Some(event) = self.queue.pop_front() {
             self.device_known |= matches!(event, Event::Device(_));
+            self.netifyd_seen |= matches!(event, Event::Netifyd(_));
             let actions = self.engine.step(clock::moment(), event);
             self.perform(actions);
         }
@@ -269,11 +281,24 @@ impl Driver {
                 });
                 self.queue.push_back(Event::Removed(result));
             }
-            Action::Reload { serial } if writes => {
+            Action::Reload { serial, is_asked } if writes => {
+                let (config, sender) = (self.engine.config().clone(), self.sender.clone());
+                let reloading = tokio::task::spawn_local(async move {
+                    let report = reload::reload(&config, serial.as_deref(), is_asked).await;
+                    let _ = sender.send(Event::Reloaded(report.clone()));
+                    if let Some(late) = reload::watch(&config, &report).await {
+                        let _ = sender.send(Event::EndedLater(late));
+                    }
+                });
+                // A newer reload looks after netifyd from now on.
+                if let Some(before) = self.reloading.replace(reloading.abort_handle()) {
+                    before.abort();
+                }
+            }
+            Action::LookAtNetifyd => {
                 let (config, sender) = (self.engine.config().clone(), self.sender.clone());
                 tokio::task::spawn_local(async move {
-                    let report = reload::reload(&config, serial.as_deref()).await;
-                    let _ = sender.send(Event::Reloaded(report));
+                    let _ = sender.send(Event::Netifyd(netifyd::look(&config).await));
                 });
             }
             Action::Keep(license) if writes => self.wrote(StateFile::Kept, self.store.keep(license.bytes())),

@@ -80,6 +80,12 @@ impl Finished {
         lines(&self.stderr).next_back().or_else(|| lines(&self.stdout).next_back()).unwrap_or_default()
     }
 
+    /// The beginning of what it had to say, in one line.
+    #[must_use]
+    pub fn first_words(&self) -> String {
+        lines(&self.stderr).next().or_else(|| lines(&self.stdout).next()).unwrap_or_else(|| self.status.clone())
+    }
+
     /// One clause about a failure of `what`.
     #[must_use]
     pub fn failure(&self, what: &str) -> String {

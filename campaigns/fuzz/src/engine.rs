@@ -140,15 +140,17 @@ fn reloaded(world: &mut World, cursor: &mut Cursor<'_>) {
         return;
     }
     let why = || "fuzz".to_owned();
-    let outcome = match cursor.below(6) {
+    let outcome = match cursor.below(8) {
         0 => ReloadOutcome::Confirmed,
         1 => ReloadOutcome::Restarted(why()),
         2 => ReloadOutcome::NotRunning(why()),
         3 => ReloadOutcome::Failed(why()),
         4 => ReloadOutcome::NotAsked(why()),
+        5 => ReloadOutcome::Died(why()),
+        6 => ReloadOutcome::StillRunning(why()),
         _ => ReloadOutcome::Disabled,
     };
-    world.step(Event::Reloaded(ReloadReport { method: "signal".to_owned(), outcome }));
+    world.step(Event::Reloaded(ReloadReport::new("signal", outcome)));
 }
 
 /// The hub answers what it was asked, or anything else.
@@ -197,7 +199,7 @@ pub(crate) fn settle(world: &mut World) {
         world.end_remove(true);
         if std::mem::take(&mut world.reload) {
             let outcome = ReloadOutcome::Confirmed;
-            world.step(Event::Reloaded(ReloadReport { method: "signal".to_owned(), outcome }));
+            world.step(Event::Reloaded(ReloadReport::new("signal", outcome)));
         }
         world.rest();
         world.pass(world.engine.next_deadline().map_or(MINUTE, |deadline| deadline.after));

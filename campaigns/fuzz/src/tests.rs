@@ -178,7 +178,7 @@ fn a_key_that_is_removed_during_an_install() {
 #[test]
 fn a_license_that_goes_while_its_reload_is_awaited() {
     let mut world = attempting();
-    let reloaded = |outcome| Event::Reloaded(ReloadReport { method: "signal".to_owned(), outcome });
+    let reloaded = |outcome| Event::Reloaded(ReloadReport::new("signal", outcome));
     world.reload = false;
     world.step(reloaded(ReloadOutcome::Failed("no answer".to_owned())));
     world.request(install(WEEK));

@@ -242,7 +242,7 @@ impl World {
                     assert!(!reply.message.is_empty());
                 }
                 Action::Note(_, text) => assert!(!text.is_empty() && !text.contains('\n'), "{text:?}"),
-                Action::Hook => {}
+                Action::Hook | Action::LookAtNetifyd => {}
             }
         }
     }

@@ -236,9 +236,9 @@ pub const KEYS: [Key; 49] = [
     key(
         "reload",
         "timeout",
-        "\"30s\"",
+        "\"60s\"",
         "",
-        "Longest time for a reload and its confirmation, at least \"5s\": netifyd is watched for three seconds.",
+        "Longest time for a reload and its confirmation, at least \"5s\". A netifyd with its control socket answers as soon as the reload is over; without one it is watched for three seconds.",
     ),
     key(
         "clock",

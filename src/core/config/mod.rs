@@ -145,7 +145,7 @@ section!(Reload {
     pid_file: AbsolutePath = AbsolutePath::fixed("/var/run/netifyd/netifyd.pid"),
     socket: AbsolutePath = AbsolutePath::fixed("/var/run/netifyd/netifyd.sock"),
     command: Option<Command> = None,
-    timeout: Span = Span::fixed("30s"),
+    timeout: Span = Span::fixed("60s"),
 });
 
 section!(Clock { trust: ClockTrust = ClockTrust::Auto });
@@ -171,6 +171,12 @@ impl Hub {
 }
 
 impl Config {
+    /// netifyd's status.json.
+    #[must_use]
+    pub fn netifyd_status_file(&self) -> &Path {
+        Path::new("/var/run/netifyd/status.json")
+    }
+
     /// The status file, below the runtime directory unless configured.
     #[must_use]
     pub fn status_file(&self, runtime: &Path) -> PathBuf {

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::file::FileView;
+use super::netifyd::remedy_for_death;
 use crate::core::accept;
 use crate::core::config::TrustMode;
 use crate::core::device::duid;
@@ -10,6 +11,8 @@ use crate::core::license::verify::{Authentic, State};
 use crate::core::state::AttemptRecord;
 use crate::core::state::word::{ReloadWord, Word};
 
+/// The license manager is a library that netifyd loads; without it no license has an effect.
+const NO_LICENSE_MANAGER: &str = "netifyd has not loaded its license manager (license_manager is false in its status.json), so the license has no effect";
 const AGAIN: &str = "the daemon tries again by itself; `netify-licensed renew` does so at once";
 
 /// Sentences for people.
@@ -193,25 +196,40 @@ impl Context {
     }
 
     fn find_reload_trouble(&self, found: &mut Findings) {
-        let Some(last) = self.volatile.reload.as_ref().filter(|_| self.reload_is_owed()) else { return };
+        self.find_netifyd_trouble(found);
+        let Some(last) = self.volatile.reload.as_ref() else { return };
         let detail = last.detail.as_deref().unwrap_or("no reason given");
         let service = &self.config.reload.service;
         match last.outcome {
-            ReloadWord::Failed => {
+            _ if last.died => {
+                found.problem(format!("netifyd does not run: {detail}"));
+                found.advise(remedy_for_death(service, &last.method));
+            }
+            ReloadWord::Failed if self.reload_is_owed() => {
                 found.problem(format!("netifyd has not loaded the installed license: {detail}"));
                 found.advise(format!(
                     "look at the log of the service {service}, and whether reload.method ({}) fits it; the reload is tried again by itself",
                     last.method
                 ));
             }
-            ReloadWord::NotRunning => {
-                found.problem(format!("{detail}; it reads the installed license when it starts"));
-                found.advise(format!(
-                    "start the service {service}; if it runs, reload.method ({}) does not fit it: \"auto\" takes what fits",
-                    last.method
-                ));
-            }
             _ => {}
+        }
+    }
+
+    /// What netifyd's own words, and its absence, mean for the license.
+    fn find_netifyd_trouble(&self, found: &mut Findings) {
+        let died = self.volatile.reload.as_ref().is_some_and(|last| last.died);
+        if self.netifyd.running == Some(false) && !died {
+            found.problem("netifyd does not run; it reads the installed license when it starts");
+            found.advise(format!(
+                "start the service {}; if it runs, reload.method ({}) does not fit it: \"auto\" takes what fits",
+                self.config.reload.service,
+                format!("{:?}", self.config.reload.method).to_lowercase()
+            ));
+        }
+        if self.netifyd.license_manager == Some(false) && self.file.good().is_some() {
+            found.problem(NO_LICENSE_MANAGER);
+            found.advise("set path_license_manager in netifyd.conf to ${path_plugin_libdir}/libnetify-plm.so, and restart netifyd: without that line it looks for the library beside its configuration, where no package puts it");
         }
     }
 

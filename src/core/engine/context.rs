@@ -9,6 +9,7 @@ use crate::core::device::duid::{self, Judged};
 use crate::core::license::document::Serial;
 use crate::core::license::keys::KeyRing;
 use crate::core::license::verify::{Authentic, Rejection, State, Verifier};
+use crate::core::netifyd::NetifydStatus;
 use crate::core::schedule::backoff::{Limits, Situation};
 use crate::core::schedule::plan::{Life, Lot, Plan};
 use crate::core::state::{Durable, Volatile};
@@ -30,6 +31,8 @@ pub(super) struct Context {
     /// The license file as it was last read.
     pub(super) file: FileView,
     /// It was read in this step: what is decided now is not decided by what the file was.
+    /// What was last seen of netifyd.
+    pub(super) netifyd: NetifydStatus,
     pub(super) just_read: bool,
     /// An older license that another writer installed: netifyd is not told of it. Its SHA-256.
     pub(super) not_adopted: Option<String>,

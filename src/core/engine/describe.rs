@@ -134,6 +134,8 @@ impl Engine {
                 last_at: reload.map(|last| Rfc3339(last.at)),
                 last_outcome: reload.map(|last| last.outcome),
                 last_detail: reload.and_then(|last| last.detail.clone()),
+                evidence: reload.and_then(|last| last.evidence.clone()),
+                died: reload.is_some_and(|last| last.died),
                 reloads: cx.volatile.reloads.clone(),
             },
             pending_change: cx.durable.pending_change.as_ref().map(|pending| PendingChangeStatus {
@@ -144,6 +146,7 @@ impl Engine {
                 offered_since: Rfc3339(pending.offered_since),
                 accept_at: cx.accept_at().map(Rfc3339),
             }),
+            netifyd: cx.netifyd.clone(),
             clock: ClockStatus { trusted: cx.trust.trusted, why, skew },
             hub: HubStatus {
                 kind: if cx.config.hub.kind == HubKind::Relay { "relay" } else { "api" }.to_owned(),

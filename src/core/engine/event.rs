@@ -8,6 +8,7 @@ use crate::core::hub::response::{RawAnswer, TransportError};
 use crate::core::license::document::Serial;
 use crate::core::license::keys::KeyRing;
 use crate::core::license::verify::Authentic;
+use crate::core::netifyd::NetifydStatus;
 use crate::core::state::{Durable, Volatile};
 use crate::core::time::{Millis, Now, WallTime};
 
@@ -52,6 +53,10 @@ pub enum Event {
     Removed(Result<(), String>),
     /// [`Action::Reload`] ended.
     Reloaded(ReloadReport),
+    /// netifyd ended a while after its reload was confirmed: it died, or was started again.
+    EndedLater(ReloadReport),
+    /// [`Action::LookAtNetifyd`] ended.
+    Netifyd(NetifydStatus),
     /// A file of the state directory was written, or was not.
     Wrote(StateFile, Result<(), String>),
     /// Somebody asks for something.
@@ -146,17 +151,70 @@ pub struct ReloadReport {
     pub method: String,
     /// The outcome.
     pub outcome: ReloadOutcome,
+    /// What confirms it; [`None`] where only the word of `reload.command` does, and for other outcomes.
+    pub evidence: Option<ReloadEvidence>,
+    /// Process id of the netifyd that was asked, where it is known.
+    pub process: Option<i32>,
+}
+
+impl ReloadReport {
+    /// Without evidence.
+    #[must_use]
+    pub fn new(method: &str, outcome: ReloadOutcome) -> Self {
+        Self { method: method.to_owned(), outcome, evidence: None, process: None }
+    }
+}
+
+/// What proves that netifyd took a reload; only the first proves that the reload is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReloadEvidence {
+    /// Its control socket answered after the reload.
+    Answered,
+    /// The service manager's job succeeded, and netifyd is active three seconds later.
+    Job,
+    /// The signal was taken, and netifyd runs three seconds later.
+    Taken,
+    /// netifyd runs three seconds later; more cannot be seen.
+    Alive,
+}
+
+impl ReloadEvidence {
+    /// Its name.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Job => "job",
+            Self::Taken => "taken",
+            Self::Alive => "alive",
+        }
+    }
+
+    /// What it proves: one clause.
+    #[must_use]
+    pub const fn clause(self) -> &'static str {
+        match self {
+            Self::Answered => "its control socket answered after the reload",
+            Self::Job => "the service manager's job succeeded and it was active 3 s later",
+            Self::Taken => "it took the signal and ran 3 s later",
+            Self::Alive => "it ran 3 s later; more cannot be seen",
+        }
+    }
 }
 
 /// See [`ReloadReport`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReloadOutcome {
-    /// The process that was asked is alive and well.
+    /// The process that was asked is alive and well, as far as [`ReloadEvidence`] tells.
     Confirmed,
     /// It died and its supervisor brought it back: one sentence.
     Restarted(String),
     /// There is no netifyd to reload: one sentence.
     NotRunning(String),
+    /// It ended on the reload and stays away: one clause.
+    Died(String),
+    /// It was asked and has not answered in time: one sentence. It is not asked again for the same license.
+    StillRunning(String),
     /// Asked in vain, or not confirmed: one sentence.
     Failed(String),
     /// Not asked, as nobody knows whether it runs: one sentence.
@@ -206,7 +264,11 @@ pub enum Action {
     Reload {
         /// Serial for the environment of a command.
         serial: Option<String>,
+        /// netifyd was asked for this license already, and has not answered: it is waited for, and asked no more.
+        is_asked: bool,
     },
+    /// Look whether netifyd runs and what it says of itself; answer with [`Event::Netifyd`].
+    LookAtNetifyd,
     /// Write the state directory, durably.
     SaveDurable(Box<Durable>),
     /// Write the runtime directory.

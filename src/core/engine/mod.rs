@@ -16,6 +16,7 @@ mod file;
 mod find;
 mod issue;
 mod log;
+mod netifyd;
 mod outcome;
 mod reader;
 mod reload;
@@ -33,6 +34,7 @@ use super::time::BootTime;
 use crate::core::clock::trust::Trust;
 use crate::core::device::duid::{self, Judged};
 use crate::core::license::keys::KeyRing;
+use crate::core::netifyd::NetifydStatus;
 use crate::core::report::status::Status;
 use crate::core::schedule::plan::Lot;
 use crate::core::state::word::Word;
@@ -42,14 +44,15 @@ use context::{Context, Device, LastGood};
 use describe::Published;
 use file::FileView;
 use log::Log;
+use netifyd::Netifyd;
 use reader::Reader;
 use reload::Reload;
 use requests::Requests;
 use writer::Writer;
 
 pub use event::{
-    Action, Deadline, Event, FileContent, HubRequest, Level, Moment, ReloadOutcome, ReloadReport, Reply, Request,
-    RequestId, StateFile,
+    Action, Deadline, Event, FileContent, HubRequest, Level, Moment, ReloadEvidence, ReloadOutcome, ReloadReport,
+    Reply, Request, RequestId, StateFile,
 };
 pub use timers::{Io, Waiting, Why};
 
@@ -84,6 +87,7 @@ pub struct Engine {
     /// No automatic attempt before this.
     not_before: Option<BootTime>,
     reload: Reload,
+    netifyd: Netifyd,
     requests: Requests,
     recalled: Recalled,
     saved_durable: Option<Durable>,
@@ -120,6 +124,7 @@ impl Engine {
             writer: Writer::new(),
             attempt: None,
             reload: Reload::resume(start.volatile.reload_pause.as_ref(), &start.boot_id),
+            netifyd: Netifyd::resume(&start.volatile),
             requests: Requests::default(),
             recalled,
             saved_durable,
@@ -128,7 +133,7 @@ impl Engine {
             published: Published::default(),
             log: Log::default(),
             // The device first: a license that is bound to it cannot be judged before.
-            actions: vec![Action::ReadDevice],
+            actions: vec![Action::ReadDevice, Action::LookAtNetifyd],
             cx: Context {
                 config: start.config,
                 keys: start.keys,
@@ -139,6 +144,7 @@ impl Engine {
                 trust: Trust { trusted: false, why: "".into(), review_in: None },
                 hub_clock: None,
                 file: FileView::Unknown,
+                netifyd: NetifydStatus::default(),
                 just_read: false,
                 not_adopted: None,
                 last_good: LastGood { bytes: start.kept, license: None },
@@ -180,6 +186,8 @@ impl Engine {
             Event::Installed(result) => self.installed(result),
             Event::Removed(result) => self.removed(result),
             Event::Reloaded(report) => self.reloaded(&report),
+            Event::EndedLater(report) => self.ended_later(&report),
+            Event::Netifyd(seen) => self.netifyd_seen(seen),
             Event::Wrote(file, result) => self.wrote(file, result),
             Event::Request(id, request) => self.requests.add(id, request),
             Event::Configured(config, keys) => self.configured(*config, keys),
@@ -203,6 +211,7 @@ impl Engine {
             self.start_if_due();
         }
         self.reload_if_owed();
+        self.look_for_netifyd();
         self.save_when_quiet();
         self.publish();
     }
@@ -265,6 +274,7 @@ impl Engine {
         self.mark_source();
         self.judge_again();
         self.try_again_soon();
+        self.actions.push(Action::LookAtNetifyd);
         self.actions.push(Action::ReadDevice);
         self.read_license();
     }
@@ -272,6 +282,7 @@ impl Engine {
     /// A device id or a file that could not be read may have become readable, and what could not be written writable.
     fn poll(&mut self) {
         self.write_again();
+        self.actions.push(Action::LookAtNetifyd);
         if self.cx.duid().is_none() {
             self.actions.push(Action::ReadDevice);
         }

@@ -1,19 +1,18 @@
 //! A reload is owed while the good license on disk is not the one that netifyd is known to have loaded.
 
 use super::log::Kind;
+use super::netifyd::remedy_for_death;
 use super::requests::At;
 use super::timers::{Io, Waiting, Why};
 use super::{Action, Engine, Level, ReloadOutcome, ReloadReport, RequestId};
-use crate::core::state::word::ReloadWord;
-use crate::core::state::{ReloadPause, ReloadRecord};
+use crate::core::license::verify::Authentic;
+use crate::core::state::ReloadPause;
 use crate::core::time::{BootTime, MINUTE, Millis, SECOND};
 
 /// A failed reload is never repeated sooner.
 const CLOSEST: Millis = 10 * SECOND;
 /// Nor later than this.
 const LONGEST: Millis = 10 * MINUTE;
-/// How often to look for a netifyd that does not run.
-const LOOK: Millis = MINUTE;
 
 /// The reload of netifyd.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -89,7 +88,9 @@ impl Engine {
         self.pause_reloads(CLOSEST);
         self.reload = Reload::Running { target: self.cx.file.good().map(|license| license.sha256().to_owned()) };
         let serial = self.cx.file.good().map(|license| license.license().serial.clone());
-        self.actions.push(Action::Reload { serial });
+        let is_asked = self.netifyd.unanswered.as_deref() == self.cx.file.good().map(Authentic::sha256);
+        let is_asked = is_asked && self.netifyd.unanswered.is_some();
+        self.actions.push(Action::Reload { serial, is_asked });
     }
 
     /// Puts down that netifyd is not asked again for so long, whatever becomes of this process.
@@ -118,74 +119,55 @@ impl Engine {
 
     pub(super) fn reloaded(&mut self, report: &ReloadReport) {
         let Reload::Running { target } = std::mem::take(&mut self.reload) else { return };
-        let now = self.cx.moment.now;
-        let last = self.cx.volatile.reload.as_ref();
-        // Absent after a failed reload: the reload ended it, so `failed`, not `not-running`.
-        let has_died = last.is_some_and(|last| last.outcome == ReloadWord::Failed && !last.not_asked);
-        let (word, detail) = match &report.outcome {
-            ReloadOutcome::Confirmed => (ReloadWord::Confirmed, None),
-            ReloadOutcome::Restarted(detail) => (ReloadWord::Restarted, Some(detail.clone())),
-            ReloadOutcome::NotRunning(detail) if has_died => {
-                (ReloadWord::Failed, Some(format!("netifyd has not come back since a reload failed ({detail})")))
-            }
-            ReloadOutcome::NotRunning(detail) => (ReloadWord::NotRunning, Some(detail.clone())),
-            ReloadOutcome::Failed(detail) | ReloadOutcome::NotAsked(detail) => {
-                (ReloadWord::Failed, Some(detail.clone()))
-            }
-            ReloadOutcome::Disabled => (ReloadWord::None, None),
-        };
-        // A netifyd that is off is looked for each minute: that it is still off is nothing to write down.
-        let is_news = word != ReloadWord::NotRunning
-            || self.cx.volatile.reload_failures == 0
-            || last.is_none_or(|last| last.outcome != word || last.method != report.method || last.detail != detail);
-        if is_news {
-            self.cx.volatile.reload = Some(ReloadRecord {
-                at: now.wall,
-                method: report.method.clone(),
-                outcome: word,
-                detail: detail.clone(),
-                not_asked: matches!(report.outcome, ReloadOutcome::NotAsked(_)),
-            });
-            *self.cx.volatile.reloads.entry(word).or_default() += 1;
-        }
+        self.netifyd.unanswered = target.clone().filter(|_| matches!(report.outcome, ReloadOutcome::StillRunning(_)));
+        self.record_reload(report);
         let method = &report.method;
-        let detail = detail.unwrap_or_default();
-        let mut wait = 0;
-        let (exit, text) = match word {
-            ReloadWord::Confirmed => {
-                self.note(Level::Info, format!("netifyd reloaded ({method}), confirmed"));
-                (0, format!("netifyd reloaded ({method})"))
+        let evidence = report.evidence.map_or_else(String::new, |evidence| format!(": {}", evidence.clause()));
+        let mut is_owed = false;
+        let (exit, text) = match &report.outcome {
+            ReloadOutcome::Confirmed => {
+                self.note(Level::Info, format!("netifyd reloaded ({method}), confirmed{evidence}"));
+                (0, format!("netifyd reloaded ({method}){evidence}"))
             }
-            ReloadWord::Restarted => {
+            ReloadOutcome::Restarted(detail) => {
                 self.note(Level::Warn, format!("netifyd reloaded ({method}), but {detail}"));
                 (0, format!("netifyd reloaded ({method}), but {detail}"))
             }
-            ReloadWord::None => (0, "reload.method is \"none\", so netifyd was not told".to_owned()),
-            ReloadWord::NotRunning => {
-                wait = if self.cx.volatile.reload_failures == 0 { CLOSEST } else { LOOK };
-                let text = format!("netifyd was not reloaded: {detail}; it is told when it appears");
-                self.note_failure(Level::Warn, Kind::Reload, text);
+            ReloadOutcome::Disabled => (0, "reload.method is \"none\", so netifyd was not told".to_owned()),
+            ReloadOutcome::NotRunning(detail) => {
+                let text = format!("netifyd was not reloaded: {detail}; it reads the license when it starts");
+                self.note(Level::Info, text);
                 (0, format!("{detail}; it reads the new license when it starts"))
             }
-            ReloadWord::Failed | ReloadWord::Unknown => {
-                let doubled = CLOSEST << self.cx.volatile.reload_failures.min(10);
-                let gone = matches!(report.outcome, ReloadOutcome::NotRunning(_));
-                wait = doubled.min(if gone { LOOK } else { LONGEST });
+            ReloadOutcome::Died(detail) => {
+                let remedy = remedy_for_death(&self.cx.config.reload.service, method);
+                self.note_failure(Level::Error, Kind::Reload, format!("{detail}; {remedy}"));
+                (6, format!("netifyd's reload is not confirmed: {detail}; {remedy}"))
+            }
+            ReloadOutcome::Failed(detail) | ReloadOutcome::NotAsked(detail) => {
+                is_owed = true;
                 let text = format!("netifyd's reload ({method}) is not confirmed: {detail}; it is tried again");
                 self.note_failure(Level::Error, Kind::Reload, text);
                 (6, format!("netifyd's reload is not confirmed: {detail}"))
             }
-        };
-        if wait > 0 {
-            self.cx.volatile.reload_failures += u32::from(is_news);
-            self.reload = Reload::Paused { failed_at: now.boot, until: now.boot.plus(wait) };
-            self.pause_reloads(wait);
-            if word == ReloadWord::NotRunning {
-                // To look costs nobody anything: a restart of ours looks at once.
-                self.cx.volatile.reload_pause = None;
+            ReloadOutcome::StillRunning(detail) => {
+                is_owed = true;
+                let text = format!("netifyd's reload ({method}) is not confirmed: {detail}; its answer is waited for");
+                self.note_failure(Level::Error, Kind::Reload, text);
+                (6, format!("netifyd's reload is not confirmed: {detail}"))
             }
+        };
+        if is_owed {
+            let now = self.cx.boot_now();
+            let wait = (CLOSEST << self.cx.volatile.reload_failures.min(10)).min(LONGEST);
+            self.cx.volatile.reload_failures += 1;
+            self.reload = Reload::Paused { failed_at: now, until: now.plus(wait) };
+            self.pause_reloads(wait);
         } else {
-            self.log.forget_failure(Kind::Reload);
+            if !matches!(report.outcome, ReloadOutcome::Died(_)) {
+                self.log.forget_failure(Kind::Reload);
+            }
+            // One that does not run, or ended, reads the license when it starts.
             self.cx.durable.loaded = target;
             self.cx.volatile.unload = false;
             self.cx.volatile.reload_failures = 0;

@@ -46,6 +46,8 @@ pub enum Why {
     AttemptDue,
     /// netifyd's reload is tried again.
     ReloadRetry,
+    /// A netifyd that ended on a reload is looked for.
+    NetifydLook,
     /// The license changes its state.
     StateTurns,
 }
@@ -57,6 +59,7 @@ impl fmt::Display for Why {
             Self::ClockReview => "the clock is judged again",
             Self::AttemptDue => "the next attempt to renew",
             Self::ReloadRetry => "netifyd's reload is tried again",
+            Self::NetifydLook => "netifyd is looked for",
             Self::StateTurns => "the license changes its state",
         })
     }
@@ -93,6 +96,7 @@ impl Engine {
             all.push(Waiting::ForIo(Io::Hub));
         }
         all.extend(self.reload.waiting(self.reload_may_start()));
+        all.extend(self.netifyd.waiting(self.cx.daemon));
         if let (true, Some((at, _))) = (self.may_begin(), self.next_attempt()) {
             all.push(Waiting::Until(at, Why::AttemptDue));
         }

@@ -68,14 +68,23 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, origin: Ori
         let detail = status.reload.last_detail.clone().unwrap_or_default();
         worry(2, format!("netifyd has not loaded the installed license: {detail}"));
     }
+    if status.reload.died {
+        let detail = status.reload.last_detail.clone().unwrap_or_default();
+        worry(2, format!("netifyd does not run: {detail}"));
+    } else if status.netifyd.running == Some(false) {
+        worry(1, "netifyd does not run".to_owned());
+    }
+    if status.netifyd.license_manager == Some(false) && status.state.is_usable() {
+        worry(1, "netifyd has not loaded its license manager, so the license has no effect".to_owned());
+    }
     if failures > 0 && status.state.is_usable() {
         let times = if failures == 1 { "1 attempt".to_owned() } else { format!("{failures} attempts") };
-        match (status.healthy || not_loaded, failures > 2 && is_due) {
+        match (status.healthy || not_loaded || status.reload.died, failures > 2 && is_due) {
             (false, _) => worry(2, format!("{times} failed: {}", words())),
             (true, true) => worry(1, format!("{times} failed: {}", words())),
             (true, false) => {}
         }
-    } else if status.state.is_usable() && !status.healthy && !not_loaded {
+    } else if status.state.is_usable() && !status.healthy && !not_loaded && !status.reload.died {
         worry(2, status.problems.first().cloned().unwrap_or_else(|| "not healthy".to_owned()));
     }
     if let Some(last) = status.problems.iter().find(|problem| problem.starts_with("the license is not renewable"))
@@ -132,6 +141,15 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, origin: Ori
     if let Some(success) = status.renewal.last_success_at {
         line.push_str(&format!(" since_last_success={}s;;;0;", now.since(success.0).max(0) / 1_000));
     }
+    if let Some(running) = status.netifyd.running {
+        line.push_str(&format!(" netifyd_running={};;;0;1", u8::from(running)));
+    }
+    if let Some(loaded) = status.netifyd.license_manager {
+        line.push_str(&format!(" netifyd_license_manager={};;;0;1", u8::from(loaded)));
+    }
+    if let Some(code) = status.netifyd.bootstrap.as_ref().and_then(|bootstrap| bootstrap.code) {
+        line.push_str(&format!(" netifyd_bootstrap_code={code};;;;"));
+    }
     Verdict { exit: worst, line }
 }
 
@@ -177,6 +195,7 @@ pub(crate) mod tests {
                 ..Default::default()
             },
             reload: crate::core::report::status::ReloadStatus::default(),
+            netifyd: crate::core::netifyd::NetifydStatus::default(),
             clock: ClockStatus { trusted: true, ..Default::default() },
             hub: crate::core::report::status::HubStatus::default(),
             configuration: crate::core::report::configuration::ConfigurationStatus::default(),
@@ -349,6 +368,38 @@ pub(crate) mod tests {
         let verdict = judge(&unknown, USUAL, at(5), HERE);
         assert_eq!(verdict.line, "LICENSE WARNING - clock-untrusted, S-1; it is 1970 | consecutive_failures=0;;;0;");
         assert_eq!(super::unknown("a|b\nc").line, "LICENSE UNKNOWN - a/b c");
+    }
+
+    #[test]
+    fn netifyd_s_absence_death_and_missing_library() {
+        let mut off = status(State::Valid);
+        let judged = |status: &Status| {
+            let verdict = judge(status, USUAL, at(5), HERE);
+            (verdict.exit, verdict.line)
+        };
+        off.netifyd.running = Some(false);
+        let (exit, line) = judged(&off);
+        assert!(
+            exit == 1 && line.contains("; netifyd does not run |") && line.ends_with(" netifyd_running=0;;;0;1"),
+            "{line}"
+        );
+        off.reload.died = true;
+        off.reload.last_detail = Some("it ended".to_owned());
+        off.healthy = false;
+        let (exit, line) = judged(&off);
+        assert!(exit == 2 && line.contains("; netifyd does not run: it ended |"), "{line}");
+        let mut without = status(State::Valid);
+        without.netifyd.running = Some(true);
+        assert_eq!(judged(&without).0, 0);
+        without.netifyd.license_manager = Some(false);
+        without.netifyd.bootstrap =
+            Some(crate::core::netifyd::NetifydBootstrap { code: Some(7), message: Some("no".to_owned()) });
+        let (exit, line) = judged(&without);
+        assert!(exit == 1 && line.contains("; netifyd has not loaded its license manager"), "{line}");
+        assert!(
+            line.ends_with(" netifyd_running=1;;;0;1 netifyd_license_manager=0;;;0;1 netifyd_bootstrap_code=7;;;;"),
+            "{line}"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::core::license::verify::State;
+use crate::core::netifyd::{NetifydBootstrap, NetifydStatus};
 use crate::core::report::status::{EntitlementStatus, LicenseStatus, Rfc3339, Status, Verification};
 use crate::core::text::clean;
 use crate::core::time::{WallTime, relative};
@@ -145,6 +146,7 @@ pub fn status(status: &Status, now: WallTime, paint: Paint, from: Option<&str>) 
     };
     let pending = if reload.pending { paint.bad(", pending") } else { String::new() };
     table.row("reload", format!("{}{last}{pending}", clean(&reload.method)));
+    table.maybe("netifyd", netifyd(&status.netifyd).as_ref());
     let clock = if status.clock.trusted { "trusted" } else { "not trusted" };
     table.row("clock", format!("{clock}: {}", clean(&status.clock.why)));
     table.maybe("clock skew", status.clock.skew.as_ref());
@@ -160,6 +162,28 @@ pub fn status(status: &Status, now: WallTime, paint: Paint, from: Option<&str>) 
     list(&mut text, &paint.bold("Problems"), &status.problems);
     list(&mut text, &paint.bold("What to do"), &status.advice);
     text
+}
+
+/// What netifyd says of itself; [`None`] where nothing more is known than that it runs.
+fn netifyd(seen: &NetifydStatus) -> Option<String> {
+    let mut parts = Vec::new();
+    parts.extend(seen.running.filter(|runs| !runs).map(|_| "does not run".to_owned()));
+    parts.extend(seen.version.as_ref().map(|version| format!("version {}", clean(version))));
+    parts.extend(
+        seen.license_manager
+            .map(|loaded| if loaded { "license manager loaded" } else { "license manager not loaded" }.to_owned()),
+    );
+    if let Some(signatures) = &seen.signatures {
+        let version = signatures.version.as_ref().map_or_else(String::new, |version| format!(" {}", clean(version)));
+        let apps = signatures.apps.map_or_else(String::new, |apps| format!(" ({apps} applications)"));
+        parts.push(format!("signatures{version}{apps}"));
+    }
+    if let Some(NetifydBootstrap { code, message }) = &seen.bootstrap {
+        let code = code.map_or_else(String::new, |code| format!(" {code}"));
+        let message = message.as_ref().map_or_else(String::new, |message| format!(" ({})", clean(message)));
+        parts.push(format!("the vendor's API answered it{code}{message}"));
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn list(text: &mut String, title: &str, lines: &[String]) {
@@ -317,6 +341,30 @@ mod tests {
         assert_eq!(row(&screen, "clock skew"), ["an hour"]);
         assert_eq!(row(&screen, "daemon"), ["running, process 812, version 1.2.3"]);
         assert!(screen.ends_with("\nProblems\n  - one\n\nWhat to do\n  - do this\n  - or that\n"), "{screen}");
+    }
+
+    #[test]
+    fn what_netifyd_says_of_itself() {
+        let mut shown = bare(State::Valid);
+        let line = |shown: &Status| row(&status(shown, now(), PLAIN, None), "netifyd").join("|");
+        assert_eq!(line(&shown), "");
+        shown.netifyd.running = Some(true);
+        assert_eq!(line(&shown), "", "that it runs is nothing to say");
+        shown.netifyd = NetifydStatus {
+            running: Some(true),
+            version: Some("5.2.8".to_owned()),
+            license_manager: Some(false),
+            signatures: Some(crate::core::netifyd::NetifydSignatures {
+                version: Some("v1".to_owned()),
+                apps: Some(199),
+                ..Default::default()
+            }),
+            bootstrap: Some(NetifydBootstrap { code: Some(7), message: Some("no license".to_owned()) }),
+        };
+        assert_eq!(
+            line(&shown),
+            "version 5.2.8, license manager not loaded, signatures v1 (199 applications), the vendor's API answered it 7 (no license)"
+        );
     }
 
     #[test]

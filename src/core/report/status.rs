@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::license::document::License;
 use crate::core::license::verify::{Authentic, State};
+use crate::core::netifyd::NetifydStatus;
 use crate::core::report::configuration::ConfigurationStatus;
 use crate::core::report::daemon::DaemonStatus;
 use crate::core::state::AttemptRecord;
@@ -61,6 +62,9 @@ pub struct Status {
     pub renewal: RenewalStatus,
     /// Reload of netifyd.
     pub reload: ReloadStatus,
+    /// netifyd itself, as far as it is known.
+    #[serde(default)]
+    pub netifyd: NetifydStatus,
     /// The clock.
     pub clock: ClockStatus,
     /// Where licenses come from.
@@ -198,6 +202,10 @@ pub struct ReloadStatus {
     pub last_outcome: Option<ReloadWord>,
     /// One sentence about anything but a plain success.
     pub last_detail: Option<String>,
+    /// What confirms the last one: `answered`, `job`, `taken` or `alive`.
+    pub evidence: Option<String>,
+    /// netifyd ended on a reload, and was not seen running since.
+    pub died: bool,
     /// Reloads by outcome since boot.
     pub reloads: std::collections::BTreeMap<ReloadWord, u64>,
 }

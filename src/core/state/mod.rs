@@ -175,6 +175,12 @@ pub struct ReloadRecord {
     /// It failed without netifyd being asked.
     #[serde(default)]
     pub not_asked: bool,
+    /// What confirms it.
+    #[serde(default)]
+    pub evidence: Option<String>,
+    /// netifyd ended on it, and was not seen running since.
+    #[serde(default)]
+    pub died: bool,
 }
 
 impl Durable {
@@ -308,6 +314,8 @@ mod tests {
             outcome: ReloadWord::None,
             detail: None,
             not_asked: false,
+            evidence: None,
+            died: false,
         };
         let changes: [&dyn Fn(&mut Volatile); 15] = [
             &|v| v.failures = 1,

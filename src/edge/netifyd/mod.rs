@@ -1,17 +1,13 @@
-//! The Netify Agent: finding its process, having it reload.
+//! The Netify Agent: finding its process, having it reload, looking at it.
 
-#[cfg(feature = "systemd")]
-mod bus;
 mod command;
-#[cfg(feature = "systemd")]
-mod manager;
+mod evidence;
+mod look;
 mod procd;
 mod process;
 pub mod reload;
 mod signal;
 mod socket;
-mod systemctl;
 mod systemd;
-mod unit;
-#[cfg(feature = "systemd")]
-mod wire;
+
+pub use look::look;

@@ -1,26 +1,24 @@
-//! Having netifyd read its new license, and making sure that it survived that.
+//! Having netifyd read its new license, and what proves that it did.
 
-use super::{command, procd, signal, socket, systemd};
 use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::process::{Netifyd, NotFound};
+use super::{command, evidence, procd, signal, socket, systemd};
 use crate::core::config::{Config, Reload, ReloadMethod};
-use crate::core::engine::{ReloadOutcome, ReloadReport};
+use crate::core::engine::{ReloadEvidence, ReloadOutcome, ReloadReport};
 
-/// How long netifyd must live on after a reload to count as well.
-const SURVIVES: Duration = Duration::from_secs(3);
-/// How often to look for a netifyd that its supervisor brings back.
-const LOOK: Duration = Duration::from_millis(200);
+/// Longest time for systemd to say whether it runs netifyd, where something else may fit as well.
+const CHOICE: Duration = Duration::from_secs(10);
 
 /// What a method brought about.
 #[derive(Debug)]
 pub(super) enum Asked {
     /// netifyd was asked; this is the process.
     Process(Netifyd),
-    /// netifyd was asked, by somebody who knows its process better than we do.
+    /// netifyd was asked, by a program that knows its process better than we do.
     Unknown,
     /// There is no netifyd to ask: one clause.
     NotRunning(String),
@@ -31,7 +29,7 @@ pub(super) enum Asked {
 pub(super) struct Attempt<'a> {
     pub(super) settings: &'a Reload,
     /// All of it ends here, confirmation included.
-    deadline: Instant,
+    pub(super) deadline: Instant,
 }
 
 impl Attempt<'_> {
@@ -40,8 +38,11 @@ impl Attempt<'_> {
     }
 }
 
-/// Reloads netifyd as configured and confirms it.
-pub async fn reload(config: &Config, serial: Option<&str>) -> ReloadReport {
+/// Reloads netifyd as configured and waits for the first evidence that it did.
+///
+/// With `is_asked`, an earlier request for the same license has had no answer in time: a netifyd that still works on that
+/// is waited for, and not asked again.
+pub async fn reload(config: &Config, serial: Option<&str>, is_asked: bool) -> ReloadReport {
     let settings = &config.reload;
     let attempt = Attempt { settings, deadline: Instant::now() + settings.timeout.duration() };
     let method = match settings.method {
@@ -50,14 +51,27 @@ pub async fn reload(config: &Config, serial: Option<&str>) -> ReloadReport {
     };
     let method = match method {
         Ok(method) => method,
-        Err(outcome) => return ReloadReport { method: "auto".to_owned(), outcome },
+        Err(outcome) => return ReloadReport::new("auto", outcome),
     };
     let word = name(method, settings);
     if method == ReloadMethod::None {
-        return ReloadReport { method: word, outcome: ReloadOutcome::Disabled };
+        return ReloadReport::new(&word, ReloadOutcome::Disabled);
     }
     // Who it was before: afterwards a process that is gone cannot be told from one that never was.
-    let before = Netifyd::find(settings).ok();
+    let before = evidence::Before {
+        process: Netifyd::find(settings).ok(),
+        has_socket: socket::listener(settings).await.is_some(),
+    };
+    if is_asked && before.has_socket {
+        return match timeout_at(attempt.deadline, socket::answers(settings)).await {
+            Ok(()) => ReloadReport {
+                evidence: Some(ReloadEvidence::Answered),
+                process: before.process.map(|process| process.pid()),
+                ..ReloadReport::new(&word, ReloadOutcome::Confirmed)
+            },
+            Err(_) => ReloadReport::new(&word, evidence::no_answer(attempt, before.process.as_ref())),
+        };
+    }
     // Each of them keeps to the deadline itself, and says in its own words what was not done by then.
     let asked = match method {
         ReloadMethod::Systemd => systemd::reload(attempt).await,
@@ -66,14 +80,31 @@ pub async fn reload(config: &Config, serial: Option<&str>) -> ReloadReport {
         ReloadMethod::Signal => signal::reload(attempt).await,
         _ => command::reload(attempt, config.license.path.as_path(), serial).await,
     };
-    let outcome = match asked {
-        Err(reason) => ReloadOutcome::Failed(reason),
-        Ok(asked) => timeout_at(attempt.deadline, confirm(attempt, method, asked, before)).await.unwrap_or_else(|_| {
-            let limit = settings.timeout.duration().as_secs_f32();
-            ReloadOutcome::Failed(format!("no confirmation within reload.timeout ({limit} s)"))
-        }),
-    };
-    ReloadReport { method: word, outcome }
+    match asked {
+        Err(reason) => ReloadReport::new(&word, ReloadOutcome::Failed(reason)),
+        Ok(Asked::NotRunning(reason)) => ReloadReport::new(&word, ReloadOutcome::NotRunning(reason)),
+        Ok(Asked::Process(process)) => evidence::gather(attempt, method, &word, Some(process), before.has_socket).await,
+        Ok(Asked::Unknown) => {
+            let process = before.process.or_else(|| Netifyd::find(settings).ok());
+            evidence::gather(attempt, method, &word, process, before.has_socket).await
+        }
+    }
+}
+
+/// Looks after a netifyd whose reload was confirmed, until `reload.timeout` and ten seconds more have passed: what came of
+/// it when it ends within that time.
+pub async fn watch(config: &Config, report: &ReloadReport) -> Option<ReloadReport> {
+    const LATE: Duration = Duration::from_secs(10);
+    let settings = &config.reload;
+    let word = report.method.strip_prefix("auto: ").unwrap_or(&report.method);
+    let method = [ReloadMethod::Systemd, ReloadMethod::Procd, ReloadMethod::Socket, ReloadMethod::Signal];
+    let method = method.into_iter().find(|method| plain(*method) == word).unwrap_or(ReloadMethod::Command);
+    if !matches!(report.outcome, ReloadOutcome::Confirmed | ReloadOutcome::Restarted(_)) {
+        return None;
+    }
+    let until = Instant::now() + settings.timeout.duration() + LATE;
+    let outcome = evidence::later(settings, method, report.process, until).await?;
+    Some(ReloadReport::new(&report.method, outcome))
 }
 
 /// How netifyd would be reloaded now, and which process that is. Nothing is asked of it. An error is a clause with a remedy.
@@ -93,7 +124,7 @@ pub async fn prospect(config: &Config) -> Result<String, (String, String)> {
     let word = name(method, settings);
     match Netifyd::find(settings) {
         Ok(_) => Ok(format!("{word}; {} runs", settings.service)),
-        Err(NotFound::Gone(why) | NotFound::Misled(why)) => match method {
+        Err(NotFound::Gone(why) | NotFound::Misled(why) | NotFound::Empty(why)) => match method {
             // These know the process by themselves.
             ReloadMethod::Systemd if systemd::runs(attempt).await == Ok(true) => Ok(format!("{word}; it is active")),
             ReloadMethod::Command => Ok(format!("{word}; whether netifyd runs is not known: {why}")),
@@ -103,8 +134,12 @@ pub async fn prospect(config: &Config) -> Result<String, (String, String)> {
 }
 
 fn name(method: ReloadMethod, settings: &Reload) -> String {
-    let word = format!("{method:?}").to_lowercase();
+    let word = plain(method);
     if settings.method == ReloadMethod::Auto { format!("auto: {word}") } else { word }
+}
+
+fn plain(method: ReloadMethod) -> String {
+    format!("{method:?}").to_lowercase()
 }
 
 /// What fits the running system: the service manager that runs netifyd, else its control socket, else a signal.
@@ -113,7 +148,7 @@ async fn choose(attempt: Attempt<'_>) -> Result<ReloadMethod, ReloadOutcome> {
     if Path::new("/run/systemd/system").is_dir() {
         // Half of the time is left for what else fits.
         let late = || Err("systemd did not answer in time".to_owned());
-        match timeout(attempt.left() / 2, systemd::runs(attempt)).await.unwrap_or_else(|_| late()) {
+        match timeout(CHOICE.min(attempt.left() / 2), systemd::runs(attempt)).await.unwrap_or_else(|_| late()) {
             Ok(true) => return Ok(ReloadMethod::Systemd),
             Ok(false) => {}
             Err(why) => unasked = Some(why),
@@ -125,63 +160,11 @@ async fn choose(attempt: Attempt<'_>) -> Result<ReloadMethod, ReloadOutcome> {
     if socket::listener(attempt.settings).await.is_some() {
         return Ok(ReloadMethod::Socket);
     }
-    match (Netifyd::find(attempt.settings), unasked) {
+    match (Netifyd::locate(attempt.settings).await, unasked) {
         (Ok(_), _) => Ok(ReloadMethod::Signal),
         // Who cannot be asked has not said that netifyd does not run.
         (Err(_), Some(why)) => Err(ReloadOutcome::NotAsked(format!("whether netifyd runs is not known: {why}"))),
-        (Err(NotFound::Misled(why)), None) => Err(ReloadOutcome::NotAsked(signal::misled(&why))),
+        (Err(NotFound::Misled(why) | NotFound::Empty(why)), None) => Err(ReloadOutcome::NotAsked(signal::misled(&why))),
         (Err(NotFound::Gone(_)), None) => Err(ReloadOutcome::NotRunning("no running netifyd was found".to_owned())),
-    }
-}
-
-/// The process that was asked lives on and is well, or another one has taken its place.
-async fn confirm(attempt: Attempt<'_>, method: ReloadMethod, asked: Asked, before: Option<Netifyd>) -> ReloadOutcome {
-    let process = match asked {
-        Asked::NotRunning(reason) => return ReloadOutcome::NotRunning(reason),
-        Asked::Process(process) => Some(process),
-        Asked::Unknown => before.or_else(|| Netifyd::find(attempt.settings).ok()),
-    };
-    let Some(process) = process else {
-        if method == ReloadMethod::Systemd {
-            tokio::time::sleep(SURVIVES).await;
-            match systemd::runs(attempt).await {
-                Ok(true) => {}
-                Ok(false) => return ReloadOutcome::Failed("systemd no longer calls netifyd active".to_owned()),
-                Err(why) => return ReloadOutcome::Failed(why),
-            }
-        }
-        // The word of whoever reloaded it stands.
-        return healthy(attempt).await;
-    };
-    if !process.ends_within(SURVIVES).await {
-        return healthy(attempt).await;
-    }
-    // It died of the reload. Its supervisor, if it has one, brings it back.
-    let back = async {
-        loop {
-            tokio::time::sleep(LOOK).await;
-            let next = match method {
-                ReloadMethod::Systemd => systemd::process(attempt).await,
-                _ => Netifyd::find(attempt.settings).ok(),
-            };
-            let Some(next) = next else { continue };
-            if next.pid() != process.pid() && !next.ends_within(SURVIVES).await {
-                return next.pid();
-            }
-        }
-    };
-    // A little less than all: what comes of this wait has words of its own.
-    match timeout(attempt.left().mul_f32(0.95), back).await {
-        Ok(pid) => ReloadOutcome::Restarted(format!("process {} ended and {pid} took its place", process.pid())),
-        Err(_) => {
-            ReloadOutcome::Failed(format!("netifyd (process {}) ended on reload and did not come back", process.pid()))
-        }
-    }
-}
-
-async fn healthy(attempt: Attempt<'_>) -> ReloadOutcome {
-    match socket::health(attempt).await {
-        Ok(()) => ReloadOutcome::Confirmed,
-        Err(reason) => ReloadOutcome::Failed(reason),
     }
 }

@@ -5,9 +5,9 @@ use crate::edge::netifyd::reload::{Asked, Attempt};
 use crate::edge::netifyd::socket;
 
 pub(super) async fn reload(attempt: Attempt<'_>) -> Result<Asked, String> {
-    match Netifyd::find(attempt.settings) {
+    match Netifyd::locate(attempt.settings).await {
         Ok(process) => process.hang_up().map(|()| Asked::Process(process)),
-        Err(NotFound::Misled(why)) => Err(misled(&why)),
+        Err(NotFound::Misled(why) | NotFound::Empty(why)) => Err(misled(&why)),
         Err(NotFound::Gone(why)) => match socket::listener(attempt.settings).await {
             Some(who) => Err(format!(
                 "{who} runs, but the PID file does not lead to it ({why}); set reload.pid-file to netifyd's own, or reload.method = \"auto\""

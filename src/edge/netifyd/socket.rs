@@ -1,14 +1,15 @@
 //! netifyd's control socket: one JSON request, one JSON reply with a code; 100 means OK.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::core::config::Reload;
-use crate::edge::netifyd::process::{Netifyd, NotFound};
+use crate::edge::netifyd::process::{Netifyd, NotFound, may_be_netifyd};
 use crate::edge::netifyd::reload::{Asked, Attempt};
 use crate::edge::netifyd::signal;
 use crate::edge::reason;
@@ -17,22 +18,36 @@ use crate::edge::reason;
 const OK: i64 = 100;
 /// Largest reply that is read, in bytes.
 const MAX_REPLY: usize = 64 * 1024;
-/// Longest wait for an answer to `status`.
-const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a socket is looked for that is not there yet.
+const LOOK: Duration = Duration::from_millis(200);
 
 pub(super) async fn reload(attempt: Attempt<'_>) -> Result<Asked, String> {
     let path = attempt.settings.socket.as_path();
-    let stream = match UnixStream::connect(path).await {
-        Ok(stream) => stream,
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused) => {
-            return silent(attempt.settings);
+    // A netifyd that starts up opens its socket when its captures have started: some of the time is given to that.
+    let patience = attempt.left() / 2;
+    let limit = attempt.settings.timeout.duration();
+    let connected = timeout(patience, async {
+        loop {
+            let error = match UnixStream::connect(path).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => error,
+            };
+            let age = Netifyd::find(attempt.settings).ok().and_then(|process| process.age());
+            if !is_absent(&error) || age.is_none_or(|age| age > limit) {
+                return Err(error);
+            }
+            sleep(LOOK).await;
         }
-        Err(error) => return Err(format!("{}: {}", path.display(), reason(&error))),
+    });
+    let stream = match connected.await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) if !is_absent(&error) => return Err(format!("{}: {}", path.display(), reason(&error))),
+        Ok(Err(_)) | Err(_) => return silent(attempt.settings).await,
     };
-    let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
+    let peer = trusted_peer(&stream, attempt.settings)?;
     let process = peer.and_then(|pid| Netifyd::open(pid, attempt.settings));
     let reply = timeout(attempt.left(), ask(stream, "reload")).await;
-    let limit = attempt.settings.timeout.duration().as_secs_f32();
+    let limit = limit.as_secs_f32();
     let late = |_| Err(format!("netifyd gave no answer within reload.timeout ({limit} s)"));
     match reply.unwrap_or_else(late) {
         Ok(OK) => Ok(process.map_or(Asked::Unknown, Asked::Process)),
@@ -41,37 +56,67 @@ pub(super) async fn reload(attempt: Attempt<'_>) -> Result<Asked, String> {
     }
 }
 
-/// Nobody listens: there is no netifyd, unless its PID file says otherwise.
-fn silent(settings: &Reload) -> Result<Asked, String> {
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
+}
+
+/// The process id of who listens there, where the kernel tells it. A socket of a user who may not run netifyd answers for
+/// nobody: one sentence.
+fn trusted_peer(stream: &UnixStream, settings: &Reload) -> Result<Option<i32>, String> {
     let path = settings.socket.as_path().display();
-    match Netifyd::find(settings) {
+    let peer = stream.peer_cred().map_err(|error| format!("{path}: {}", reason(&error)))?;
+    if may_be_netifyd(peer.uid(), settings) {
+        return Ok(peer.pid().filter(|pid| *pid > 0));
+    }
+    Err(format!(
+        "{path}: user {} listens there, who is neither root nor the owner of netifyd's PID file; stop that process, and set reload.socket to netifyd's own",
+        peer.uid()
+    ))
+}
+
+/// No process listens: there is no netifyd, unless its PID file says otherwise.
+async fn silent(settings: &Reload) -> Result<Asked, String> {
+    let path = settings.socket.as_path().display();
+    match Netifyd::locate(settings).await {
         Ok(process) => Err(format!(
             "netifyd (process {}) runs, but does not listen on {path}; enable its control socket, set reload.socket to where it listens, or reload.method = \"auto\"",
             process.pid()
         )),
-        Err(NotFound::Misled(why)) => Err(format!("nobody listens on {path}, and {}", signal::misled(&why))),
+        Err(NotFound::Misled(why) | NotFound::Empty(why)) => {
+            Err(format!("no process listens on {path}, and {}", signal::misled(&why)))
+        }
         Err(NotFound::Gone(_)) => Ok(Asked::NotRunning(format!("netifyd does not listen on {path}"))),
     }
 }
 
-/// Who listens there, in words; [`None`] when nobody does.
+/// Which netifyd listens there, in words; [`None`] when none does.
 pub(super) async fn listener(settings: &Reload) -> Option<String> {
     let stream = UnixStream::connect(settings.socket.as_path()).await.ok()?;
-    let pid = stream.peer_cred().ok().and_then(|peer| peer.pid()).filter(|pid| *pid > 0);
+    let pid = trusted_peer(&stream, settings).ok()?;
     Some(pid.map_or_else(|| "netifyd".to_owned(), |pid| format!("netifyd (process {pid})")))
 }
 
-/// Where there is a control socket, a netifyd that is well answers `status`.
-pub(super) async fn health(attempt: Attempt<'_>) -> Result<(), String> {
-    let path = attempt.settings.socket.as_path();
-    let Ok(stream) = UnixStream::connect(path).await else { return Ok(()) };
-    // A little less than all that is left: silence has words of its own.
-    match timeout(STATUS_TIMEOUT.min(attempt.left().mul_f32(0.95)), ask(stream, "status")).await {
-        Ok(Ok(OK)) => Ok(()),
-        Ok(Ok(code)) => Err(format!("{}: netifyd answers its status with code {code}", path.display())),
-        Ok(Err(error)) => Err(format!("{}: {error}", path.display())),
-        Err(_) => Err(format!("{}: netifyd does not answer", path.display())),
+/// Waits until netifyd answers `status`, which it does not while it reloads.
+///
+/// The thread that reloads also accepts connections; one that is accepted is served by a thread of its own. So only the
+/// answer on a new connection tells anything, and only the second one tells that no reload waits behind the first.
+pub(super) async fn answers(settings: &Reload) {
+    let mut answers = 0;
+    while answers < 2 {
+        match answer(settings).await {
+            Some(OK) => answers += 1,
+            Some(_) | None => {
+                answers = 0;
+                sleep(LOOK).await;
+            }
+        }
     }
+}
+
+async fn answer(settings: &Reload) -> Option<i64> {
+    let stream = UnixStream::connect(settings.socket.as_path()).await.ok()?;
+    trusted_peer(&stream, settings).ok()?;
+    ask(stream, "status").await.ok()
 }
 
 async fn ask(mut stream: UnixStream, command: &str) -> Result<i64, String> {
@@ -80,7 +125,7 @@ async fn ask(mut stream: UnixStream, command: &str) -> Result<i64, String> {
     let mut reply = Vec::new();
     let mut buffer = [0_u8; 4_096];
     loop {
-        // The reply ends where it is a whole JSON document; netifyd may keep the connection open.
+        // The reply ends where it is a whole JSON document; netifyd keeps the connection open.
         let read = stream.read(&mut buffer).await.map_err(|error| reason(&error))?;
         reply.extend_from_slice(&buffer[..read]);
         if let Ok(value) = serde_json::from_slice::<Value>(&reply) {

@@ -99,8 +99,8 @@ impl Builder {
         self
     }
 
-    fn flag(mut self, name: &str, value: impl ToString) -> Self {
-        self.more.push(format!("--{name}={}", value.to_string()));
+    fn flag(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+        self.more.push(format!("--{name}={value}"));
         self
     }
 

@@ -14,6 +14,7 @@ use crate::{daemon, supervisor};
 /// Prints `ready` on standard output once PID file and socket are in place.
 #[derive(Debug, Clone, clap::Parser)]
 #[command(name = "netifyd")]
+#[allow(clippy::struct_excessive_bools, reason = "a flag of a command line is a bool")]
 pub struct Options {
     /// License file, read at start and at every reload; it may be missing.
     #[arg(long, default_value = "/etc/netifyd/license.json")]

@@ -42,7 +42,7 @@ fn converse(connection: &UnixStream, reloader: &Reloader) -> io::Result<()> {
         match request.get("command").and_then(Value::as_str) {
             Some("reload") => reload(connection, reloader, false)?,
             Some("restart") => reload(connection, reloader, true)?,
-            Some("status") => send(reloader, connection, &data("Ok.", reloader.status()))?,
+            Some("status") => send(reloader, connection, &data("Ok.", &reloader.status()))?,
             Some("lookup-group-address") => reply(reloader, connection, UNIMPLEMENTED, "Unimplemented.")?,
             Some(_) => return reply(reloader, connection, PARSE_ERROR, "invalid command"),
             None => reply(reloader, connection, ERROR, "No command specified.")?,
@@ -72,7 +72,7 @@ fn reload(connection: &UnixStream, reloader: &Reloader, restart: bool) -> io::Re
     }
     // netifyd sends itself the signal before it answers, and what was accepted is done even for a client that left. The
     // answer comes first here, so that also one that dies of the reload has given it.
-    let sent = send(reloader, connection, &data(if restart { "Bye, bye." } else { "Ok." }, Value::Null));
+    let sent = send(reloader, connection, &data(if restart { "Bye, bye." } else { "Ok." }, &Value::Null));
     reloader.queue(step, "socket", restart);
     sent
 }
@@ -85,7 +85,7 @@ fn wait_for_the_end(connection: &UnixStream) -> io::Result<()> {
     Ok(())
 }
 
-fn data(message: &str, data: Value) -> Value {
+fn data(message: &str, data: &Value) -> Value {
     json!({ "code": OK, "message": message, "data": data })
 }
 

@@ -92,13 +92,13 @@ impl Instance {
             }
             let until = ends.map_or(next_status, |at: Instant| at.min(next_status));
             match self.wait(listener.as_ref(), until.saturating_duration_since(now))? {
-                Woken::ByMessage => match self.queue.recv() {
+                Woken::Message => match self.queue.recv() {
                     Ok(Message::Stop) => ends = Some(Instant::now() + Duration::from_millis(self.options.stop_delay)),
                     Ok(Message::Reload(accepted)) => self.reloader.carry_out(accepted),
                     Err(_) => return Ok(()),
                 },
-                Woken::ByClient(connection) => control::serve(connection, &self.reloader),
-                Woken::ByTime => {
+                Woken::Client(connection) => control::serve(connection, &self.reloader),
+                Woken::Time => {
                     if next_status <= Instant::now() {
                         self.write_status();
                         next_status += interval;
@@ -117,11 +117,11 @@ impl Instance {
         let ready: Vec<bool> = polled.iter().map(|fd| fd.revents().contains(PollFlags::IN)).collect();
         if ready[0] {
             (&self.wake).read_exact(&mut [0])?;
-            return Ok(Woken::ByMessage);
+            return Ok(Woken::Message);
         }
         match listener.filter(|_| ready.get(1) == Some(&true)) {
-            Some(listener) => Ok(Woken::ByClient(listener.accept()?.0)),
-            None => Ok(Woken::ByTime),
+            Some(listener) => Ok(Woken::Client(listener.accept()?.0)),
+            None => Ok(Woken::Time),
         }
     }
 
@@ -133,9 +133,9 @@ impl Instance {
 }
 
 enum Woken {
-    ByMessage,
-    ByClient(UnixStream),
-    ByTime,
+    Message,
+    Client(UnixStream),
+    Time,
 }
 
 /// Ends with the supervisor, however that ends. After the change of user, which clears the setting.

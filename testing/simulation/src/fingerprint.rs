@@ -37,8 +37,12 @@ impl Fingerprint {
 
     /// What the engine asks to be done, and the status that it shows at that moment.
     pub fn sees(&mut self, now: Millis, action: &Action, status: Option<&Status>) {
+        if matches!(action, Action::LookAtNetifyd) {
+            return;
+        }
         self.0.update(now.to_le_bytes());
         match action {
+            Action::LookAtNetifyd => {}
             Action::ReadLicense => self.add("read license", &[]),
             Action::ReadDevice => self.add("read device", &[]),
             Action::Ask(request) => self.asks(request),
@@ -48,7 +52,7 @@ impl Fingerprint {
             }
             Action::Keep(license) => self.add("keep", &[license.bytes()]),
             Action::Remove { keep_file } => self.add("remove", &[&[u8::from(*keep_file)]]),
-            Action::Reload { serial } => self.add("reload", &[serial.as_deref().unwrap_or_default().as_bytes()]),
+            Action::Reload { serial, .. } => self.add("reload", &[serial.as_deref().unwrap_or_default().as_bytes()]),
             Action::SaveDurable(state) => self.add_json("save persistent", state),
             Action::SaveVolatile(state) => self.add_json("save runtime", state),
             Action::Reply(id, reply) => {

@@ -76,7 +76,7 @@ impl Netifyd {
         } else {
             (ReloadOutcome::NotRunning("netifyd is not running".to_owned()), random.between(10, 200))
         };
-        (ReloadReport { method: "signal".to_owned(), outcome }, takes)
+        (ReloadReport::new("signal", outcome), takes)
     }
 }
 

@@ -12,11 +12,11 @@ use crate::world::World;
 impl World {
     pub(crate) fn perform(&mut self, actions: Vec<Action>) {
         for action in actions {
-            let quiet = matches!(action, Action::Note(..) | Action::Publish | Action::Hook);
+            let quiet = matches!(action, Action::Note(..) | Action::Publish | Action::Hook | Action::LookAtNetifyd);
             if !quiet && self.random.chance(self.stage.device.dies) {
                 return self.dies();
             }
-            if self.is_traced() && !matches!(action, Action::Publish) {
+            if self.is_traced() && !matches!(action, Action::Publish | Action::LookAtNetifyd) {
                 let text = format!("{action:?}");
                 self.say(&format!("-> {}", text.chars().take(200).collect::<String>()));
             }
@@ -98,7 +98,7 @@ impl World {
                     self.oracle.publishes(status);
                 }
             }
-            Action::Hook | Action::Note(..) => {}
+            Action::Hook | Action::Note(..) | Action::LookAtNetifyd => {}
         }
     }
 

@@ -168,7 +168,7 @@ fn a_reload_that_keeps_failing_is_said_once_a_day() {
             failed = bench.reloads;
             // Under a supervisor it is another process each time.
             let why = format!("netifyd (process {}) ended on reload and did not come back", 640 + failed);
-            let report = ReloadReport { method: "signal".to_owned(), outcome: ReloadOutcome::Failed(why) };
+            let report = ReloadReport::new("signal", ReloadOutcome::Failed(why));
             bench.step(Event::Reloaded(report));
         }
         bench.pass(300_000);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use netify_licensed::core::engine::FileContent;
+use netify_licensed::core::netifyd::{NetifydBootstrap, NetifydSignatures, NetifydStatus};
 use netify_licensed::core::report::metrics;
 use netify_licensed::core::report::status::Status;
 
@@ -47,9 +48,16 @@ fn statuses() -> Vec<Status> {
     full.step(netify_licensed::core::engine::Event::Poll);
     full.answer(&signed(&spec().created_at(NOON).expire_at(NOON + 7 * DAY)));
     full.step(netify_licensed::core::engine::Event::Installed(Ok(())));
-    full.step(netify_licensed::core::engine::Event::Reloaded(netify_licensed::core::engine::ReloadReport {
-        method: "signal".to_owned(),
-        outcome: netify_licensed::core::engine::ReloadOutcome::Confirmed,
+    full.step(netify_licensed::core::engine::Event::Reloaded(netify_licensed::core::engine::ReloadReport::new(
+        "signal",
+        netify_licensed::core::engine::ReloadOutcome::Confirmed,
+    )));
+    full.step(netify_licensed::core::engine::Event::Netifyd(NetifydStatus {
+        running: Some(true),
+        version: Some("5.2.8".to_owned()),
+        license_manager: Some(false),
+        signatures: Some(NetifydSignatures { apps: Some(199), ..NetifydSignatures::default() }),
+        bootstrap: Some(NetifydBootstrap { code: Some(7), message: None }),
     }));
     let bare = Bench::start_with("", NOON, FileContent::Missing, false);
     vec![full.status().clone(), bare.status().clone()]
@@ -124,12 +132,19 @@ fn every_series_of_the_issue_is_there() {
         "reload_pending",
         "reloads_total",
         "pending_change",
+        "netifyd_running",
+        "netifyd_info",
+        "netifyd_license_manager",
+        "netifyd_signatures",
+        "netifyd_bootstrap_code",
         "clock_trusted",
     ];
     let expected: BTreeSet<String> = expected.iter().map(|name| format!("netify_licensed_{name}")).collect();
     assert_eq!(series(&page), expected);
     assert!(page.contains("netify_licensed_renewal_attempts_total{outcome=\"outage\"} 1\n"), "{page}");
     assert!(page.contains("netify_licensed_renewal_attempts_total{outcome=\"installed\"} 1\n"), "{page}");
+    assert!(page.contains("netify_licensed_netifyd_license_manager 0\n"), "{page}");
+    assert!(page.contains("netify_licensed_netifyd_signatures{kind=\"apps\"} 199\n"), "{page}");
     assert!(page.contains("netify_licensed_reloads_total{outcome=\"confirmed\"} 1\n"), "{page}");
     // What is not known is left out, never zero: 0 would be the year 1970.
     assert!(!series(&metrics::prometheus(bare)).iter().any(|name| name.contains("expiry") || name.contains("issue")));

@@ -230,11 +230,13 @@ fn netifyd_is_told_in_a_way_that_does_not_fit() {
 fn netifyd_does_not_run() {
     let mut gateway = Gateway::new();
     gateway.install_due();
-    let _daemon = gateway.daemon();
+    let daemon = gateway.daemon();
     gateway.wait_for("no netifyd", |status| status.reload.last_outcome == Some(ReloadWord::NotRunning));
     keep("netifyd-not-running", &gateway);
 
     gateway.start_netifyd("ok");
+    // Else it is looked for each minute.
+    hang_up(&daemon);
     gateway.wait_for("found", is_well);
 }
 

@@ -12,7 +12,8 @@ fn to(gateway: &Gateway, output: impl Into<Stdio>, arguments: &[&str]) -> Output
 
 #[test]
 fn a_full_disk_is_no_success() {
-    let gateway = Gateway::new();
+    let mut gateway = Gateway::new();
+    gateway.set("reload.method", "none");
     gateway.install_fresh();
     let words = "netify-licensed: cannot write to standard output: no space left on device; the file system is full";
     let full = |arguments: &[&str], exit| {
@@ -44,7 +45,8 @@ fn a_full_disk_is_no_success() {
 
 #[test]
 fn a_reader_that_has_enough_is_no_failure() {
-    let gateway = Gateway::new();
+    let mut gateway = Gateway::new();
+    gateway.set("reload.method", "none");
     gateway.install_fresh();
     for arguments in [&["status"][..], &["check"]] {
         let (reader, writer) = UnixStream::pair().expect("a pair");

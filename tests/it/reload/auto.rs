@@ -1,7 +1,7 @@
 //! `auto`: it picks what fits, and says what it picked.
 
 use super::device::{Device, HIDDEN};
-use super::mock_systemd::{Job, MockSystemd};
+use super::systemctl::{RUNS, install, stand_in};
 use test_bench::rig::{Outcome, skipped, tool};
 
 #[test]
@@ -66,23 +66,40 @@ fn a_systemd_that_cannot_be_asked() {
 #[ignore = "22 s: tests/run long"]
 fn a_systemd_that_does_not_answer() {
     let mut device = Device::new("auto");
-    let _listener = device.mute_bus();
     device.rig.set("reload.timeout", "8s");
-    let Some(outcome) = install_under_systemd(&device, &[]) else { return };
-    assert!(outcome.code == Some(6) && outcome.err.contains("systemd did not answer"), "{outcome:#?}");
+    if !stand_in(&device, "sleep 600", "exit 0") {
+        return;
+    }
+    let outcome = install(&device, true);
+    assert!(outcome.code == Some(6) && outcome.err.contains("whether netifyd runs is not known"), "{outcome:#?}");
     let netifyd = device.netifyd("ok").start().expect("netifyd starts");
-    let outcome = install_under_systemd(&device, &[]).expect("as before");
+    let outcome = install(&device, true);
     assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+    assert!(outcome.out.contains("(auto: socket)"), "{outcome:#?}");
+    device.is_loaded_by(&netifyd);
+}
+
+#[test]
+fn a_systemd_that_runs_netifyd() {
+    let device = Device::new("auto");
+    if !stand_in(&device, RUNS, "HUP") {
+        return;
+    }
+    let netifyd = device.netifyd("ok").start().expect("netifyd starts");
+    let outcome = install(&device, true);
+    assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+    assert!(outcome.out.contains("(auto: systemd)"), "{outcome:#?}");
     device.is_loaded_by(&netifyd);
 }
 
 #[test]
 fn a_systemd_that_does_not_run_netifyd() {
-    let mut device = Device::new("auto");
-    let Some(systemd) = MockSystemd::start(&mut device.rig, Job::Done) else { return };
-    for (load, active) in [("loaded", "inactive"), ("not-found", "inactive")] {
-        systemd.change(|unit| (unit.load_state, unit.active_state) = (load, active));
-        let Some(outcome) = install_under_systemd(&device, &[]) else { return };
+    let device = Device::new("auto");
+    for load in ["loaded", "not-found"] {
+        if !stand_in(&device, &format!("printf 'LoadState={load}\\nActiveState=inactive\\n'"), "exit 0") {
+            return;
+        }
+        let outcome = install(&device, true);
         assert_eq!(outcome.code, Some(0), "{outcome:#?}");
         assert!(outcome.out.contains("no running netifyd was found"), "{outcome:#?}");
     }

@@ -23,7 +23,7 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    /// With this `reload.method`. No bus is found, unless a test sets one up.
+    /// With this `reload.method`.
     pub(crate) fn new(method: &str) -> Self {
         let mut rig = Rig::new();
         let key = SigningKey::from_seed(6);
@@ -36,7 +36,6 @@ impl Device {
         // Nobody listens on the discard port.
         rig.set("hub.url", "http://127.0.0.1:9/api");
         rig.set("hub.api-key-file", "/dev/null");
-        rig.env("DBUS_SYSTEM_BUS_ADDRESS", format!("unix:path={}", rig.path("no-bus").display()));
         Self { rig, key, made: Cell::new(0) }
     }
 
@@ -87,13 +86,6 @@ impl Device {
             let path = self.rig.path(owned);
             rustix::fs::chown(path, Some(rustix::fs::Uid::from_raw(65_534)), None).expect("chown");
         }
-    }
-
-    /// A system bus where somebody listens and says nothing.
-    pub(crate) fn mute_bus(&mut self) -> std::os::unix::net::UnixListener {
-        let path = self.rig.path("silent");
-        self.rig.env("DBUS_SYSTEM_BUS_ADDRESS", format!("unix:path={}", path.display()));
-        std::os::unix::net::UnixListener::bind(&path).expect("listens")
     }
 
     /// Waits until netifyd has loaded what is installed.

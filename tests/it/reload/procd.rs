@@ -94,5 +94,24 @@ fn death() {
     device.is_loaded_by(&netifyd);
     drop(netifyd);
     let _netifyd = device.netifyd("die-on-reload").start().expect("netifyd starts");
-    installs(&device, 6, "ended on reload and did not come back");
+    installs(&device, 6, "ended on reload and did not come back; start it (`/etc/init.d/netifyd start`)");
+}
+
+/// Where the PID file is elsewhere, procd is asked again: one that aborted and stays away is not confirmed.
+#[test]
+fn death_of_a_process_that_only_procd_knows() {
+    let running = "[ -e gone ]; exit $((1 - $?))";
+    let Some(mut device) = device("procd", running, ">gone; HUP") else { return };
+    device.rig.set("reload.pid-file", "/nowhere/netifyd.pid");
+    let _netifyd = device.netifyd("die-on-reload").without_socket().start().expect("netifyd starts");
+    installs(&device, 6, "netifyd ended on reload and did not come back");
+}
+
+#[test]
+fn a_stopped_process_is_not_confirmed() {
+    let Some(device) = device("procd", "exit 0", "HUP") else { return };
+    let netifyd = device.netifyd("ok").without_socket().start().expect("netifyd starts");
+    netifyd.signal(test_support::Signal::STOP).expect("it stops");
+    installs(&device, 6, "is stopped (kill -CONT");
+    netifyd.signal(test_support::Signal::CONT).expect("it goes on");
 }

@@ -75,6 +75,51 @@ fn no_file_but_something_else() {
     });
 }
 
+/// netifyd truncates its PID file, and then writes it.
+#[test]
+fn a_file_that_is_being_written() {
+    let device = Device::new("signal");
+    let netifyd = device.netifyd("ok").start().expect("netifyd starts");
+    device.rig.write("netifyd/netifyd.pid", "");
+    let path = device.rig.path("netifyd/netifyd.pid");
+    let pid = netifyd.pid();
+    let writing = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(400));
+        fs::write(path, format!("{pid}\n"))
+    });
+    device.installs(0, "netifyd reloaded (signal)");
+    writing.join().expect("no panic").expect("written");
+}
+
+/// netifyd recognizes itself by prefix, and so do we.
+#[test]
+fn a_longer_name() {
+    let device = Device::new("signal");
+    let binary = device.rig.path("netifyd/netifyd-5.2");
+    fs::copy(test_support::built("netifyd-standin", "netifyd").expect("built"), &binary).expect("copied");
+    let netifyd = device.netifyd("ok").binary(&binary).start().expect("netifyd starts");
+    device.installs(0, "netifyd reloaded (signal)");
+    device.is_loaded_by(&netifyd);
+}
+
+/// A program of any user can be called netifyd, and answer 100.
+#[test]
+fn another_user_s_netifyd() {
+    if !rustix::process::geteuid().is_root() {
+        return skipped("a process of another user needs root");
+    }
+    let theirs = netifyd_standin::Standin::builder().user("nobody").start().expect("it starts");
+    let device = Device::new("signal");
+    device.rig.write("netifyd/netifyd.pid", format!("{}\n", theirs.pid()));
+    device.installs(6, "belongs to user 65534, neither to root nor to the owner of the PID file");
+    let mut device = Device::new("socket");
+    device.rig.set("reload.socket", theirs.socket_path().display());
+    device.installs(6, "user 65534 listens there, who is neither root nor the owner");
+    device.rig.set("reload.method", "auto");
+    device.installs(0, "no running netifyd was found");
+    assert_eq!(theirs.count("reload-requested"), 0);
+}
+
 /// A process that cannot be looked at may be netifyd. One that has ended is none, however hidden it was.
 #[test]
 fn a_hidden_process() {

@@ -28,6 +28,7 @@ use crate::core::device::duid::{Judged, Source};
 use crate::core::hub::response::{RawAnswer, TransportError};
 use crate::core::license::keys::KeyRing;
 use crate::core::license::verify::Authentic;
+use crate::core::netifyd::NetifydStatus;
 use crate::core::report::status::Status;
 use crate::core::state::word::{ReloadWord, Word};
 use crate::core::state::{Durable, Volatile};
@@ -75,6 +76,10 @@ struct Story {
     kept: Option<Authentic>,
     remove: Option<bool>,
     reload: bool,
+    /// That reload only waits for the answer to an earlier one.
+    is_asked: bool,
+    /// How often netifyd was to be looked at.
+    looks: u32,
     reads: u32,
     replies: BTreeMap<RequestId, Reply>,
     notes: Vec<(Level, String)>,
@@ -113,6 +118,8 @@ impl Story {
             kept: None,
             remove: None,
             reload: false,
+            is_asked: false,
+            looks: 0,
             reads: 0,
             replies: BTreeMap::new(),
             notes: Vec::new(),
@@ -200,12 +207,13 @@ impl Story {
                 }
                 Action::Keep(license) => self.kept = Some(*license),
                 Action::Remove { keep_file } => self.remove = Some(keep_file),
-                Action::Reload { .. } => self.reload = true,
+                Action::Reload { is_asked, .. } => (self.reload, self.is_asked) = (true, is_asked),
                 Action::Reply(id, reply) => assert_eq!(self.replies.insert(id, reply), None, "one reply"),
                 Action::Note(level, text) => self.notes.push((level, text)),
                 Action::SaveDurable(durable) => (self.saved.0, self.saves) = (*durable, self.saves + 1),
                 Action::SaveVolatile(volatile) => self.saved.1 = *volatile,
                 Action::Hook => self.hooks += 1,
+                Action::LookAtNetifyd => self.looks += 1,
                 Action::Publish => {}
             }
         }
@@ -281,7 +289,7 @@ impl Story {
 
     fn reloaded(&mut self, outcome: ReloadOutcome) {
         assert!(std::mem::take(&mut self.reload), "netifyd is asked");
-        self.step(Event::Reloaded(ReloadReport { method: "signal".to_owned(), outcome }));
+        self.step(Event::Reloaded(ReloadReport::new("signal", outcome)));
     }
 
     fn reloaded_if_asked(&mut self) {

@@ -33,27 +33,102 @@ fn a_reload_that_is_not_confirmed_is_an_exit_code_of_its_own() {
     assert!(!story.reload);
 }
 
+fn died() -> ReloadOutcome {
+    ReloadOutcome::Died("netifyd (process 7) ended on reload and did not come back".to_owned())
+}
+
+fn seen(running: bool) -> Event {
+    Event::Netifyd(NetifydStatus { running: Some(running), ..NetifydStatus::default() })
+}
+
+/// Nothing is owed to one that is down: it reads the license when it starts. The alarm stays until it is seen running.
 #[test]
-fn a_netifyd_that_died_of_a_reload_is_not_one_that_was_stopped() {
-    let (mut story, id) = telling();
-    story.reloaded(away());
-    story.replied(id, 0, "it reads the new license when it starts");
-    let mut story = Story::daemon(TRANSPORT, FileContent::Missing);
-    story.away();
-    story.give(license("S-1", 0, 7), false);
-    story.written(&license("S-1", 0, 7));
-    story.reloaded(failed());
+fn a_netifyd_that_died_of_a_reload_is_an_alarm_until_it_runs_again() {
+    let mut story = told();
+    story.reloaded(died());
+    let status = story.status();
+    assert_eq!((status.healthy, status.reload.pending, status.reload.died), (false, false, true));
+    assert!(status.problems.iter().any(|problem| problem.contains("ended on reload")), "{:?}", status.problems);
+    assert!(status.advice.iter().any(|advice| advice.contains("Restart=always")), "{:?}", status.advice);
+    // It is looked for every ten seconds, however often that was in vain.
     for _ in 0..3 {
-        story.pass(60_000);
-        story.reloaded(away());
+        assert_eq!(story.engine.next_deadline().map(|deadline| deadline.after), Some(10_000));
+        let looks = story.looks;
+        story.pass(10_000);
+        assert_eq!(story.looks, looks + 1);
+        story.step(seen(false));
+        assert!(!story.status().healthy && !story.reload);
     }
-    assert_eq!(story.status().reload.last_outcome, Some(ReloadWord::Failed));
-    assert!(story.status().problems.iter().any(|problem| problem.contains("has not come back")));
-    // It is looked for every minute, however often that was in vain.
-    assert!(story.engine.next_deadline().is_some_and(|deadline| deadline.after <= 60_000));
-    story.pass(60_000);
-    story.reloaded(ReloadOutcome::Restarted("it was restarted".to_owned()));
-    assert!(!story.status().reload.pending);
+    // The mark outlives a restart of ours.
+    let mut again = story.again(1_000, "boot");
+    assert!(again.status().reload.died);
+    again.step(seen(true));
+    let status = again.status();
+    assert_eq!((status.healthy, status.reload.died), (true, false));
+    assert_eq!(status.reload.last_outcome, Some(ReloadWord::Restarted));
+    assert!(again.engine.waiting().iter().all(|waiting| !matches!(
+        waiting,
+        crate::core::engine::Waiting::Until(_, crate::core::engine::Why::NetifydLook)
+    )));
+}
+
+/// The answer was given; the status, `check` and the mark tell of what came later.
+#[test]
+fn a_death_after_the_evidence_changes_no_answer() {
+    let (mut story, id) = telling();
+    story.reloaded(ReloadOutcome::Confirmed);
+    story.replied(id, 0, "netifyd reloaded (signal)");
+    let mut story = told();
+    story.reloaded(ReloadOutcome::Confirmed);
+    assert!(story.status().healthy);
+    story.step(Event::EndedLater(ReloadReport::new("signal", died())));
+    assert!(!story.status().healthy && story.status().reload.died);
+    story.step(seen(true));
+    story.step(Event::EndedLater(ReloadReport::new("signal", ReloadOutcome::Restarted("it was restarted".to_owned()))));
+    assert_eq!(story.status().reload.last_outcome, Some(ReloadWord::Restarted));
+    assert!(story.status().healthy);
+}
+
+/// A netifyd that still reloads is waited for, and not asked again for the same license.
+#[test]
+fn a_reload_without_an_end_is_asked_for_once() {
+    let mut story = told();
+    assert!(!story.is_asked, "the first time");
+    story.reloaded(ReloadOutcome::StillRunning("no answer".to_owned()));
+    assert!(story.status().reload.pending && !story.status().healthy);
+    assert_eq!(until_asked(&mut story), 10_000);
+    assert!(story.is_asked, "its answer is waited for");
+    story.reloaded(ReloadOutcome::StillRunning("no answer".to_owned()));
+    // Another license is another matter.
+    story.give(license("S-1", 0, 9), false);
+    story.written(&license("S-1", 0, 9));
+    until_asked(&mut story);
+    assert!(!story.is_asked);
+    story.reloaded(ReloadOutcome::Confirmed);
+    assert!(!story.status().reload.pending && story.status().healthy);
+}
+
+/// What it says of itself, and what that means.
+#[test]
+fn a_netifyd_without_its_license_manager_is_a_problem() {
+    let mut story = told();
+    story.reloaded(ReloadOutcome::Confirmed);
+    assert!(story.status().problems.iter().all(|problem| !problem.contains("license manager")));
+    let words = NetifydStatus {
+        running: Some(true),
+        version: Some("5.2.8".to_owned()),
+        license_manager: Some(false),
+        ..NetifydStatus::default()
+    };
+    story.step(Event::Netifyd(words.clone()));
+    let status = story.status();
+    assert_eq!(status.netifyd, words);
+    assert!(
+        status.problems.iter().any(|problem| problem.contains("license_manager is false")),
+        "{:?}",
+        status.problems
+    );
+    assert!(status.advice.iter().any(|advice| advice.contains("path_license_manager")), "{:?}", status.advice);
 }
 
 /// Whoever could not be asked has not died of it.
@@ -70,32 +145,25 @@ fn a_netifyd_that_was_not_asked_may_have_been_off_all_the_time() {
     assert_eq!(story.status().reload.last_outcome, Some(ReloadWord::NotRunning));
 }
 
-/// A netifyd that is off for days costs no write.
+/// It reads the license when it starts, so nothing is owed and nothing is repeated.
 #[test]
-fn that_netifyd_is_still_off_is_no_news() {
+fn nothing_is_owed_to_a_netifyd_that_does_not_run() {
     let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
     story.give(license("S-1", 0, 9), false);
     story.written(&license("S-1", 0, 9));
     story.reloaded(away());
-    let before = (story.status().reload.clone(), story.hooks);
-    for _ in 0..3 {
-        story.pass(60_000);
-        story.reloaded(away());
-    }
-    assert_eq!((story.status().reload.clone(), story.hooks), before);
-    assert!(story.engine.next_deadline().is_some_and(|deadline| deadline.after == 60_000), "and it is looked for");
-    // Another reason is.
-    story.pass(60_000);
-    story.reloaded(ReloadOutcome::NotRunning("netifyd.service is not installed".to_owned()));
-    assert_eq!(story.status().reload.reloads.get(&ReloadWord::NotRunning), Some(&2));
-    // So is another way to look.
-    story.pass(60_000);
-    let outcome = ReloadOutcome::NotRunning("netifyd.service is not installed".to_owned());
-    assert!(std::mem::take(&mut story.reload));
-    story.step(Event::Reloaded(ReloadReport { method: "socket".to_owned(), outcome }));
-    assert_eq!(story.status().reload.reloads.get(&ReloadWord::NotRunning), Some(&3));
-    story.pass(60_000);
-    story.reloaded(ReloadOutcome::Confirmed);
+    let status = story.status();
+    assert_eq!((status.reload.pending, status.reload.last_outcome), (false, Some(ReloadWord::NotRunning)));
+    assert!(status.healthy, "it may be off on purpose");
+    assert!(status.problems.iter().any(|problem| problem.contains("netifyd does not run")), "{:?}", status.problems);
+    story.pass(DAY);
+    assert!(!story.reload);
+    story.step(seen(true));
+    assert!(
+        story.status().problems.iter().all(|problem| !problem.contains("netifyd")),
+        "{:?}",
+        story.status().problems
+    );
     assert_eq!(story.engine.cx.volatile.reload_failures, 0);
 }
 
@@ -190,14 +258,9 @@ fn a_reload_that_fails_is_repeated_less_and_less_often() {
         waits.push(until_asked(&mut story) / 1_000);
     }
     assert_eq!(waits, [10, 20, 40, 80, 160, 320, 600, 600]);
-    let mut story = told();
-    story.reloaded(away());
-    assert_eq!(until_asked(&mut story), 10_000);
-    story.reloaded(away());
-    assert_eq!(until_asked(&mut story), MINUTE);
 }
 
-/// Whatever ends the daemon again and again must not reload netifyd again and again. To look for one costs nobody anything.
+/// Whatever ends the daemon again and again must not reload netifyd again and again.
 #[test]
 fn a_restart_does_not_shorten_the_wait_for_netifyd() {
     let failed = {
@@ -212,9 +275,6 @@ fn a_restart_does_not_shorten_the_wait_for_netifyd() {
     assert!(!cut_short.reload);
     assert_eq!(until_asked(&mut cut_short), 6_000);
     assert!(told().again(4_000, "another").reload, "that was another boot's");
-    let mut not_running = told();
-    not_running.reloaded(away());
-    assert!(not_running.again(4_000, "boot").reload);
 }
 
 /// Loaded before, replaced by hand, and back: if we die now, netifyd may have the one in between.

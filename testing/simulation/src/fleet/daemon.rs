@@ -144,7 +144,7 @@ impl FleetDevice {
                     (5, Event::Installed(Ok(())))
                 }
                 Action::Reload { .. } => {
-                    let report = ReloadReport { method: "signal".to_owned(), outcome: ReloadOutcome::Confirmed };
+                    let report = ReloadReport::new("signal", ReloadOutcome::Confirmed);
                     (SECOND, Event::Reloaded(report))
                 }
                 _ => continue,

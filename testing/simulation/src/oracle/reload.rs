@@ -73,11 +73,16 @@ impl Oracle {
         self.reload.running = false;
         self.reload.excused = false;
         match report.outcome {
-            ReloadOutcome::Confirmed | ReloadOutcome::Restarted(_) | ReloadOutcome::Disabled => {
+            // One that does not run reads the license when it starts.
+            ReloadOutcome::Confirmed
+            | ReloadOutcome::Restarted(_)
+            | ReloadOutcome::NotRunning(_)
+            | ReloadOutcome::Died(_)
+            | ReloadOutcome::Disabled => {
                 self.reload.unsaved = true;
                 self.reload.failed_at = None;
             }
-            ReloadOutcome::NotRunning(_) | ReloadOutcome::Failed(_) | ReloadOutcome::NotAsked(_) => {
+            ReloadOutcome::StillRunning(_) | ReloadOutcome::Failed(_) | ReloadOutcome::NotAsked(_) => {
                 self.reload.owed = true;
                 self.reload.failed_at = Some(stage.clocks().boot);
             }
