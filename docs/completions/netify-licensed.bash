@@ -405,12 +405,16 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__doctor)
-            opts="-c -h --json --config --help"
+            opts="-c -h --bundle --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --bundle)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

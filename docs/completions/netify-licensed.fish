@@ -71,6 +71,7 @@ complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand check" -
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand check" -l config -d 'Configuration file; before the command also -c' -r -F
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand check" -l json -d 'Print JSON'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand doctor" -l bundle -d 'Write these results, configuration, status and last log lines into a tar file, without secrets' -r -F
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand doctor" -s c -l config -d 'Configuration file [default: /etc/netify-licensed/config.toml]' -r -F
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand doctor" -l json -d 'Print JSON'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -139,8 +139,11 @@ pub enum Command {
     /// Tries every step by itself, even after one that failed: configuration, keys, device id, clock, name, proxy, TCP, TLS,
     /// HTTP, authentication, this device's license at the hub, netifyd, service manager, rights, space and the installed
     /// license. Changes nothing. Exit code: that of the first step that failed.
-    #[command(after_help = "Examples:\n  netify-licensed doctor\n  netify-licensed doctor --json")]
+    #[command(after_help = "Examples:\n  netify-licensed doctor\n  netify-licensed doctor --bundle support.tar")]
     Doctor {
+        /// Write these results, configuration, status and last log lines into a tar file, without secrets
+        #[arg(long, value_name = "FILE")]
+        bundle: Option<PathBuf>,
         /// Print JSON
         #[arg(long)]
         json: bool,

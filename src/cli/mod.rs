@@ -168,7 +168,7 @@ async fn dispatch(cli: Cli, ending: &Ending) -> Exit {
             status::status(path, if json { args::StatusFormat::Json } else { format }).await
         }
         Command::Check { warning, critical, json, config: _ } => status::check(path, warning, critical, json).await,
-        Command::Doctor { json } => doctor::doctor(path, json).await,
+        Command::Doctor { bundle, json } => doctor::doctor(path, bundle.as_deref(), json).await,
         Command::Duid { all, json } => duid(path, all, json).await,
         Command::Hub(command) => hub::run(path, command).await,
         Command::Config(ConfigCommand::Check { json }) => config_check(path, json).await,

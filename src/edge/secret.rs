@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::reason;
 use crate::core::config::{AbsolutePath, Hub};
+use crate::core::hub::redaction::Redaction;
 use crate::core::text::BYTE_ORDER_MARK;
 use crate::edge::dirs::Places;
 use crate::edge::file::trusted;
@@ -84,6 +85,28 @@ pub fn password(places: &Places, path: &AbsolutePath) -> Result<Secret, String> 
 /// A token from its file.
 pub fn token(places: &Places, path: &AbsolutePath) -> Result<Secret, String> {
     one_line(places, path.as_path())
+}
+
+/// Every secret of the hub's settings that can be read, to be taken out of a text.
+#[must_use]
+pub fn redaction(hub: &Hub, places: &Places) -> Redaction {
+    let mut redaction = Redaction::default();
+    let found = [
+        api_key(places, hub).ok().flatten().map(|key| key.secret),
+        hub.password_file.as_ref().and_then(|file| password(places, file).ok()),
+        hub.bearer_token_file.as_ref().and_then(|file| token(places, file).ok()),
+    ];
+    for secret in found.into_iter().flatten() {
+        redaction.hide(secret.expose());
+    }
+    if let Some(password) = hub.proxy.as_ref().and_then(|proxy| proxy.with_secret().password()) {
+        redaction.hide(password.as_bytes());
+        redaction.hide(&percent_encoding::percent_decode_str(password).collect::<Vec<u8>>());
+    }
+    for (_, value) in hub.url.as_url().query_pairs() {
+        redaction.hide(value.as_bytes());
+    }
+    redaction
 }
 
 /// Whether it may be the daemon's, which runs as somebody else: this user may not read it, it is another one's alone, or

@@ -1,5 +1,6 @@
 //! `doctor`: from the device to the hub, step by step. Changes nothing.
 
+mod bundle;
 mod local;
 mod network;
 
@@ -36,36 +37,48 @@ impl Doctor {
     }
 }
 
-pub(super) async fn doctor(path: Option<&Path>, as_json: bool) -> Exit {
+pub(super) async fn doctor(path: Option<&Path>, bundle: Option<&Path>, as_json: bool) -> Exit {
     let places = Places::from_environment();
-    let seen = examine(path, &places).await;
-    let out = if as_json { format!("{:#}\n", seen.document()) } else { seen.screen(terminal::paint()) };
-    Exit { code: seen.exit_code(), out, err: String::new() }
-}
-
-async fn examine(path: Option<&Path>, places: &Places) -> Examination {
     let mut doctor = Doctor::new();
     let loaded = config_file::load(path);
+    let status = super::status::seen(path).await;
+    let seen = examine(&mut doctor, path, &loaded, status.as_ref(), &places).await;
+    let out = if as_json { format!("{:#}\n", seen.document()) } else { seen.screen(terminal::paint()) };
+    let exit = Exit { code: seen.exit_code(), out, err: String::new() };
+    let Some(file) = bundle else { return exit };
+    let loaded = loaded.as_ref().map_err(ToString::to_string);
+    match bundle::write(file, loaded, status.as_ref(), &seen, &places).await {
+        Ok(()) => exit,
+        Err(error) => Exit { code: exit.code.max(1), err: error, ..exit },
+    }
+}
+
+async fn examine(
+    doctor: &mut Doctor,
+    path: Option<&Path>,
+    loaded: &Result<Loaded, ConfigError>,
+    status: Seen<'_>,
+    places: &Places,
+) -> Examination {
     doctor.step("configuration", local::configuration(path, loaded.as_ref()));
     doctor.step("keys", local::keys(loaded.as_ref()));
-    let config = config(&loaded);
-    let status = super::status::seen(path).await;
-    doctor.step("device id", local::device(config.as_ref(), status.as_ref()).await);
-    doctor.step("clock", local::clock(config.as_ref(), status.as_ref()));
+    let config = config(loaded);
+    doctor.step("device id", local::device(config.as_ref(), status).await);
+    doctor.step("clock", local::clock(config.as_ref(), status));
     match &config {
-        Some(config) => network::examine(&mut doctor, config, places, status.as_ref()).await,
+        Some(config) => network::examine(doctor, config, places, status).await,
         None => {
             for name in network::STEPS {
                 doctor.step(name, not_configured());
             }
         }
     }
-    doctor.step("netifyd", local::netifyd(config.as_ref(), status.as_ref()).await);
-    doctor.step("service manager", local::service_manager(config.as_ref(), places, status.as_ref()));
+    doctor.step("netifyd", local::netifyd(config.as_ref(), status).await);
+    doctor.step("service manager", local::service_manager(config.as_ref(), places, status));
     doctor.step("rights", local::rights(config.as_ref(), places));
     doctor.step("space", local::space(config.as_ref(), places));
-    doctor.step("license", local::license(status.as_ref()));
-    doctor.seen
+    doctor.step("license", local::license(status));
+    doctor.seen.clone()
 }
 
 /// Nothing is asked with a configuration that is not the operator's.

@@ -73,7 +73,13 @@ fn client_identity(
         Error::InconsistentKeys(_) => {
             "hub.client-cert and hub.client-key do not belong together: the certificate is for another key".to_owned()
         }
-        Error::InvalidCertificate(_) => format!("{name}: {}", pem::broken(1, "it is no X.509 certificate")),
+        Error::InvalidCertificate(_) => format!(
+            "{name}: {}",
+            pem::broken(
+                1,
+                "it is no X.509 certificate of version 3; `openssl x509 -req` makes one when it is given an extension"
+            )
+        ),
         _ => about_key(
             "a key of a kind that cannot be used; RSA from 2048 bits on, ECDSA with P-256 or P-384, and Ed25519 can",
         ),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hub_emulator::{Endpoint, Fault, FaultRule, HubEmulator, LicenseSpec, Options, TlsOptions, Validity};
+use hub_emulator::{Endpoint, Fault, FaultRule, HubEmulator, LicenseSpec, Options, RelayPath, TlsOptions, Validity};
 use serde_json::Value;
 use test_bench::rig::{DUID, Rig, SERIAL};
 use test_support::Proc;
@@ -155,4 +155,33 @@ fn what_comes_after_the_hub() {
     device.rig.set("license.path", device.rig.path("no-directory/license.json").display());
     let (_, document) = device.doctor();
     assert_eq!(document["steps"][14]["result"], "bad", "{document:#}");
+}
+
+#[test]
+fn the_bundle_has_what_a_maintainer_asks_for_and_no_secret() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut device = Healthy::new(TlsOptions::default());
+    device.rig.secret("api-key", "api-key-marker-1");
+    device.rig.set("hub.username", "user");
+    device.rig.set("hub.password-file", device.rig.secret("password", "password-marker-2").display());
+    device.rig.set("hub.proxy", "http://user:proxy-marker%2D3@127.0.0.1:9");
+    let file = device.rig.path("support.tar");
+    device.rig.run(&["doctor", "--bundle", "support.tar"]);
+    let mode = std::fs::metadata(&file).expect("a bundle").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let text = String::from_utf8_lossy(&std::fs::read(&file).expect("a bundle")).into_owned();
+    for name in ["doctor.txt", "doctor.json", "status.json", "configuration.toml", "log.txt", "version.txt"] {
+        assert!(text.contains(&format!("netify-licensed/{name}")), "{name}");
+    }
+    assert!(text.contains(SERIAL) && text.contains("[hub]"), "{text}");
+    for marker in ["api-key-marker-1", "password-marker-2", "proxy-marker"] {
+        assert!(!text.contains(marker), "{marker}");
+    }
+    // A relay may want a token in its URL's query.
+    device.rig.set("hub.kind", "relay");
+    device.rig.unset("hub.api-key-file");
+    device.rig.set("hub.url", format!("{}?token=query-marker-4", device.hub.relay_url(RelayPath::Open)));
+    device.rig.run(&["doctor", "--bundle", "support.tar"]);
+    let text = String::from_utf8_lossy(&std::fs::read(&file).expect("a bundle")).into_owned();
+    assert!(text.contains("kind = \"relay\"") && !text.contains("query-marker-4"), "{text}");
 }

@@ -5,6 +5,7 @@ mod answers;
 mod changes;
 mod credentials;
 mod daemon;
+mod nginx;
 mod serials;
 
 use hub_emulator::{HubEmulator, RelayPath};

@@ -53,8 +53,8 @@ impl Relay {
     fn device(&self, name: &str) -> Rig {
         let mut rig = self.stranger();
         self.shell(&format!(
-            "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name} -keyout {name}.key -out {name}.csr \
-             && openssl x509 -req -in {name}.csr -CA netify-relay/devices-ca.pem -CAkey devices-ca.key -CAcreateserial -out {name}.pem"
+            "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name} -addext extendedKeyUsage=clientAuth -keyout {name}.key -out {name}.csr \
+             && openssl x509 -req -in {name}.csr -CA netify-relay/devices-ca.pem -CAkey devices-ca.key -CAcreateserial -copy_extensions copy -out {name}.pem"
         ));
         let pem = |end: &str| fs::read_to_string(self.bench.path(&format!("{name}.{end}"))).expect("a file");
         let (cert, key) = (rig.write("device.pem", pem("pem")), rig.secret("device.key", &pem("key")));
@@ -138,18 +138,74 @@ fn main_config(bench: &Rig) -> String {
     )
 }
 
-fn is_refused(done: &Outcome, status: &str) {
-    assert!(matches!(done.code, Some(1 | 5)), "{done:?}");
-    assert!(done.err.contains(status), "{done:?}");
+#[track_caller]
+fn is_refused(done: &Outcome, words: &str) {
+    assert_eq!(done.code, Some(5), "{done:?}");
+    assert!(done.err.contains(words), "{done:?}");
 }
 
 #[test]
 fn each_device_reaches_its_own_license_and_nothing_else() {
     let Some(relay) = Relay::start() else { return };
-    let own = relay.device("gateway-1");
+    // By certificate: no API key on the device, and a whole renewal through the relay.
+    let mut own = relay.device("gateway-1");
+    own.set("device.duid", "device-1");
+    own.set("license.serial", SERIAL);
     own.run(&["renew"]).expect(0);
-    assert_eq!(own.installed_serial(), "");
-    drop(own);
+    assert_eq!(own.installed_serial(), SERIAL);
+    own.run(&["hub", "renew", SERIAL]).expect(0);
+    assert_eq!(relay.hub.count(Endpoint::Renew), 1);
+    for args in [&["hub", "view", "S-2"][..], &["hub", "renew", "S-2"]] {
+        is_refused(&own.run(args), "not of this device");
+    }
+    is_refused(&own.run(&["hub", "delete", SERIAL]), "may view and renew");
+    is_refused(&own.run(&["hub", "list"]), "may not list or create");
+
+    // By DUID: its own license, its own list, its own creations.
+    let by_duid = relay.device("by-duid");
+    by_duid.run(&["hub", "view", "S-2"]).expect(0);
+    is_refused(&by_duid.run(&["hub", "view", SERIAL]), "not of this device");
+    let list = by_duid.run(&["hub", "list", "--json"]);
+    assert!(list.out.contains("S-2") && !list.out.contains(SERIAL), "{list:?}");
+    let create = ["hub", "create", "--issued-to", "A", "--entitlement", "netify-proc-lua", "--duid"];
+    by_duid.run(&[&create[..], &["device-2"]].concat()).expect(0);
+    is_refused(&by_duid.run(&[&create[..], &["device-1"]].concat()), "the DUID is not of this device");
+
+    // By password; nobody else's name opens anything.
+    let mut by_password = relay.stranger();
+    by_password.set("hub.username", "by-password");
+    let file = by_password.secret("password", "password-marker");
+    by_password.set("hub.password-file", file.display());
+    by_password.run(&["hub", "view", "S-3"]).expect(0);
+    is_refused(&by_password.run(&["hub", "view", "S-2"]), "not of this device");
+    by_password.secret("password", "wrong");
+    let refused = by_password.run(&["hub", "view", "S-3"]);
+    assert!(refused.expect(1).contains("hub.username and the password"), "{refused:?}");
+    is_refused(&relay.device("nobody").run(&["hub", "view", SERIAL]), "not of this device");
+
+    // The hub got the key and nothing of the devices; the key is in no log.
+    for request in relay.hub.requests() {
+        assert_eq!(request.request.header("x-api-key"), Some(KEY), "{request:?}");
+        assert_eq!(request.request.header("authorization"), None, "{request:?}");
+    }
+    let logs = relay.logs();
+    assert!(logs.contains("/licenses/") && !logs.contains(KEY) && !logs.contains("password-marker"), "{logs}");
+    drop(relay.nginx);
+}
+
+#[test]
+fn a_device_that_asks_too_often_is_told_when_to_come_back() {
+    let Some(relay) = Relay::start() else { return };
+    let own = relay.device("gateway-1");
+    let refused = (0..15).map(|_| own.run(&["hub", "view", SERIAL])).find(|done| done.code != Some(0));
+    let refused = refused.expect("eleven at once are too many");
+    assert!(refused.err.contains("429") && refused.err.contains("too many requests from this device"), "{refused:?}");
+    let curl = "curl --silent --insecure --dump-header head --output body --cert gateway-1.pem --key gateway-1.key";
+    if tool("curl").is_some() {
+        relay.shell(&format!("{curl} {}/licenses/{SERIAL}", relay.url));
+        let head = fs::read_to_string(relay.bench.path("head")).expect("a head");
+        assert!(head.contains("429") && head.contains("Retry-After: 120"), "{head}");
+    }
 }
 
 #[test]
