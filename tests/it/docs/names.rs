@@ -53,7 +53,8 @@ fn every_test_and_package_of_cargo_is_there() {
             for subject in words.iter().filter_map(|word| word.strip_suffix("::")) {
                 let module = root().join("tests/it").join(subject);
                 let is_there = module.is_dir() || module.with_extension("rs").exists();
-                let is_campaign = root().join("campaigns").join(subject).exists();
+                let campaign = root().join("campaigns").join(subject);
+                let is_campaign = campaign.exists() || campaign.with_extension("rs").exists();
                 assert!(is_there || is_campaign, "{}: there is no `{subject}` in tests/it", page.name);
             }
             for pair in words.windows(2) {
