@@ -63,6 +63,7 @@ pub(crate) fn simulate(kind: Kind) -> Counts {
         kept: None,
         boot_id: "this boot".to_owned(),
         daemon: true,
+        machine: netify_licensed::core::device::pin::Machine::default(),
     };
     let (mut engine, actions) = Engine::new(start, moment);
     assert!(!actions.is_empty());

@@ -149,11 +149,16 @@ pub enum Command {
         json: bool,
     },
     /// Print this device's id
-    #[command(after_help = "Examples:\n  netify-licensed duid\n  netify-licensed duid --all")]
+    #[command(
+        after_help = "Examples:\n  netify-licensed duid\n  netify-licensed duid --all\n  netify-licensed duid --repin"
+    )]
     Duid {
         /// Show every source, its value, which one wins and why
         #[arg(long)]
         all: bool,
+        /// Choose the id anew and keep it: the first usable source of today
+        #[arg(long, conflicts_with = "all")]
+        repin: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,

@@ -26,6 +26,7 @@ use crate::core::text;
 use crate::edge;
 use crate::edge::dirs::Places;
 use crate::edge::file::license;
+use crate::edge::file::state::Store;
 use crate::edge::signals::{self, Ending, Signals};
 use crate::edge::{config_file, device, process, sandbox};
 use crate::exit::Exit;
@@ -169,7 +170,8 @@ async fn dispatch(cli: Cli, ending: &Ending) -> Exit {
         }
         Command::Check { warning, critical, json, config: _ } => status::check(path, warning, critical, json).await,
         Command::Doctor { bundle, json } => doctor::doctor(path, bundle.as_deref(), json).await,
-        Command::Duid { all, json } => duid(path, all, json).await,
+        Command::Duid { repin: true, json, .. } => client::ask(path, ending, "duid", Request::Repin, json).await,
+        Command::Duid { all, json, .. } => duid(path, all, json).await,
         Command::Hub(command) => hub::run(path, command).await,
         Command::Config(ConfigCommand::Check { json }) => config_check(path, json).await,
         Command::Config(ConfigCommand::Show { json }) => config_show(path, json),
@@ -200,7 +202,10 @@ async fn duid(path: Option<&Path>, all: bool, as_json: bool) -> Exit {
     // What is set comes first and stands alone; what is only shown comes last.
     let set = judged.first().map(|entry| &entry.source).filter(|source| source.is_set());
     let configured = &judged[..judged.len().min(if set.is_some() { 1 } else { config.device.sources.len() })];
-    let winner = duid::winner(configured);
+    // The pin is root's and the daemon's to read; others see what would win without it.
+    let pin = Store::new(&Places::from_environment()).pin(&config);
+    let winner = duid::winner(configured).map(|(duid, source)| (duid.to_owned(), source.to_string()));
+    let winner = pin.clone().map(|pin| (pin.duid, pin.source)).or(winner);
     if as_json {
         let sources: Vec<_> = judged
             .iter()
@@ -209,15 +214,25 @@ async fn duid(path: Option<&Path>, all: bool, as_json: bool) -> Exit {
                     "source": entry.source.to_string(),
                     "duid": entry.duid.as_ref().ok(),
                     "problem": entry.duid.as_ref().err(),
-                    "wins": winner.is_some_and(|(_, source)| *source == entry.source),
+                    "wins": winner.as_ref().is_some_and(|(_, source)| *source == entry.source.to_string()),
                 })
             })
             .collect();
-        let document = json!({ "duid": winner.map(|(duid, _)| duid), "source": winner.map(|(_, source)| source.to_string()), "sources": sources });
+        let document = json!({
+            "duid": winner.as_ref().map(|(duid, _)| duid),
+            "source": winner.as_ref().map(|(_, source)| source),
+            "pinned": pin,
+            "sources": sources,
+        });
         return Exit { code: u8::from(winner.is_none()), out: text::pretty_json(&document) + "\n", err: String::new() };
     }
-    let out = match winner {
-        _ if all => duid_table(&judged, configured.len(), set),
+    let out = match &winner {
+        _ if all => {
+            let table = duid_table(&judged, configured.len(), set);
+            let pinned =
+                pin.map(|pin| format!("pinned: {} from {}\n", text::clean(&pin.duid), text::clean(&pin.source)));
+            table + &pinned.unwrap_or_default()
+        }
         Some((value, _)) => format!("{value}\n"),
         None => String::new(),
     };

@@ -8,7 +8,7 @@ use crate::core::device::duid;
 use crate::core::engine::FileContent;
 use crate::core::license::verify::{State, Verifier};
 use crate::core::report::screen;
-use crate::core::report::status::{DeviceStatus, LicenseStatus, Verification};
+use crate::core::report::status::{DeviceStatus, LicenseStatus, PinStatus, Verification};
 use crate::core::text;
 use crate::edge::dirs::Places;
 use crate::edge::file::license;
@@ -28,10 +28,12 @@ pub(super) async fn verify(path: Option<&Path>, file: Option<&Path>, as_json: bo
         license::read(place)
     };
     let judged = duid::judge(&device::readings(&config, false).await);
-    let winner = duid::winner(&judged);
+    let pin = Store::new(&Places::from_environment()).pin(&config);
+    let winner = duid::winner(&judged).map(|(duid, source)| (duid.to_owned(), source.to_string()));
+    let winner = pin.clone().map(|pin| (pin.duid, pin.source)).or(winner);
     let verifier = Verifier {
         keys: (config.trust.mode == TrustMode::Signature).then_some(keys),
-        duid: winner.map(|(duid, _)| duid.to_owned()),
+        duid: winner.as_ref().map(|(duid, _)| duid.clone()),
         require_device_binding: config.trust.require_device_binding,
     };
     let name = place.display().to_string();
@@ -72,8 +74,9 @@ pub(super) async fn verify(path: Option<&Path>, file: Option<&Path>, as_json: bo
         problems.push(duid::none_usable(&judged));
     }
     let device = DeviceStatus {
-        duid: winner.map(|(duid, _)| duid.to_owned()),
-        source: winner.map(|(_, source)| source.to_string()),
+        duid: winner.as_ref().map(|(duid, _)| duid.clone()),
+        source: winner.map(|(_, source)| source),
+        pinned: pin.map(|pin| PinStatus { source: pin.source, duid: pin.duid }),
     };
     let verification = Verification { state, license, device, problems };
     let code = match state {

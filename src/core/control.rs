@@ -56,6 +56,8 @@ pub enum Command {
         #[serde(default)]
         force: bool,
     },
+    /// Choose this device's id anew.
+    Repin,
     /// Create a license for this device.
     Provision,
     /// Give the license back.
@@ -72,6 +74,7 @@ impl Command {
         Ok(Some(match self {
             Self::Status | Self::Metrics | Self::ReloadConfig => return Ok(None),
             Self::ReRead => Request::Reread,
+            Self::Repin => Request::Repin,
             Self::Renew { if_due, dry_run, accept_changes } => Request::Renew { if_due, dry_run, accept_changes },
             Self::Install { license, force } => {
                 let bytes = STANDARD.decode(&license).map_err(|_| "`license` is not standard base64".to_owned())?;
@@ -87,6 +90,7 @@ impl Command {
     pub fn of(request: &Request) -> Self {
         match request {
             Request::Reread => Self::ReRead,
+            Request::Repin => Self::Repin,
             Request::Renew { if_due, dry_run, accept_changes } => {
                 Self::Renew { if_due: *if_due, dry_run: *dry_run, accept_changes: *accept_changes }
             }
@@ -102,7 +106,7 @@ impl Command {
             Self::Renew { .. } => &["if_due", "dry_run", "accept_changes"],
             Self::Install { .. } => &["license", "force"],
             Self::Retire { .. } => &["keep_file"],
-            Self::Status | Self::Metrics | Self::ReloadConfig | Self::ReRead | Self::Provision => &[],
+            Self::Status | Self::Metrics | Self::ReloadConfig | Self::ReRead | Self::Repin | Self::Provision => &[],
         }
     }
 

@@ -97,6 +97,7 @@ impl Driver {
             kept: store.kept(),
             boot_id: clock::boot_id(),
             daemon: role == Role::Daemon,
+            machine: device::machine(),
         };
         let (engine, actions) = Engine::new(start, clock::moment());
         let mut driver = Self {

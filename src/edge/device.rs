@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::{process, reason};
 use crate::core::config::{Config, SourceName};
-use crate::core::device::duid::{Reading, Source};
+use crate::core::device::duid::{self, Reading, Source};
+use crate::core::device::pin::{self, Machine};
 use crate::edge::file::{open, path};
 
 /// Longest file with an identifier, in bytes.
@@ -45,6 +46,22 @@ pub async fn readings(config: &Config, all: bool) -> Vec<Reading> {
         }
     }
     found
+}
+
+/// What the disk is in: machine id and DMI id, where they are usable and outlive the boot. Unknown in a container, which
+/// borrows both.
+#[must_use]
+pub fn machine() -> Machine {
+    let containers = ["/run/.containerenv", "/.dockerenv", "/run/systemd/container"];
+    if std::env::var_os("container").is_some() || containers.iter().any(|file| Path::new(file).exists()) {
+        return Machine::default();
+    }
+    let judged = duid::judge(&[read(&Source::MachineId), read(&Source::Dmi)]);
+    let seen = |at: usize| judged.get(at)?.duid.as_ref().ok().and_then(|id| pin::witness(id));
+    // A machine id that is mounted there was made for this boot (machine-id(5)).
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let is_mount = mounts.lines().any(|line| line.split(' ').nth(4) == Some("/etc/machine-id"));
+    Machine { machine_id: seen(0).filter(|_| !is_mount), dmi: seen(1) }
 }
 
 fn read(source: &Source) -> Reading {

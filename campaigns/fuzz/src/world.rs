@@ -288,6 +288,7 @@ fn begin(
         kept,
         boot_id: format!("boot-{boots}"),
         daemon: true,
+        machine: netify_licensed::core::device::pin::Machine::default(),
     };
     Engine::new(start, moment)
 }

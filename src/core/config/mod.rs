@@ -9,6 +9,7 @@ mod values;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 pub use keys::{KEYS, Key, SECTIONS, sample};
 pub use render::{ConfigError, parse, render};
@@ -167,6 +168,15 @@ impl Hub {
     #[must_use]
     pub const fn has_other_credential(&self) -> bool {
         self.username.is_some() || self.bearer_token_file.is_some() || self.client_cert.is_some()
+    }
+}
+
+impl Device {
+    /// A hash of the section: whoever changes it chooses this device's id anew.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        crate::core::license::keys::hex(&Sha256::digest(text)[..16])
     }
 }
 

@@ -133,7 +133,8 @@ impl Context {
     }
 
     fn find_device_trouble(&self, found: &mut Findings) {
-        if self.device.sources().iter().all(|entry| entry.duid.is_err()) && !self.device.sources().is_empty() {
+        found.problems.extend(self.durable.identity.disagreement(self.device.sources()));
+        if self.duid().is_none() && !self.device.sources().is_empty() {
             // This sentence ends with its remedy.
             found.problem(duid::none_usable(self.device.sources()));
         }

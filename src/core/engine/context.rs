@@ -5,7 +5,8 @@ use super::event::Moment;
 use super::file::FileView;
 use crate::core::clock::trust::{self, Known, Trust};
 use crate::core::config::{ClockTrust, Config, HubKind, Span, TrustMode};
-use crate::core::device::duid::{self, Judged};
+use crate::core::device::duid::Judged;
+use crate::core::device::pin::Machine;
 use crate::core::license::document::Serial;
 use crate::core::license::keys::KeyRing;
 use crate::core::license::verify::{Authentic, Rejection, State, Verifier};
@@ -23,6 +24,8 @@ pub(super) struct Context {
     pub(super) device: Device,
     /// Whether this is the daemon; a command does only what it was asked for.
     pub(super) daemon: bool,
+    /// What the disk is in, until it was compared with the state.
+    pub(super) machine: Machine,
     pub(super) boot_id: String,
     pub(super) moment: Moment,
     pub(super) trust: Trust,
@@ -146,10 +149,6 @@ impl Context {
         self.hub_clock.map(|(wall, boot)| wall.plus(self.moment.now.boot.since(boot)))
     }
 
-    pub(super) fn duid(&self) -> Option<&str> {
-        duid::winner(self.device.sources()).map(|(duid, _)| duid)
-    }
-
     pub(super) fn verifier(&self) -> Verifier {
         Verifier {
             keys: (self.config.trust.mode == TrustMode::Signature).then(|| self.keys.clone()),
@@ -222,7 +221,7 @@ impl Context {
             expires: fields.expires_at,
             renew_before: self.config.renewal.renew_before.as_ref().map(Span::millis),
             own_renewal: issue.is_some_and(|issue| issue.own_renewal),
-            duid: self.duid().unwrap_or_default(),
+            duid: &self.spread_key(),
             serial: &fields.serial,
         })
     }

@@ -5,11 +5,10 @@ use super::file::FileView;
 use super::{Action, Engine, StateFile};
 use crate::core::clock::trust;
 use crate::core::config::HubKind;
-use crate::core::device::duid;
 use crate::core::report::configuration::ConfigurationStatus;
 use crate::core::report::daemon::DaemonStatus;
 use crate::core::report::status::{
-    AttemptStatus, ClockStatus, DeviceStatus, HubStatus, LicenseStatus, PendingChangeStatus, ReloadStatus,
+    AttemptStatus, ClockStatus, DeviceStatus, HubStatus, LicenseStatus, PendingChangeStatus, PinStatus, ReloadStatus,
     RenewalStatus, Rfc3339, SCHEMA, Status,
 };
 use crate::core::state::Told;
@@ -77,7 +76,8 @@ impl Engine {
                 .map_or_else(|| LicenseStatus::none(&path), |claims| LicenseStatus::claims(&path, claims)),
             _ => LicenseStatus::none(&path),
         };
-        let winner = duid::winner(cx.device.sources());
+        let identity = cx.identity();
+        let pinned = cx.durable.identity.pin.as_ref();
         let history: Vec<AttemptStatus> = cx.volatile.history.iter().map(AttemptStatus::from).collect();
         let reload = cx.volatile.reload.as_ref();
         let told = published.skew.take();
@@ -107,8 +107,9 @@ impl Engine {
             advice,
             license,
             device: DeviceStatus {
-                duid: winner.map(|(duid, _)| duid.to_owned()),
-                source: winner.map(|(_, source)| source.to_string()),
+                duid: identity.as_ref().map(|(duid, _)| (*duid).to_owned()),
+                source: identity.map(|(_, source)| source),
+                pinned: pinned.map(|pin| PinStatus { source: pin.source.clone(), duid: pin.duid.clone() }),
             },
             renewal: RenewalStatus {
                 due_at: cx.due_at().map(Rfc3339),

@@ -108,6 +108,8 @@ pub enum Request {
     },
     /// Look at the license file again.
     Reread,
+    /// Choose this device's id anew.
+    Repin,
 }
 
 /// The answer to a [`Request`].

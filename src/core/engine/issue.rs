@@ -68,6 +68,7 @@ impl Engine {
             self.cx.durable.serial = Some(serial);
             self.cx.durable.duid = self.cx.duid().map(str::to_owned);
         }
+        self.pin_by(license);
     }
 
     /// Makes this the last-known-good license.

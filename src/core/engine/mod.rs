@@ -14,6 +14,7 @@ mod end;
 mod event;
 mod file;
 mod find;
+mod identity;
 mod issue;
 mod log;
 mod netifyd;
@@ -33,6 +34,7 @@ use super::config::Config;
 use super::time::BootTime;
 use crate::core::clock::trust::Trust;
 use crate::core::device::duid::{self, Judged};
+use crate::core::device::pin::Machine;
 use crate::core::license::keys::KeyRing;
 use crate::core::netifyd::NetifydStatus;
 use crate::core::report::status::Status;
@@ -75,6 +77,8 @@ pub struct Start {
     pub boot_id: String,
     /// Whether this is the daemon; a command does only what it was asked for.
     pub daemon: bool,
+    /// What the disk is in.
+    pub machine: Machine,
 }
 
 /// The state machine. See the module's documentation.
@@ -139,6 +143,7 @@ impl Engine {
                 keys: start.keys,
                 device: Device::Unread,
                 daemon: start.daemon,
+                machine: start.machine,
                 boot_id: start.boot_id,
                 moment,
                 trust: Trust { trusted: false, why: "".into(), review_in: None },
@@ -242,16 +247,19 @@ impl Engine {
 
     fn device_read(&mut self, judged: Vec<Judged>) {
         let before = self.cx.duid().map(str::to_owned);
+        let first = self.cx.device.is_unread();
         self.cx.device = Device::Read(judged);
+        if first {
+            self.meet_the_machine();
+        }
         if self.cx.file.is_unknown() {
             self.read_license();
         }
-        let sources = self.cx.device.sources();
-        let (level, text) = match duid::winner(sources) {
+        let (level, text) = match self.cx.identity() {
             Some((duid, source)) => (Level::Info, format!("device id {duid} from {source}")),
-            None => (Level::Warn, duid::none_usable(sources)),
+            None => (Level::Warn, duid::none_usable(self.cx.device.sources())),
         };
-        if self.cx.duid() != before.as_deref() {
+        if first || self.cx.duid() != before.as_deref() {
             self.note(level, text);
             self.judge_again();
         } else if before.is_none() && self.log.first_time("no device") {
@@ -272,6 +280,7 @@ impl Engine {
             self.reader.forget_change();
         }
         self.mark_source();
+        self.meet_the_machine();
         self.judge_again();
         self.try_again_soon();
         self.actions.push(Action::LookAtNetifyd);

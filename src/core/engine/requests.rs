@@ -110,6 +110,7 @@ impl Engine {
                 self.actions.push(Action::ReadDevice);
                 self.reply(&[id], 0, "the license file is read again");
             }
+            Request::Repin => self.repin(id),
             Request::Install { bytes, force } => {
                 if self.writer.is_replacing() {
                     return self.reply(&[id], 1, "another license is being installed right now; try again");

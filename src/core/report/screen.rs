@@ -304,7 +304,8 @@ mod tests {
         full.license.entitlements = [("a", Some(Rfc3339(now().plus(6 * DAY)))), ("b\u{7}", None)]
             .map(|(name, not_valid_after)| EntitlementStatus { name: name.to_owned(), not_valid_after })
             .to_vec();
-        full.device = DeviceStatus { duid: Some("D-1\u{1b}[2J".to_owned()), source: Some("dmi".to_owned()) };
+        full.device =
+            DeviceStatus { duid: Some("D-1\u{1b}[2J".to_owned()), source: Some("dmi".to_owned()), pinned: None };
         full.renewal.due_at = Some(Rfc3339(now().plus(DAY)));
         full.renewal.next_attempt_at = Some(Rfc3339(now().plus(2 * DAY)));
         full.renewal.reason = Some("it is due".to_owned());
@@ -401,7 +402,7 @@ mod tests {
         let mut judged = Verification {
             state: State::ClockUntrusted,
             license: bare(State::Valid).license,
-            device: DeviceStatus { duid: Some("D-1".to_owned()), source: None },
+            device: DeviceStatus { duid: Some("D-1".to_owned()), source: None, pinned: None },
             problems: vec!["the clock".to_owned()],
         };
         judged.license.duid = Some("D-1".to_owned());

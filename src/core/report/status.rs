@@ -140,6 +140,17 @@ pub struct DeviceStatus {
     pub duid: Option<String>,
     /// Where the id comes from.
     pub source: Option<String>,
+    /// The source that stays, whatever others say later.
+    pub pinned: Option<PinStatus>,
+}
+
+/// The pinned source of the device's id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinStatus {
+    /// As `device.sources` names it.
+    pub source: String,
+    /// The id that it gave.
+    pub duid: String,
 }
 
 /// Renewal.

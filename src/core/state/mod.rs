@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::accept::pending::PendingChange;
 use crate::core::accept::source::Source;
+use crate::core::device::pin::Identity;
 
 use crate::core::license::document::Serial;
 use crate::core::license::verify::State;
@@ -46,6 +47,8 @@ pub struct Durable {
     pub source: Option<Source>,
     /// The last renewal that the hub confirmed and that is not installed yet.
     pub confirmed_renewal: Option<ConfirmedRenewal>,
+    /// Which device this is.
+    pub identity: Identity,
 }
 
 /// A renewal that the hub confirmed.
@@ -208,6 +211,7 @@ impl Durable {
             pending_change,
             source,
             confirmed_renewal,
+            identity,
         } = self;
         *boot_id == now.boot_id
             && *loaded == now.loaded
@@ -221,6 +225,7 @@ impl Durable {
             && *pending_change == now.pending_change
             && *source == now.source
             && *confirmed_renewal == now.confirmed_renewal
+            && *identity == now.identity
     }
 }
 
@@ -278,7 +283,7 @@ mod tests {
     /// What is not written is lost.
     #[test]
     fn every_change_of_the_durable_memory_is_worth_a_write_but_the_time() {
-        let changes: [fn(&mut Durable); 10] = [
+        let changes: [fn(&mut Durable); 11] = [
             |d| d.boot_id = "b".to_owned(),
             |d| d.loaded = Some("s".to_owned()),
             |d| d.issues.push(Issue { sha256: "s".to_owned(), at: at(1), own_renewal: true, guessed: false }),
@@ -288,6 +293,7 @@ mod tests {
             |d| d.provision_tried_at = Some(at(1)),
             |d| d.retired = true,
             |d| d.confirmed_renewal = Some(ConfirmedRenewal { at: at(1), serial: None, left: 1, times: 1 }),
+            |d| d.identity.spread = Some(1),
             |d| d.source = Some(Source { id: "s".to_owned(), is_new: true }),
         ];
         for (number, change) in changes.iter().enumerate() {

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::core::config::Config;
+use crate::core::device::pin::Pin;
 use crate::core::state::{Durable, Volatile};
 use crate::core::text::clean_value;
 use crate::edge::dirs::{self, Places};
@@ -54,6 +56,13 @@ impl Store {
     #[must_use]
     pub fn durable(&self) -> (Durable, Option<String>) {
         load(&self.durable)
+    }
+
+    /// The pinned id of this device, if it can be read and was made under this section `[device]`.
+    #[must_use]
+    pub fn pin(&self, config: &Config) -> Option<Pin> {
+        let identity = self.durable().0.identity;
+        identity.pin.filter(|_| identity.section == Some(config.device.fingerprint()))
     }
 
     /// Reads the volatile memory.

@@ -172,6 +172,7 @@ impl World {
             kept: self.stage.disk.kept.as_ref().map(|doc| doc.bytes.clone()),
             boot_id: format!("boot-{}", self.boot_number),
             daemon: true,
+            machine: netify_licensed::core::device::pin::Machine::default(),
         };
         self.sabotage.plant(
             &mut start,

@@ -64,6 +64,7 @@ impl Bench {
             kept: None,
             boot_id: "this-boot".to_owned(),
             daemon: true,
+            machine: netify_licensed::core::device::pin::Machine::default(),
         };
         let (engine, actions) = Engine::new(start, moment);
         let mut bench = Self {

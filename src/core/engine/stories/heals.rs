@@ -122,7 +122,17 @@ fn the_rest_after_three_heals_is_the_rest_of_the_hour() {
         let durable = Durable { boot_id: "boot".to_owned(), ..Durable::default() };
         let (config, keys, kept) = (config(TRANSPORT), KeyRing::from_files([]), Some(license("S-1", -6, 1)));
         let boot_id = "boot".to_owned();
-        let start = Start { config, keys, durable, memory_lost: false, volatile, kept, boot_id, daemon: false };
+        let start = Start {
+            config,
+            keys,
+            durable,
+            memory_lost: false,
+            volatile,
+            kept,
+            boot_id,
+            daemon: false,
+            machine: Machine::default(),
+        };
         let story = Story::start(start, moment).on_device(FileContent::Missing);
         let (wait, why) = story.next();
         (wait.max(0), why.contains("somebody else keeps writing"))

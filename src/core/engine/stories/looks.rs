@@ -113,7 +113,17 @@ fn what_netifyd_has_loaded_is_known_after_a_boot_unless_a_reload_went_wrong() {
     let loaded = |durable: Durable, volatile: Volatile, memory_lost: bool| {
         let moment = quiet().moment;
         let (config, keys, boot_id) = (config(TRANSPORT), KeyRing::from_files([]), "boot".to_owned());
-        let start = Start { config, keys, durable, memory_lost, volatile, kept: None, boot_id, daemon: true };
+        let start = Start {
+            config,
+            keys,
+            durable,
+            memory_lost,
+            volatile,
+            kept: None,
+            boot_id,
+            daemon: true,
+            machine: Machine::default(),
+        };
         let story = Story::start(start, moment).on_device(FileContent::Bytes(ours()));
         assert_eq!(story.status().reload.pending, story.reload);
         !story.reload

@@ -4,6 +4,7 @@
 mod changes;
 mod files;
 mod heals;
+mod identity;
 mod logs;
 mod looks;
 mod patience;
@@ -25,6 +26,7 @@ use super::{
 use crate::core::clock::trust::Evidence;
 use crate::core::config::{Config, parse};
 use crate::core::device::duid::{Judged, Source};
+use crate::core::device::pin::Machine;
 use crate::core::hub::response::{RawAnswer, TransportError};
 use crate::core::license::keys::KeyRing;
 use crate::core::license::verify::Authentic;
@@ -101,7 +103,17 @@ impl Story {
         let keys = KeyRing::from_files([]);
         let boot_id = "boot".to_owned();
         let volatile = Volatile::default();
-        let start = Start { config: config(text), keys, durable, memory_lost: false, volatile, kept, boot_id, daemon };
+        let start = Start {
+            config: config(text),
+            keys,
+            durable,
+            memory_lost: false,
+            volatile,
+            kept,
+            boot_id,
+            daemon,
+            machine: Machine::default(),
+        };
         Self::start(start, moment)
     }
 
@@ -148,6 +160,7 @@ impl Story {
             kept: self.engine.cx.last_good.bytes,
             boot_id: boot_id.to_owned(),
             daemon: self.engine.cx.daemon,
+            machine: Machine::default(),
         };
         Self::start(start, moment).on_device(self.file)
     }

@@ -95,6 +95,7 @@ impl FleetDevice {
             kept: Some(file.clone()),
             boot_id: "boot".to_owned(),
             daemon: true,
+            machine: netify_licensed::core::device::pin::Machine::default(),
         };
         let (engine, actions) = Engine::new(start, moment(now, &mut random));
         let theirs = file.clone();
