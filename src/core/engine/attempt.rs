@@ -206,7 +206,7 @@ impl Engine {
         let serial = self.cx.wanted_serial();
         let step = match (serial, purpose) {
             _ if self.cx.is_relay() => Step::Relay,
-            (Some(serial), Purpose::Retire { .. }) => Step::Delete { serial },
+            (Some(serial), Purpose::Retire { .. }) if self.cx.names_this_device(&serial) => Step::Delete { serial },
             (Some(serial), Purpose::Renew | Purpose::DryRun) => Step::Pull { serial },
             _ => Step::Find { made: None },
         };
@@ -283,8 +283,12 @@ impl Engine {
                 Err(trouble) if or_create && is_past_renewing(&trouble) => self.create(&attempt),
                 Err(trouble) => self.end(&attempt, Outcome::Hub(trouble)),
             },
-            Step::Create { .. } => match answer.and_then(|raw| response::api_data(&raw, wall)) {
-                Ok(data) => self.created(&attempt, &data),
+            Step::Create { duid } => match answer.and_then(|raw| response::api_data(&raw, wall)) {
+                Ok(data) => self.created(&attempt, &duid, &data),
+                // There is one already: which one?
+                Err(trouble) if trouble.http_status == Some(409) => {
+                    self.go_on(&attempt, Step::Find { made: Some(Made::License) });
+                }
                 Err(trouble) => self.end(&attempt, Outcome::Hub(trouble)),
             },
             Step::Delete { serial } => match answer.and_then(|raw| response::api_data(&raw, wall)) {

@@ -297,6 +297,13 @@ impl Context {
         self.durable.serial.clone().filter(|_| self.durable.duid.as_deref() == self.duid())
     }
 
+    /// Whether the license of this serial is the active one and names this device.
+    pub(super) fn names_this_device(&self, serial: &Serial) -> bool {
+        let active = self.active().map(Authentic::license);
+        active.is_some_and(|license| license.serial == serial.as_str() && license.duid.as_deref() == self.duid())
+            && self.duid().is_some()
+    }
+
     /// Neither a serial nor a device id: there is nothing to ask the hub for.
     pub(super) fn has_nothing_to_ask_for(&self) -> bool {
         let serial =
@@ -306,6 +313,9 @@ impl Context {
 
     /// Whether a day has passed since a license was last created by itself.
     pub(super) fn may_create(&self) -> bool {
+        if self.durable.creation_blocked.is_some() {
+            return false;
+        }
         let Some(at) = self.durable.provision_tried_at else { return true };
         let now = self.dating_now();
         let since = now.unwrap_or(self.moment.now.wall).since(at);

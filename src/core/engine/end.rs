@@ -8,7 +8,7 @@ use super::outcome::{Outcome, Retry};
 use super::{Engine, Level};
 use crate::core::schedule::backoff::{Limits, Situation};
 use crate::core::state::word::Word;
-use crate::core::state::{AttemptRecord, HISTORY, NotBefore};
+use crate::core::state::{AttemptRecord, BlockedCreation, HISTORY, NotBefore};
 use crate::core::time::{MINUTE, Millis, span};
 
 const UP_TO_DATE: &str = "the installed license is the latest that the hub has; nothing was changed";
@@ -29,6 +29,14 @@ impl Engine {
             && !matches!(outcome, Outcome::Installed(_) | Outcome::InstallFailed(_))
         {
             self.cx.volatile.create_trouble = sentence.clone().filter(|_| outcome.failed());
+            // A hub that makes what cannot be used would make one each day.
+            if matches!(outcome, Outcome::CandidateRefused(_) | Outcome::NotFound(_)) {
+                let why = sentence.clone().unwrap_or_default();
+                self.cx.durable.creation_blocked = Some(BlockedCreation { serial: attempt.serial().cloned(), why });
+            }
+        }
+        if matches!(outcome, Outcome::Installed(_)) {
+            self.cx.durable.creation_blocked = None;
         }
         self.count(&outcome);
         let delay = self.wait_after(attempt, &outcome);
@@ -55,7 +63,15 @@ impl Engine {
             }
             _ => None,
         };
-        let message = advice.into_iter().fold(message, |message, advice| format!("{message}; {advice}"));
+        let mut message = advice.into_iter().fold(message, |message, advice| format!("{message}; {advice}"));
+        if attempt.made() == Some(Made::License)
+            && let Some(serial) = self.cx.durable.creation_blocked.as_ref().and_then(|blocked| blocked.serial.as_ref())
+        {
+            let serial = serial.as_str();
+            message.push_str(&format!(
+                "; license {serial} was made, and `netify-licensed hub delete {serial}` deletes it"
+            ));
+        }
         let exit = outcome.exit_code(self.cx.is_due_now());
         // All that was compared is the last-known-good copy of what cannot be read.
         let (exit, message) = match &self.cx.file {

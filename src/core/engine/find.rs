@@ -6,20 +6,24 @@ use super::Engine;
 use super::attempt::{Attempt, Made, Phase, Purpose, Step};
 use super::outcome::Outcome;
 use super::writer::Job;
+use crate::core::device::duid::is_spelled_alike;
 use crate::core::hub::list::{List, Sought};
 use crate::core::hub::response::{Speaker, Trouble};
 use crate::core::license::document::{self, License, Serial};
 use crate::core::schedule::rate_limit;
+use crate::core::text::one_line;
 use crate::core::time::{DAY, WallTime};
 
 impl Engine {
     /// Which entries of a list matter to the attempt under way.
     #[must_use]
     pub fn sought(&self) -> Sought {
-        let serial = match self.attempt.as_ref().map(|attempt| &attempt.phase) {
-            Some(Phase::Asking(Step::ConfirmDeletion { serial, .. })) => Some(serial.as_str().to_owned()),
-            _ => None,
+        let asked = match self.attempt.as_ref().map(|attempt| &attempt.phase) {
+            Some(Phase::Asking(Step::ConfirmDeletion { serial, .. })) => Some(serial.clone()),
+            // An unbound license that is installed, or one that the configuration names.
+            _ => self.cx.wanted_serial(),
         };
+        let serial = asked.map(|serial| serial.as_str().to_owned());
         Sought { duid: self.cx.duid().map(str::to_owned), serial }
     }
 
@@ -35,28 +39,68 @@ impl Engine {
             let text = "this device's id is not known, so its license cannot be found";
             return self.end(attempt, Outcome::NotFound(text.to_owned()));
         };
-        let ours = |item: &Vec<u8>| Listed::read(item).filter(|item| item.duid.as_deref() == Some(duid.as_str()));
-        let found = list.items.iter().filter_map(ours).max_by_key(|item| item.expires_at).map(|item| item.serial);
+        let listed: Vec<Listed> = list.items.iter().filter_map(|item| Listed::read(item)).collect();
+        // What `retire` may delete is what the configuration names, if it names one.
+        let configured = self.cx.config.license.serial.clone().filter(|_| attempt.purpose.keeps_file().is_some());
+        let is_ours = |item: &&Listed| {
+            item.duid.as_deref() == Some(duid.as_str())
+                && configured.as_ref().is_none_or(|configured| *configured == item.serial)
+        };
+        let found = listed.iter().filter(is_ours).max_by_key(|item| item.expires_at).map(|item| item.serial.clone());
         match (found, attempt.purpose) {
-            (Some(serial), Purpose::Retire { .. }) => self.go_on(attempt, Step::Delete { serial }),
+            (Some(serial), Purpose::Retire { .. }) => return self.go_on(attempt, Step::Delete { serial }),
             (Some(serial), _) => {
                 let confirm = |made| Step::Confirm { made, serial: serial.clone() };
                 let step = made.map_or_else(|| Step::Pull { serial: serial.clone() }, confirm);
-                self.go_on(attempt, step);
+                return self.go_on(attempt, step);
             }
-            // A second license is not made because the first one is on another page.
-            (None, _) if list.is_partial => {
-                let text = format!(
-                    "the hub lists a part of its licenses only, and none of them is for device {duid}; set license.serial"
-                );
-                self.end(attempt, Outcome::NotFound(text));
-            }
-            (None, Purpose::Provision) if made != Some(Made::License) => self.create(attempt),
-            (None, _) => {
-                let text = format!("the hub lists no license for device {duid}{}", self.why_none_is_created());
-                self.end(attempt, Outcome::NotFound(text));
-            }
+            _ => {}
         }
+        // An unbound license that is installed and at the hub is this device's as well, so that none is made beside it.
+        let unbound = || self.unbound_serial().filter(|serial| listed.iter().any(|item| item.serial == *serial));
+        if let (Purpose::Provision, None, Some(serial)) = (attempt.purpose, made, unbound()) {
+            return self.go_on(attempt, Step::Pull { serial });
+        }
+        let alike = |item: &&Listed| item.duid.as_deref().is_some_and(|theirs| is_spelled_alike(theirs, &duid));
+        let text = if let Some(other) = listed.iter().find(alike) {
+            // A license is bound to one spelling, and a second one would not be better.
+            let spelling = one_line(other.duid.as_deref().unwrap_or_default());
+            format!(
+                "the hub lists license {} for device {spelling}, which is {duid} in another spelling; set device.duid = \"{spelling}\", or have the license made anew for {duid}",
+                other.serial.as_str()
+            )
+        } else if list.is_partial {
+            // A second license is not made because the first one is on another page.
+            format!(
+                "the hub lists a part of its licenses only, and none of them is for device {duid}; set license.serial"
+            )
+        } else if attempt.purpose == Purpose::Provision && made != Some(Made::License) {
+            return self.create(attempt);
+        } else {
+            format!("the hub lists no license for device {duid}{}", self.why_none_is_created())
+        };
+        self.end(attempt, Outcome::NotFound(text));
+    }
+
+    /// The serial of the installed license if it serves and is bound to no device.
+    fn unbound_serial(&self) -> Option<Serial> {
+        let installed = self.cx.file.good().filter(|_| self.cx.state().is_usable())?.license();
+        installed.serial.parse().ok().filter(|_| installed.duid.is_none())
+    }
+
+    /// Whether `retire` may delete the installed license: it names this device. One that names none may be the whole
+    /// fleet's.
+    pub(super) fn refuses_to_retire(&self) -> Option<String> {
+        let installed = self.cx.active()?.license();
+        if installed.duid.is_some()
+            || self.cx.config.license.serial.as_ref().is_some_and(|s| s.as_str() != installed.serial)
+        {
+            return None;
+        }
+        let serial = one_line(&installed.serial);
+        Some(format!(
+            "nothing was deleted: license {serial} is bound to no device, so other devices may use it; `netify-licensed hub delete {serial}` deletes it all the same"
+        ))
     }
 
     /// The hub does not know the serial any more.
@@ -78,6 +122,13 @@ impl Engine {
 
     /// Where the daemon may create a license and does not now: when it may again, and what became of the last try.
     fn why_none_is_created(&self) -> String {
+        if let Some(blocked) = self.cx.durable.creation_blocked.as_ref().filter(|_| self.cx.config.provision.enabled) {
+            let serial = blocked.serial.as_ref().map_or("SERIAL", Serial::as_str);
+            return format!(
+                "; none is created by itself, because the last one cannot be used: {}; `netify-licensed hub delete {serial}` deletes that one, `netify-licensed provision` tries again",
+                blocked.why
+            );
+        }
         let Some(at) = self.cx.durable.provision_tried_at.filter(|_| self.cx.config.provision.enabled) else {
             return String::new();
         };
@@ -102,12 +153,17 @@ impl Engine {
         {
             return self.end(attempt, Outcome::RenewalLimit(wait));
         }
+        if attempt.is_by_person() {
+            self.cx.durable.creation_blocked = None;
+        }
         self.cx.durable.provision_tried_at = Some(self.cx.dating_now().unwrap_or(self.cx.wall_now()));
         self.save_durable();
         self.go_on(attempt, Step::Create { duid });
     }
 
-    pub(super) fn created(&mut self, attempt: &Attempt, data: &[u8]) {
+    pub(super) fn created(&mut self, attempt: &Attempt, duid: &str, data: &[u8]) {
+        // From here on this device is the one that the license was made for.
+        self.pin(duid);
         let made = Made::License;
         let serial =
             serde_json::from_slice::<Value>(data).ok().and_then(|v| v.get("serial")?.as_str()?.parse::<Serial>().ok());

@@ -151,7 +151,10 @@ impl Engine {
                 }
                 self.begin(id, Purpose::Provision, By::Person);
             }
-            Request::Retire { keep_file } => self.begin(id, Purpose::Retire { keep_file }, By::Person),
+            Request::Retire { keep_file } => match self.refuses_to_retire() {
+                Some(text) => self.reply(&[id], 1, &text),
+                None => self.begin(id, Purpose::Retire { keep_file }, By::Person),
+            },
         }
     }
 

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::core::device::duid::is_spelled_alike;
 use crate::core::hub::reader::WRAPPERS;
 
 /// What the hub lists.
@@ -42,7 +43,7 @@ impl List {
 /// Whose licenses are looked for in a list: all others need not be kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sought {
-    /// This device; hubs spell it in upper or lower case.
+    /// This device, in any spelling.
     pub duid: Option<String>,
     /// A license by its serial.
     pub serial: Option<String>,
@@ -60,7 +61,7 @@ impl Sought {
             serial: Option<std::borrow::Cow<'a, str>>,
         }
         let Ok(named) = serde_json::from_str::<Named<'_>>(entry) else { return true };
-        let is_duid = |duid: &str| named.duid.as_ref().is_some_and(|named| named.eq_ignore_ascii_case(duid));
+        let is_duid = |duid: &str| named.duid.as_ref().is_some_and(|named| is_spelled_alike(named, duid));
         self.duid.as_deref().is_some_and(is_duid)
             || self.serial.as_deref().is_some_and(|serial| named.serial.as_deref() == Some(serial))
     }

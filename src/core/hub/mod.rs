@@ -5,6 +5,7 @@ pub mod error;
 pub mod filter;
 pub mod list;
 pub mod no_proxy;
+pub mod paging;
 pub mod reader;
 pub mod redaction;
 pub mod request;

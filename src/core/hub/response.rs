@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use crate::core::hub::envelope::{Envelope, http_status_of};
 pub use crate::core::hub::error::{Speaker, TransportError, Trouble, TroubleKind};
 use crate::core::hub::list::List;
+use crate::core::hub::paging;
 use crate::core::hub::redaction::Redaction;
 use crate::core::time::{Millis, SECOND, WallTime};
 
@@ -100,7 +101,11 @@ fn failed_code(answer: &RawAnswer, who: &str, envelope: &Envelope<'_>) -> Troubl
 
 /// The licenses of a successful list answer.
 pub fn api_list(answer: &RawAnswer, now: WallTime) -> Result<List, Trouble> {
-    List::read(&api_data(answer, now)?).ok_or_else(|| not_an_answer(answer, "the hub", "a list of licenses"))
+    let list = List::read(&api_data(answer, now)?);
+    let mut list = list.ok_or_else(|| not_an_answer(answer, "the hub", "a list of licenses"))?;
+    let entries = answer.entries.unwrap_or(list.items.len());
+    list.is_partial |= paging::is_part(&answer.body, answer.link.as_deref(), entries);
+    Ok(list)
 }
 
 /// The license of a successful relay answer: the bare one, or that of the API's envelope.

@@ -49,6 +49,17 @@ pub struct Durable {
     pub confirmed_renewal: Option<ConfirmedRenewal>,
     /// Which device this is.
     pub identity: Identity,
+    /// A license was created that cannot be used: none is created by itself until a person asks for one.
+    pub creation_blocked: Option<BlockedCreation>,
+}
+
+/// A license that was created in vain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockedCreation {
+    /// Its serial, where it is known.
+    pub serial: Option<Serial>,
+    /// Why it cannot be used: one clause.
+    pub why: String,
 }
 
 /// A renewal that the hub confirmed.
@@ -212,6 +223,7 @@ impl Durable {
             source,
             confirmed_renewal,
             identity,
+            creation_blocked,
         } = self;
         *boot_id == now.boot_id
             && *loaded == now.loaded
@@ -226,6 +238,7 @@ impl Durable {
             && *source == now.source
             && *confirmed_renewal == now.confirmed_renewal
             && *identity == now.identity
+            && *creation_blocked == now.creation_blocked
     }
 }
 
@@ -283,7 +296,7 @@ mod tests {
     /// What is not written is lost.
     #[test]
     fn every_change_of_the_durable_memory_is_worth_a_write_but_the_time() {
-        let changes: [fn(&mut Durable); 11] = [
+        let changes: [fn(&mut Durable); 12] = [
             |d| d.boot_id = "b".to_owned(),
             |d| d.loaded = Some("s".to_owned()),
             |d| d.issues.push(Issue { sha256: "s".to_owned(), at: at(1), own_renewal: true, guessed: false }),
@@ -294,6 +307,7 @@ mod tests {
             |d| d.retired = true,
             |d| d.confirmed_renewal = Some(ConfirmedRenewal { at: at(1), serial: None, left: 1, times: 1 }),
             |d| d.identity.spread = Some(1),
+            |d| d.creation_blocked = Some(BlockedCreation { serial: None, why: "w".to_owned() }),
             |d| d.source = Some(Source { id: "s".to_owned(), is_new: true }),
         ];
         for (number, change) in changes.iter().enumerate() {

@@ -14,6 +14,7 @@ mod renewed;
 mod requests;
 mod restarts;
 mod retiring;
+mod second_license;
 mod sentences;
 mod waits;
 
