@@ -431,7 +431,7 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__duid)
-            opts="-c -h --all --json --config --help"
+            opts="-c -h --all --repin --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

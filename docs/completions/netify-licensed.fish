@@ -77,6 +77,7 @@ complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand doctor" 
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand duid" -s c -l config -d 'Configuration file [default: /etc/netify-licensed/config.toml]' -r -F
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand duid" -l all -d 'Show every source, its value, which one wins and why'
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand duid" -l repin -d 'Choose the id anew and keep it: the first usable source of today'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand duid" -l json -d 'Print JSON'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand duid" -s h -l help -d 'Print help'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand provision" -s c -l config -d 'Configuration file [default: /etc/netify-licensed/config.toml]' -r -F

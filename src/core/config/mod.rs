@@ -176,7 +176,7 @@ impl Device {
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let text = serde_json::to_vec(self).unwrap_or_default();
-        crate::core::license::keys::hex(&Sha256::digest(text)[..16])
+        crate::core::text::hex(&Sha256::digest(text)[..16])
     }
 }
 

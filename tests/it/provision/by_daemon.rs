@@ -102,7 +102,7 @@ fn at_most_once_a_day_restarts_included() {
     let daemon = rig.daemon();
     assert!(hub.wait_for_answers(Endpoint::Create, 1, PATIENCE));
     rig.wait_for_status("the refusal", |s| {
-        s["renewal"]["last_attempt"]["error"].as_str().is_some_and(|e| e.contains("Not today."))
+        s["renewal"]["last_attempt"]["error"].as_str().is_some_and(|e| e.contains("Not today"))
     });
     drop(daemon);
     let daemon = restart(&|_| {});
