@@ -3,7 +3,6 @@
 
 mod changes;
 mod files;
-mod heals;
 mod identity;
 mod logs;
 mod looks;
@@ -13,6 +12,7 @@ mod reloads;
 mod renewed;
 mod requests;
 mod restarts;
+mod restores;
 mod retiring;
 mod second_license;
 mod sentences;
@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Action, Engine, Event, FileContent, HubRequest, Level, Moment, ReloadOutcome, ReloadReport, Reply, Request,
-    RequestId, Start, StateFile, Why,
+    RequestId, Room, Start, StateFile, Why,
 };
 use crate::core::clock::trust::Evidence;
 use crate::core::config::{Config, parse};
@@ -83,6 +83,7 @@ struct Story {
     is_asked: bool,
     /// How often netifyd was to be looked at.
     looks: u32,
+    probe: bool,
     reads: u32,
     replies: BTreeMap<RequestId, Reply>,
     notes: Vec<(Level, String)>,
@@ -133,6 +134,7 @@ impl Story {
             reload: false,
             is_asked: false,
             looks: 0,
+            probe: false,
             reads: 0,
             replies: BTreeMap::new(),
             notes: Vec::new(),
@@ -220,6 +222,7 @@ impl Story {
                     assert_eq!(self.install.replace(*license), None);
                 }
                 Action::Keep(license) => self.kept = Some(*license),
+                Action::ProbeLicense { .. } => self.probe = true,
                 Action::Remove { keep_file } => self.remove = Some(keep_file),
                 Action::Reload { is_asked, .. } => (self.reload, self.is_asked) = (true, is_asked),
                 Action::Reply(id, reply) => assert_eq!(self.replies.insert(id, reply), None, "one reply"),
