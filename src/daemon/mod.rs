@@ -179,7 +179,8 @@ async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: L
             _ = wakers.signals.hang_up.recv() => drop(daemon.reload_config()),
             _ = wakers.signals.renew.recv() => {
                 tracing::info!("renewing now, as SIGUSR1 asks for");
-                drop(daemon.driver.request(Request::Renew { if_due: false, dry_run: false, accept_changes: false }));
+                let renew = Request::Renew { if_due: false, dry_run: false, accept_changes: false };
+                daemon.driver.request_unheard(renew);
             }
             Some(incoming) = control.recv() => daemon.answer(incoming),
         }
@@ -349,15 +350,9 @@ impl Daemon {
                 Ok(None) => Some(Answer::words(2, "not a request")),
                 Ok(Some(request)) => {
                     // Whoever tries out a configuration must not take the answer for that of another one.
-                    let remark = matches!(request, Request::Renew { dry_run: true, .. }).then(|| self.about_the_file());
-                    let reply = self.driver.request(request);
-                    tokio::task::spawn_local(async move {
-                        let mut reply = reply
-                            .await
-                            .map_or_else(|_| Answer::words(1, "the daemon ended before it was done"), Answer::from);
-                        reply.message.extend(remark.flatten());
-                        let _ = answer.send(reply);
-                    });
+                    let is_dry = matches!(request, Request::Renew { dry_run: true, .. });
+                    let remark = if is_dry { self.about_the_file() } else { None };
+                    self.driver.request_of(request, remark, answer);
                     return;
                 }
             },

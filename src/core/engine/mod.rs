@@ -199,7 +199,8 @@ impl Engine {
             Event::EndedLater(report) => self.ended_later(&report),
             Event::Netifyd(seen) => self.netifyd_seen(seen),
             Event::Wrote(file, result) => self.wrote(file, result),
-            Event::Request(id, request) => self.requests.add(id, request),
+            Event::Request(id, request) => self.request_arrived(id, request),
+            Event::RequesterLeft(id) => self.requests.leave(id),
             Event::Configured(config, keys) => self.configured(*config, keys),
             Event::Tick => {}
             Event::Poll => self.poll(),
@@ -223,6 +224,7 @@ impl Engine {
         }
         self.reload_if_owed();
         self.look_for_netifyd();
+        self.requests_on_time();
         self.save_when_quiet();
         self.publish();
     }

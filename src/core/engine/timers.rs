@@ -54,6 +54,8 @@ pub enum Why {
     ReloadRetry,
     /// A netifyd that ended on a reload is looked for.
     NetifydLook,
+    /// A request has waited for as long as a healthy daemon can need.
+    RequestExpires,
     /// The license changes its state.
     StateTurns,
 }
@@ -68,6 +70,7 @@ impl fmt::Display for Why {
             Self::RestoreRetry => "the restore of the license is tried again",
             Self::ReloadRetry => "netifyd's reload is tried again",
             Self::NetifydLook => "netifyd is looked for",
+            Self::RequestExpires => "a request has waited long enough",
             Self::StateTurns => "the license changes its state",
         })
     }
@@ -106,6 +109,7 @@ impl Engine {
         }
         all.extend(self.reload.waiting(self.reload_may_start()));
         all.extend(self.netifyd.waiting(self.cx.daemon));
+        all.extend(self.requests_waiting());
         if let (true, Some((at, _))) = (self.may_begin(), self.next_attempt()) {
             all.push(Waiting::Until(at, Why::AttemptDue));
         }

@@ -16,6 +16,7 @@ mod restores;
 mod retiring;
 mod second_license;
 mod sentences;
+mod waiters;
 mod waits;
 
 use std::collections::BTreeMap;
