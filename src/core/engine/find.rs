@@ -19,7 +19,7 @@ impl Engine {
     #[must_use]
     pub fn sought(&self) -> Sought {
         let asked = match self.attempt.as_ref().map(|attempt| &attempt.phase) {
-            Some(Phase::Asking(Step::ConfirmDeletion { serial, .. })) => Some(serial.clone()),
+            Some(Phase::Asking { step: Step::ConfirmDeletion { serial, .. }, .. }) => Some(serial.clone()),
             // An unbound license that is installed, or one that the configuration names.
             _ => self.cx.wanted_serial(),
         };
