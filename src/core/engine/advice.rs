@@ -10,6 +10,7 @@ use crate::core::license::document::{Entitlement, Serial};
 use crate::core::license::verify::{Authentic, State};
 use crate::core::state::AttemptRecord;
 use crate::core::state::word::{ReloadWord, Word};
+use crate::core::time::DAY;
 
 /// The license manager is a library that netifyd loads; without it no license has an effect.
 const NO_LICENSE_MANAGER: &str = "netifyd has not loaded its license manager (license_manager is false in its status.json), so the license has no effect";
@@ -156,7 +157,9 @@ impl Context {
     fn find_failed_attempts(&self, state: State, found: &mut Findings) {
         let waits = self.due_at().is_none_or(|due| self.best_now().is_none_or(|now| now >= due));
         let Some(last) = self.last_failure() else { return };
-        if state.is_usable() && !waits {
+        // A person who asked before its time finds here what came of it.
+        let is_recent = (0..DAY).contains(&self.wall_now().since(last.at));
+        if state.is_usable() && !waits && !is_recent {
             return;
         }
         let words = last.error.as_deref().unwrap_or(last.outcome.as_str());

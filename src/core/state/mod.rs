@@ -39,12 +39,14 @@ pub struct Durable {
     pub last_success_at: Option<WallTime>,
     /// Last automatic try to create a license.
     pub provision_tried_at: Option<WallTime>,
-    /// The license was given back (`retire`): nothing is fetched until somebody asks.
+    /// The license was given back (`retire`): nothing is fetched until a person asks.
     pub retired: bool,
     /// A changed license that was offered and waits.
     pub pending_change: Option<PendingChange>,
     /// Where licenses come from.
     pub source: Option<Source>,
+    /// SHA-256 of the license file at that time: another one that lies there is no retired license.
+    pub retired_file: Option<String>,
     /// The last renewal that the hub confirmed and that is not installed yet.
     pub confirmed_renewal: Option<ConfirmedRenewal>,
     /// Which device this is.
@@ -228,6 +230,7 @@ impl Durable {
             confirmed_renewal,
             identity,
             creation_blocked,
+            retired_file,
         } = self;
         // One that was lowered was refuted: the one on disk would be believed after the next start.
         let is_refuted = last_good_time.is_some() && *last_good_time > now.last_good_time;
@@ -246,6 +249,7 @@ impl Durable {
             && *confirmed_renewal == now.confirmed_renewal
             && *identity == now.identity
             && *creation_blocked == now.creation_blocked
+            && *retired_file == now.retired_file
     }
 }
 
@@ -307,7 +311,7 @@ mod tests {
     /// What is not written is lost.
     #[test]
     fn every_change_of_the_durable_memory_is_worth_a_write_but_the_time() {
-        let changes: [fn(&mut Durable); 12] = [
+        let changes: [fn(&mut Durable); 13] = [
             |d| d.boot_id = "b".to_owned(),
             |d| d.loaded = Some("s".to_owned()),
             |d| d.issues.push(Issue { sha256: "s".to_owned(), at: at(1), own_renewal: true, guessed: false }),
@@ -320,6 +324,7 @@ mod tests {
             |d| d.identity.spread = Some(1),
             |d| d.creation_blocked = Some(BlockedCreation { serial: None, why: "w".to_owned() }),
             |d| d.source = Some(Source { id: "s".to_owned(), is_new: true }),
+            |d| d.retired_file = Some("s".to_owned()),
         ];
         for (number, change) in changes.iter().enumerate() {
             let mut now = Durable::default();
