@@ -54,8 +54,8 @@ use restore::Restore;
 use writer::Writer;
 
 pub use event::{
-    Action, Deadline, Event, FileContent, HubRequest, IoId, Level, Moment, ReloadEvidence, ReloadOutcome,
-    ReloadReport, Reply, Request, RequestId, Room, StateFile,
+    Action, Deadline, Event, FileContent, HubRequest, IoId, Level, Moment, ReloadEvidence, ReloadOutcome, ReloadReport,
+    Reply, Request, RequestId, Room, StateFile,
 };
 pub use timers::{Io, Waiting, Why};
 

@@ -14,11 +14,7 @@ impl World {
         for action in actions {
             let quiet = matches!(
                 action,
-                Action::Note(..)
-                    | Action::Publish
-                    | Action::Hook
-                    | Action::LookAtNetifyd
-                    | Action::ProbeLicense { .. }
+                Action::Note(..) | Action::Publish | Action::Hook | Action::LookAtNetifyd | Action::ProbeLicense { .. }
             );
             if !quiet && self.random.chance(self.stage.device.dies) {
                 return self.dies();

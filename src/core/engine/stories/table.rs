@@ -15,6 +15,13 @@ fn not_loaded() -> Story {
     keeping(TRANSPORT, true, FileContent::Bytes(license("S-1", 0, 7)))
 }
 
+/// One whose netifyd ended on the reload.
+fn netifyd_ended() -> Story {
+    let mut story = not_loaded();
+    story.reloaded(ReloadOutcome::Died("netifyd ended on the reload".to_owned()));
+    story
+}
+
 /// What ends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
@@ -36,6 +43,7 @@ impl End {
                 | Why::RestoreRefill
                 | Why::RestoreRetry
                 | Why::ReloadRetry
+                | Why::NetifydLook
                 | Why::RequestExpires
                 | Why::StateTurns,
             ) => true,
@@ -98,9 +106,7 @@ fn every_state_that_waits_has_an_end() {
     let mut story = not_loaded();
     story.reloaded(ReloadOutcome::Failed("no answer".to_owned()));
     row("a reload failed", story, Time(Why::ReloadRetry));
-    let mut story = not_loaded();
-    story.reloaded(ReloadOutcome::NotRunning("no process".to_owned()));
-    row("netifyd is off", story, Time(Why::ReloadRetry));
+    row("netifyd ended on a reload", netifyd_ended(), Time(Why::NetifydLook));
 
     let failed = || {
         let mut story = keeping(TRANSPORT, true, FileContent::Missing);
@@ -147,6 +153,7 @@ fn every_state_that_waits_has_an_end() {
         Why::RestoreRefill,
         Why::RestoreRetry,
         Why::ReloadRetry,
+        Why::NetifydLook,
         Why::RequestExpires,
         Why::StateTurns,
     ] {
