@@ -37,7 +37,7 @@ fn a_list_that_is_not_whole_makes_none() {
     assert_eq!(story.asked.take(), Some(HubRequest::List));
     let link = Some("<https://hub.example/licenses?page=2>; rel=\"next\"".to_owned());
     let body = br#"{"status_code":0,"data":[]}"#.to_vec();
-    story.step(Event::Answer(Ok(RawAnswer { status: 200, link, body, ..RawAnswer::default() })));
+    story.step(Event::Answer(story.io, Ok(RawAnswer { status: 200, link, body, ..RawAnswer::default() })));
     story.replied(id, 1, "lists a part of its licenses only");
 }
 
