@@ -14,7 +14,7 @@ use crate::edge::dirs::Places;
 use crate::edge::file::open;
 use crate::edge::file::trusted::{self, Refused};
 use crate::edge::hub::{roots, tls};
-use crate::edge::{clock, credential, last_good, service_manager, trusted_keys};
+use crate::edge::{clock, credential, last_good, netifyd, service_manager, trusted_keys};
 
 /// Largest configuration in bytes.
 const MAX: usize = 1024 * 1024;
@@ -65,7 +65,8 @@ pub fn in_force_by(
         Err(error) => error,
     };
     let Some(kept) = last_good::read(directory, &name_of(path)) else { return Err(refused) };
-    let Ok((config, keys)) = kept.config() else { return Err(refused) };
+    let Ok((mut config, keys)) = kept.config() else { return Err(refused) };
+    netifyd::follow(&mut config);
     Ok(InForce { config, keys, loaded_at: kept.loaded_at, refused: Some(refused), is_default: false, to_keep: None })
 }
 
@@ -151,7 +152,8 @@ fn text_of(place: &Path, bytes: Vec<u8>) -> Result<String, ConfigError> {
 
 fn interpret(place: &Path, text: String, is_default: bool) -> Result<Loaded, ConfigError> {
     let name = place.display().to_string();
-    let config = config::parse(&text, &name)?;
+    let mut config = config::parse(&text, &name)?;
+    netifyd::follow(&mut config);
     let loaded = Loaded { config, is_default, path: name, text };
     match loaded.config.mixed_up_files(&Places::from_environment().runtime) {
         Some((key, message)) => Err(loaded.about(key, message)),

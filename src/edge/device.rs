@@ -8,6 +8,7 @@ use crate::core::config::{Config, SourceName};
 use crate::core::device::duid::{self, Reading, Source};
 use crate::core::device::pin::{self, Machine};
 use crate::edge::file::{open, path};
+use crate::edge::netifyd::serial;
 
 /// Longest file with an identifier, in bytes.
 const LONGEST: usize = 4_096;
@@ -35,13 +36,15 @@ pub async fn readings(config: &Config, all: bool) -> Vec<Reading> {
     }
     let explicit = !found.is_empty();
     if !explicit || all {
-        found.extend(device.sources.iter().map(SourceName::source).map(read));
+        for source in device.sources.iter().map(SourceName::source) {
+            found.push(read_with(config, source).await);
+        }
     }
     if all {
         for source in [Source::NetifydSerial, Source::NetifydAgent, Source::Dmi, Source::DeviceTree, Source::MachineId]
         {
             if !found.iter().any(|reading| reading.source == source) {
-                found.push(read(&source));
+                found.push(read_with(config, &source).await);
             }
         }
     }
@@ -64,15 +67,23 @@ pub fn machine() -> Machine {
     Machine { machine_id: seen(0).filter(|_| !is_mount), dmi: seen(1) }
 }
 
+/// netifyd's files are where its configuration says, and are read as it reads them.
+async fn read_with(config: &Config, source: &Source) -> Reading {
+    let content = match source {
+        Source::NetifydSerial => serial::read(&config.netifyd_files.serial).await,
+        Source::NetifydAgent => file(&config.netifyd_files.agent),
+        _ => return read(source),
+    };
+    Reading { source: source.clone(), content }
+}
+
 fn read(source: &Source) -> Reading {
     let path = match source {
-        Source::NetifydSerial => PathBuf::from("/etc/netifyd/serial.uuid"),
-        Source::NetifydAgent => PathBuf::from("/etc/netifyd/agent.uuid"),
         Source::Dmi => PathBuf::from("/sys/class/dmi/id/product_uuid"),
         Source::DeviceTree => PathBuf::from("/sys/firmware/devicetree/base/serial-number"),
         Source::MachineId => PathBuf::from("/etc/machine-id"),
         Source::Mac(interface) => Path::new("/sys/class/net").join(interface).join("address"),
-        Source::Configured | Source::File | Source::Command => {
+        Source::Configured | Source::File | Source::Command | Source::NetifydSerial | Source::NetifydAgent => {
             return Reading { source: source.clone(), content: Err("not configured".to_owned()) };
         }
     };

@@ -53,7 +53,7 @@ fn the_core_touches_nothing() {
 /// Subjects of the core in their order: each imports those before it, and none beside it or after it.
 const ORDER: [&[&str]; 9] = [
     &["time", "text"],
-    &["device", "license"],
+    &["device", "license", "netifyd"],
     &["config"],
     &["clock", "schedule", "hub"],
     &["accept"],

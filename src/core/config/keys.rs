@@ -26,13 +26,14 @@ const fn key(
 }
 
 /// Every section with one sentence.
-pub const SECTIONS: [(&str, &str); 11] = [
+pub const SECTIONS: [(&str, &str); 12] = [
     ("license", "The file that netifyd reads."),
     ("device", "Which of the device's identifiers is its DUID."),
     ("trust", "Whose licenses are genuine."),
     ("hub", "Where licenses come from. The API key itself never stands here."),
     ("renewal", "When to renew, and how to try again."),
     ("provision", "Creating a license for a device that has none."),
+    ("netifyd", "Where netifyd's own files are."),
     ("reload", "How netifyd is told that it has a new license."),
     ("clock", "Whether this machine's clock is known to be right."),
     ("hooks", "Programs to run."),
@@ -41,7 +42,7 @@ pub const SECTIONS: [(&str, &str); 11] = [
 ];
 
 /// Every key, in the order of the sample file.
-pub const KEYS: [Key; 49] = [
+pub const KEYS: [Key; 50] = [
     key(
         "license",
         "path",
@@ -204,6 +205,13 @@ pub const KEYS: [Key; 49] = [
     key("provision", "notes", "", "\"Rack 4\"", "Note to store with it."),
     key("provision", "renewable", "", "true", "Ask for a renewable license. Needs a right of the API key."),
     key("provision", "transferable", "", "false", "Ask for a transferable license. Needs a right of the API key."),
+    key(
+        "netifyd",
+        "config-file",
+        "\"/etc/netifyd/netifyd.conf\"",
+        "",
+        "netifyd's configuration. Its paths of PID file, control socket, serial.uuid, agent.uuid and status.json hold where the keys here are not set, if only root can write the file and the directories above. license.path does not follow it.",
+    ),
     key(
         "reload",
         "method",

@@ -16,6 +16,7 @@ pub use render::{ConfigError, parse, render};
 pub use values::{AbsolutePath, Command, Delay, HubUrl, ProxyUrl, SourceName, Span};
 
 use crate::core::license::document::Serial;
+use crate::core::netifyd::Paths;
 use crate::core::time::{Millis, SECOND};
 
 /// `/etc/netify-licensed/config.toml`.
@@ -32,11 +33,45 @@ pub struct Config {
     pub hub: Hub,
     pub renewal: Renewal,
     pub provision: Provision,
+    pub netifyd: Netifyd,
     pub reload: Reload,
     pub clock: Clock,
     pub hooks: Hooks,
     pub status: Status,
     pub log: Log,
+    /// What netifyd's own configuration says of its files.
+    #[serde(skip)]
+    pub netifyd_files: NetifydFiles,
+}
+
+/// Where netifyd's files are that have no key of their own, and what follows its configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetifydFiles {
+    /// serial.uuid.
+    pub serial: PathBuf,
+    /// agent.uuid.
+    pub agent: PathBuf,
+    /// status.json.
+    pub status: PathBuf,
+    /// The license, where netifyd's configuration moves it.
+    pub license: Option<PathBuf>,
+    /// What comes from netifyd's configuration: keys, and the file names of the rest.
+    pub followed: Vec<&'static str>,
+    /// Why netifyd's configuration is not used: one clause.
+    pub refused: Option<String>,
+}
+
+impl Default for NetifydFiles {
+    fn default() -> Self {
+        Self {
+            serial: PathBuf::from("/etc/netifyd/serial.uuid"),
+            agent: PathBuf::from("/etc/netifyd/agent.uuid"),
+            status: PathBuf::from("/var/run/netifyd/status.json"),
+            license: None,
+            followed: Vec::new(),
+            refused: None,
+        }
+    }
 }
 
 macro_rules! section {
@@ -140,6 +175,8 @@ section!(Provision {
     transferable: Option<bool> = None,
 });
 
+section!(Netifyd { config_file: AbsolutePath = AbsolutePath::fixed("/etc/netifyd/netifyd.conf") });
+
 section!(Reload {
     method: ReloadMethod = ReloadMethod::Auto,
     service: String = "netifyd".to_owned(),
@@ -181,10 +218,39 @@ impl Device {
 }
 
 impl Config {
-    /// netifyd's status.json.
+    /// Takes over what netifyd's configuration says of its files. A key that differs from its default was set by the
+    /// operator, and stays; license.path never follows.
+    pub fn follow_netifyd(&mut self, paths: &Paths, refused: Option<String>) {
+        let built_in = Reload::default();
+        let mut files = NetifydFiles { license: paths.license.clone(), refused, ..NetifydFiles::default() };
+        let reload = &mut self.reload;
+        for (key, own, default, theirs) in [
+            ("reload.pid-file", &mut reload.pid_file, built_in.pid_file, &paths.pid_file),
+            ("reload.socket", &mut reload.socket, built_in.socket, &paths.socket),
+        ] {
+            let theirs = theirs.as_ref().and_then(|path| AbsolutePath::try_from(path.display().to_string()).ok());
+            if let Some(theirs) = theirs.filter(|_| *own == default) {
+                *own = theirs;
+                files.followed.push(key);
+            }
+        }
+        for (name, own, theirs) in [
+            ("serial.uuid", &mut files.serial, &paths.serial),
+            ("agent.uuid", &mut files.agent, &paths.agent),
+            ("status.json", &mut files.status, &paths.status),
+        ] {
+            if let Some(theirs) = theirs {
+                own.clone_from(theirs);
+                files.followed.push(name);
+            }
+        }
+        self.netifyd_files = files;
+    }
+
+    /// Where netifyd reads its license, if that is not where this program writes it.
     #[must_use]
-    pub fn netifyd_status_file(&self) -> &Path {
-        Path::new("/var/run/netifyd/status.json")
+    pub fn other_license_of_netifyd(&self) -> Option<&Path> {
+        self.netifyd_files.license.as_deref().filter(|path| plain(path) != plain(self.license.path.as_path()))
     }
 
     /// The status file, below the runtime directory unless configured.

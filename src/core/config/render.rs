@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::core::config::error::{explain, line_of, line_of_key, no_section};
 use crate::core::config::keys::document;
 use crate::core::config::{Config, HubKind, HubUrl, ReloadMethod, TrustMode};
+use crate::core::text::clean;
 use crate::core::time::{Millis, SECOND};
 
 /// Shortest `reload.timeout`: netifyd is watched for three seconds, and has to be asked before.
@@ -70,6 +71,13 @@ pub fn render(config: &Config) -> String {
     document("# What is in force. A key that differs from its default names that.\n", |key| {
         let name = key.name;
         let value = values.get(key.section).and_then(|section| section.get(name)).map(toml::Value::to_string);
+        let followed = format!("{}.{name}", key.section);
+        if let Some(value) = value.as_ref().filter(|_| config.netifyd_files.followed.contains(&followed.as_str())) {
+            return format!("# From {}\n{name} = {value}", config.netifyd.config_file.as_path().display());
+        }
+        if (key.section, name) == ("netifyd", "config-file") {
+            return netifyd_files(config, &value.unwrap_or_default());
+        }
         match (value, key.default) {
             (None, "") => format!("# {name} is not set."),
             (None, default) => format!("# {name} = {default}"),
@@ -78,6 +86,21 @@ pub fn render(config: &Config) -> String {
             (Some(value), default) => format!("# Default: {default}\n{name} = {value}"),
         }
     })
+}
+
+/// netifyd's configuration, with where the files are that have no key of their own.
+fn netifyd_files(config: &Config, value: &str) -> String {
+    let files = &config.netifyd_files;
+    let mut text = format!("config-file = {value}");
+    if let Some(why) = &files.refused {
+        text.push_str(&format!("\n# Not used: {}", clean(why)));
+    }
+    let from = config.netifyd.config_file.as_path().display();
+    for (name, path) in [("serial.uuid", &files.serial), ("agent.uuid", &files.agent), ("status.json", &files.status)] {
+        let origin = if files.followed.contains(&name) { format!("from {from}") } else { "built in".to_owned() };
+        text.push_str(&format!("\n# {name}: {} ({origin})", clean(&path.display().to_string())));
+    }
+    text
 }
 
 /// Checks that need more than one key.

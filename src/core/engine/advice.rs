@@ -250,6 +250,20 @@ impl Context {
     /// What netifyd's own words, and its absence, mean for the license.
     fn find_netifyd_trouble(&self, found: &mut Findings) {
         let died = self.volatile.reload.as_ref().is_some_and(|last| last.died);
+        let conf = self.config.netifyd.config_file.as_path().display();
+        if let Some(theirs) = self.config.other_license_of_netifyd() {
+            let (ours, theirs) = (self.config.license.path.as_path().display(), theirs.display());
+            found.problem(format!(
+                "license.path is {ours}, and netifyd reads {theirs} (path_state_persistent in {conf})"
+            ));
+            found.advise(format!("set license.path = \"{theirs}\", or move netifyd's state back"));
+        }
+        if let Some(why) = &self.config.netifyd_files.refused {
+            found.problem(format!("netifyd's configuration is not used: {why}"));
+            found.advise(format!(
+                "make {conf} root's alone and right, or set netifyd.config-file to the file that netifyd reads"
+            ));
+        }
         if self.netifyd.running == Some(false) && !died {
             found.problem("netifyd does not run; it reads the installed license when it starts");
             found.advise(format!(

@@ -30,7 +30,7 @@ pub async fn look(config: &Config) -> NetifydStatus {
         return NetifydStatus { running: runs, ..NetifydStatus::default() };
     }
     let age = process.and_then(|process| process.age()).and_then(|age| i64::try_from(age.as_millis()).ok());
-    let seen = match read(config.netifyd_status_file()).await {
+    let seen = match read(&config.netifyd_files.status).await {
         Ok(bytes) => own_words(&bytes, clock::now().wall, age),
         Err(_) => NetifydStatus::default(),
     };

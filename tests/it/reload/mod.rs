@@ -4,6 +4,7 @@
 
 mod auto;
 mod command;
+mod conf;
 mod device;
 mod kills;
 mod late_installer;
