@@ -74,10 +74,7 @@ pub fn in_force_by(
 /// is refused for its owner or mode alone becomes the last good one, unless there is one: versions before 0.2.0 accepted
 /// such files. The error says why there is none.
 pub fn keep_despite_its_mode(path: Option<&Path>, directory: &Path) -> Result<(), ConfigError> {
-    let refused = match load(path).and_then(|loaded| loaded.check_files()) {
-        Ok(_) => return Ok(()),
-        Err(error) => error,
-    };
+    let Err(refused) = load(path).and_then(|loaded| loaded.check_files()) else { return Ok(()) };
     if last_good::is_usable(directory, &name_of(path)) {
         return Ok(());
     }

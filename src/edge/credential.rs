@@ -37,11 +37,11 @@ fn sealed() -> Option<PathBuf> {
 #[must_use]
 pub fn may_be_there(places: &Places) -> bool {
     use std::io::ErrorKind::{NotADirectory, NotFound};
-    let is_missing = |store: &&str| {
+    let is_missing = |store: &str| {
         let looked = std::fs::metadata(Path::new(store).join(NAME));
         looked.is_err_and(|error| matches!(error.kind(), NotFound | NotADirectory))
     };
-    handed_over(places).is_some() || !PLAIN.iter().chain(&SEALED).all(|store| is_missing(&store))
+    handed_over(places).is_some() || !PLAIN.iter().chain(&SEALED).all(|store| is_missing(store))
 }
 
 /// What to do where there is no API key.

@@ -35,7 +35,7 @@ fn is_only_this_mount(mounts: &str, path: &Path) -> bool {
         let fields: Vec<_> = mount.split(' ').collect();
         let place = unescaped(fields.get(4)?);
         let (options, system) = (*fields.get(5)?, system.split(' ').nth(2)?);
-        path.starts_with(&place).then(|| (place.len(), options, system))
+        path.starts_with(&place).then_some((place.len(), options, system))
     });
     // Of mounts on one place the last one counts.
     let lowest = entries.fold(None, |best: Option<(usize, &str, &str)>, entry| match best {

@@ -210,7 +210,6 @@ impl Context {
             (Word::Outage, Some(200..=299)) => {
                 format!("look at {url} from this device: a portal may want a login, or a proxy answers in the {hub}'s place")
             }
-            (Word::Outage, Some(300..=399)) => return None,
             (Word::Outage, None | Some(400..=499)) => AGAIN.to_owned(),
             (Word::RateLimited, _) => format!("nothing on this device: the {hub} asks for patience, and gets it; the next attempt stands above"),
             // Their sentences say what to do; a credential that is not there yet takes a restart.
