@@ -144,13 +144,15 @@ fn plain(method: ReloadMethod) -> String {
 
 /// What fits the running system: the service manager that runs netifyd, else its control socket, else a signal.
 async fn choose(attempt: Attempt<'_>) -> Result<ReloadMethod, ReloadOutcome> {
-    let mut unasked = None;
+    let (mut unasked, mut masked) = (None, None);
     if Path::new("/run/systemd/system").is_dir() {
         // Half of the time is left for what else fits.
         let late = || Err("systemd did not answer in time".to_owned());
-        match timeout(CHOICE.min(attempt.left() / 2), systemd::runs(attempt)).await.unwrap_or_else(|_| late()) {
-            Ok(true) => return Ok(ReloadMethod::Systemd),
-            Ok(false) => {}
+        match timeout(CHOICE.min(attempt.left() / 2), systemd::show(attempt)).await.unwrap_or_else(|_| late()) {
+            Ok(unit) if unit.is_active => return Ok(ReloadMethod::Systemd),
+            Ok(unit) => {
+                masked = unit.is_masked.then(|| systemd::masked(&systemd::name(&attempt.settings.service)));
+            }
             Err(why) => unasked = Some(why),
         }
     }
@@ -165,6 +167,8 @@ async fn choose(attempt: Attempt<'_>) -> Result<ReloadMethod, ReloadOutcome> {
         // Who cannot be asked has not said that netifyd does not run.
         (Err(_), Some(why)) => Err(ReloadOutcome::NotAsked(format!("whether netifyd runs is not known: {why}"))),
         (Err(NotFound::Misled(why) | NotFound::Empty(why)), None) => Err(ReloadOutcome::NotAsked(signal::misled(&why))),
-        (Err(NotFound::Gone(_)), None) => Err(ReloadOutcome::NotRunning("no running netifyd was found".to_owned())),
+        (Err(NotFound::Gone(_)), None) => {
+            Err(ReloadOutcome::NotRunning(masked.unwrap_or_else(|| "no running netifyd was found".to_owned())))
+        }
     }
 }

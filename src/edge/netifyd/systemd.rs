@@ -9,6 +9,8 @@ use crate::edge::process;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unit {
     pub(super) is_installed: bool,
+    /// Linked to /dev/null: it cannot be started, by hand neither.
+    pub(super) is_masked: bool,
     /// There is a netifyd, or one is being started: a reload waits for the start.
     pub(super) is_active: bool,
     /// It ended, and systemd will not start it again. A unit that restarts never shows this state.
@@ -24,6 +26,7 @@ impl Unit {
         let is_restarting = value("ActiveState") == "activating" && value("SubState").starts_with("auto-restart");
         Self {
             is_installed: value("LoadState") == "loaded",
+            is_masked: value("LoadState") == "masked",
             is_active: !is_restarting
                 && matches!(value("ActiveState"), "active" | "reloading" | "refreshing" | "activating"),
             is_down: matches!(value("ActiveState"), "inactive" | "failed"),
@@ -37,6 +40,11 @@ pub(super) fn name(service: &str) -> String {
     if service.ends_with(".service") { service.to_owned() } else { format!("{service}.service") }
 }
 
+/// What to say of a unit that is masked.
+pub(super) fn masked(name: &str) -> String {
+    format!("{name} is masked; run: systemctl unmask {name}")
+}
+
 /// Whether systemd runs the unit at the moment; [`Err`] when it cannot be asked: one clause.
 pub(super) async fn runs(attempt: Attempt<'_>) -> Result<bool, String> {
     show(attempt).await.map(|unit| unit.is_active)
@@ -45,7 +53,10 @@ pub(super) async fn runs(attempt: Attempt<'_>) -> Result<bool, String> {
 pub(super) async fn reload(attempt: Attempt<'_>) -> Result<Asked, String> {
     let name = name(&attempt.settings.service);
     let before = show(attempt).await?;
-    if !before.is_installed {
+    if before.is_masked && !before.is_active {
+        return Ok(Asked::NotRunning(masked(&name)));
+    }
+    if !before.is_installed && !before.is_active {
         return Ok(Asked::NotRunning(format!("{name} is not installed")));
     }
     if !before.is_active {
@@ -110,6 +121,8 @@ mod tests {
         assert_eq!(unit("activating", "auto-restart"), (false, false), "there is none yet");
         assert_eq!(unit("activating", "auto-restart-queued"), (false, false));
         assert!(!Unit::parse("LoadState=not-found\n").is_installed);
+        let masked = Unit::parse("LoadState=masked\nActiveState=inactive\n");
+        assert!(masked.is_masked && !masked.is_installed && !masked.is_active);
     }
 
     #[test]
