@@ -273,7 +273,7 @@ impl Engine {
                 Err(trouble) => self.end(&attempt, Outcome::Hub(trouble)),
             },
             Step::ConfirmDeletion { serial, error } => match answer.and_then(|raw| response::api_list(&raw, wall)) {
-                Ok(list) => self.deletion_confirmed(attempt, serial, error, &list),
+                Ok(list) => self.deletion_confirmed(&attempt, serial, error, &list),
                 Err(trouble) => self.end(&attempt, Outcome::Hub(trouble)),
             },
             Step::Relay => match answer.and_then(|raw| response::relay_data(&raw, wall)) {
@@ -309,7 +309,7 @@ impl Engine {
                 Err(trouble) => self.end(&attempt, Outcome::Hub(trouble)),
             },
             Step::Delete { serial } => match answer.and_then(|raw| response::api_data(&raw, wall)) {
-                Ok(_) => self.deleted(attempt, serial, "the license was deleted at the hub"),
+                Ok(_) => self.deleted(&attempt, serial, "the license was deleted at the hub"),
                 // "Not found" is also what a wrong address answers, so the hub is asked what it has.
                 Err(error) if is_gone(&error) => self.go_on(&attempt, Step::ConfirmDeletion { serial, error }),
                 Err(trouble) => self.end(&attempt, Outcome::Hub(trouble)),

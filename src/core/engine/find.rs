@@ -174,23 +174,24 @@ impl Engine {
         self.go_on(attempt, step);
     }
 
-    pub(super) fn deletion_confirmed(&mut self, attempt: Attempt, serial: Serial, trouble: Trouble, list: &List) {
+    pub(super) fn deletion_confirmed(&mut self, attempt: &Attempt, serial: Serial, trouble: Trouble, list: &List) {
         let is_ours = |item: &Vec<u8>| Listed::read(item).is_some_and(|item| item.serial == serial);
         if list.is_partial || list.items.iter().any(is_ours) {
-            return self.end(&attempt, Outcome::Hub(trouble));
+            return self.end(attempt, Outcome::Hub(trouble));
         }
         self.deleted(attempt, serial, "the hub did not know the license any more");
     }
 
     /// Gone at the hub: only now the file goes.
-    pub(super) fn deleted(&mut self, attempt: Attempt, serial: Serial, how: &'static str) {
+    pub(super) fn deleted(&mut self, attempt: &Attempt, serial: Serial, how: &'static str) {
         self.cx.durable.retired = true;
         self.cx.durable.pending_change = None;
         self.cx.durable.retired_file = self.cx.file.good().map(|license| license.sha256().to_owned());
         self.cx.durable.serial = None;
         self.cx.durable.duid = None;
         self.save_durable();
-        self.attempt = Some(Attempt { phase: Phase::Removing { serial, how }, ..attempt });
+        let Attempt { purpose, by, listed, .. } = *attempt;
+        self.attempt = Some(Attempt { purpose, by, listed, phase: Phase::Removing { serial, how } });
         self.write(Job::Remove);
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct Writer {
 #[derive(Debug)]
 pub(super) enum Writing {
     Idle,
-    Replacing(Replacing),
+    Replacing(Box<Replacing>),
     Removing,
 }
 
@@ -207,7 +207,8 @@ impl Engine {
         if let Some(id) = request {
             self.requests.put(id, At::Job);
         }
-        self.writer.now = Writing::Replacing(Replacing { license, origin, request, lost, outdated: false });
+        let replacing = Replacing { license, origin, request, lost, outdated: false };
+        self.writer.now = Writing::Replacing(Box::new(replacing));
     }
 
     /// A date for the file that does not lie in the future, while the clock is in doubt or ahead of the hub's.
@@ -229,7 +230,7 @@ impl Engine {
             self.read_license();
         }
         match result {
-            Ok(()) => self.replaced(replacing),
+            Ok(()) => self.replaced(*replacing),
             Err(reason) => self.not_replaced(&replacing, &reason),
         }
     }
