@@ -58,9 +58,9 @@ impl Limits {
         let Some(asked) = situation.retry_after else { return wait };
         let limit = remaining.map_or(self.max.max(self.min), |remaining| (remaining / 4).max(closest));
         let asked = asked.clamp(closest, LONGEST_RETRY_AFTER).min(limit);
-        // A fleet that was told the same number must not come back in the same second; and a hub that asks for the
-        // same short patience all day long is asked less and less often all the same.
-        asked.saturating_add(scale((asked / 4).max(closest), situation.random)).max(wait)
+        // A fleet that was told the same number must not come back in the same minute: it is spread over one to two times
+        // what was asked. And a hub that asks for the same short patience all day long is asked less and less often all the same.
+        asked.saturating_add(scale(asked, situation.random)).max(wait)
     }
 }
 
@@ -126,11 +126,12 @@ mod tests {
         };
         assert_eq!(asked(300, Some(7 * DAY), 0.0), 300 * SECOND);
         assert!(asked(300, Some(7 * DAY), 0.9) > 300 * SECOND, "a fleet is spread");
-        assert_eq!(asked(300, Some(7 * DAY), 1.0), 375 * SECOND);
+        assert_eq!(asked(300, Some(7 * DAY), 1.0), 600 * SECOND);
+        assert_eq!(asked(300, Some(7 * DAY), 0.5), 450 * SECOND);
         assert_eq!(asked(99_999_999, Some(4 * HOUR), 0.0), HOUR, "attempts remain before the expiry");
-        assert_eq!(asked(99_999_999, Some(4 * HOUR), 1.0), HOUR + 15 * MINUTE);
+        assert_eq!(asked(99_999_999, Some(4 * HOUR), 1.0), 2 * HOUR);
         assert!(asked(0, Some(7 * DAY), 0.0) >= 10 * SECOND);
-        assert!(asked(99_999_999, None, 1.0) <= 8 * HOUR);
+        assert!(asked(99_999_999, None, 1.0) <= 12 * HOUR);
     }
 
     #[test]
