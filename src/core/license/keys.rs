@@ -3,6 +3,8 @@
 use crate::core::text::hex;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::sync::{Arc, Mutex};
+
 use ed25519_dalek::VerifyingKey;
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 use rustls_pki_types::pem::{self, PemObject};
@@ -41,7 +43,16 @@ pub struct KeyRing {
     keys: Vec<TrustedKey>,
     /// One sentence for each file that could not be used.
     pub problems: Vec<String>,
+    good: Good,
 }
+
+/// Signatures that one of these keys made, each by the hash of what it signs: the same license is judged several times, and
+/// Ed25519 is most of what that costs. Another ring knows nothing of them.
+#[derive(Debug, Clone, Default)]
+struct Good(Arc<Mutex<Vec<([u8; 32], String)>>>);
+
+/// So many are remembered: the installed license, the last good one, and what the hub sends.
+const REMEMBERED: usize = 8;
 
 /// One file of a key directory: its path, and its bytes or why they could not be had.
 pub type KeyFile = (String, Result<Vec<u8>, String>);
@@ -70,6 +81,20 @@ impl KeyRing {
     #[must_use]
     pub fn keys(&self) -> &[TrustedKey] {
         &self.keys
+    }
+
+    /// The key that made the signature with this hash, if that was found before.
+    pub(in crate::core) fn known(&self, hash: &[u8; 32]) -> Option<String> {
+        let good = self.good.0.lock().ok()?;
+        good.iter().find(|(known, _)| known == hash).map(|(_, id)| id.clone())
+    }
+
+    /// A signature that was found good.
+    pub(in crate::core) fn remember(&self, hash: [u8; 32], id: &str) {
+        if let Ok(mut good) = self.good.0.lock() {
+            good.truncate(REMEMBERED - 1);
+            good.insert(0, (hash, id.to_owned()));
+        }
     }
 
     /// Whether no key is trusted.
@@ -129,6 +154,16 @@ pub(crate) mod tests {
 
     fn ring(content: &str) -> KeyRing {
         KeyRing::from_files([("k.pem".to_owned(), Ok(content.as_bytes().to_vec()))])
+    }
+
+    #[test]
+    fn good_signatures_are_remembered_and_not_without_end() {
+        let ring = KeyRing::default();
+        let same = ring.clone();
+        (0..20).for_each(|number| ring.remember([number; 32], "key"));
+        assert_eq!(same.known(&[19; 32]).as_deref(), Some("key"));
+        assert_eq!((ring.known(&[11; 32]), KeyRing::default().known(&[19; 32])), (None, None));
+        assert!(ring.known(&[12; 32]).is_some());
     }
 
     #[test]
