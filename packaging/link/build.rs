@@ -1,4 +1,4 @@
-//! Links the shipped program smaller: without tables for stack unwinding, and with one copy of functions that are alike.
+//! Links the program for OpenWrt smaller: without tables for stack unwinding, and with one copy of functions that are alike.
 
 #![allow(clippy::disallowed_methods)] // It is no part of the program, and the environment is how Cargo speaks to it.
 
@@ -10,7 +10,9 @@ fn main() {
     println!("cargo::rerun-if-changed=packaging/link");
     println!("cargo::rerun-if-env-changed=CARGO_MANIFEST_DIR"); // A checkout may move, with all that was built.
     let is = |name: &str, value: &str| var(name).is_ok_and(|found| found == value);
-    if !is("PROFILE", "release") || !is("CARGO_CFG_TARGET_OS", "linux") {
+    // Flash is scarce on OpenWrt alone: its builds leave out the default features. Elsewhere a debugger can unwind.
+    let for_openwrt = var("CARGO_FEATURE_WIDE_TABLES").is_err();
+    if !is("PROFILE", "release") || !is("CARGO_CFG_TARGET_OS", "linux") || !for_openwrt {
         return;
     }
     // The tables are an eighth of the program, and with `panic = "abort"` nothing but a debugger would read them.
