@@ -979,7 +979,7 @@ _netify__licensed() {
             return 0
             ;;
         netify__licensed__subcmd__hub__subcmd__list)
-            opts="-c -h --duid --issued-to --expiring --format --json --config --help"
+            opts="-c -h --duid --issued-to --expiring --entitlement --sort --limit --format --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -994,6 +994,18 @@ _netify__licensed() {
                     return 0
                     ;;
                 --expiring)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --entitlement)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=($(compgen -W "expires serial issued-to duid" -- "${cur}"))
+                    return 0
+                    ;;
+                --limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

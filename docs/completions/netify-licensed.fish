@@ -89,7 +89,7 @@ complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand retire" 
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand retire" -s h -l help -d 'Print help'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and not __fish_seen_subcommand_from list view create renew delete help" -s c -l config -d 'Configuration file [default: /etc/netify-licensed/config.toml]' -r -F
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and not __fish_seen_subcommand_from list view create renew delete help" -s h -l help -d 'Print help'
-complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and not __fish_seen_subcommand_from list view create renew delete help" -f -a "list" -d 'List the licenses of the API key, soonest expiry first'
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and not __fish_seen_subcommand_from list view create renew delete help" -f -a "list" -d 'List the licenses of the API key'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and not __fish_seen_subcommand_from list view create renew delete help" -f -a "view" -d 'View one license'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and not __fish_seen_subcommand_from list view create renew delete help" -f -a "create" -d 'Create a license'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and not __fish_seen_subcommand_from list view create renew delete help" -f -a "renew" -d 'Extend a license'
@@ -98,6 +98,12 @@ complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and __fish_seen_subcommand_from list" -l duid -d 'Only licenses bound to this device' -r
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and __fish_seen_subcommand_from list" -l issued-to -d 'Only licenses issued to a name that contains this' -r
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and __fish_seen_subcommand_from list" -l expiring -d 'Only licenses that end within this many days, or have ended' -r
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and __fish_seen_subcommand_from list" -l entitlement -d 'Only licenses that entitle to this' -r
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and __fish_seen_subcommand_from list" -l sort -d 'Order; JSON is in the hub\'s order otherwise' -r -f -a "expires\t'Soonest expiry first'
+serial\t'By serial number'
+issued-to\t'By the name on the license'
+duid\t'By device'"
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and __fish_seen_subcommand_from list" -l limit -d 'Show no more than this many' -r
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and __fish_seen_subcommand_from list" -l format -d 'Format to ask the hub for' -r -f -a "netifyd\t'What netifyd reads'
 object\t'Structured metadata'"
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and __fish_seen_subcommand_from list" -s c -l config -d 'Configuration file [default: /etc/netify-licensed/config.toml]' -r -F
@@ -134,7 +140,7 @@ complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and __fish_seen_subcommand_from delete" -s c -l config -d 'Configuration file [default: /etc/netify-licensed/config.toml]' -r -F
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and __fish_seen_subcommand_from delete" -l json -d 'Print JSON'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
-complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the licenses of the API key, soonest expiry first'
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the licenses of the API key'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and __fish_seen_subcommand_from help" -f -a "view" -d 'View one license'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and __fish_seen_subcommand_from help" -f -a "create" -d 'Create a license'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand hub; and __fish_seen_subcommand_from help" -f -a "renew" -d 'Extend a license'
@@ -172,7 +178,7 @@ complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand help; an
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand help; and not __fish_seen_subcommand_from run verify renew install status reload check doctor duid provision retire hub config help" -f -a "hub" -d 'The Licensing API\'s endpoints as they are, for integrators'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand help; and not __fish_seen_subcommand_from run verify renew install status reload check doctor duid provision retire hub config help" -f -a "config" -d 'Validate or show the configuration'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand help; and not __fish_seen_subcommand_from run verify renew install status reload check doctor duid provision retire hub config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand help; and __fish_seen_subcommand_from hub" -f -a "list" -d 'List the licenses of the API key, soonest expiry first'
+complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand help; and __fish_seen_subcommand_from hub" -f -a "list" -d 'List the licenses of the API key'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand help; and __fish_seen_subcommand_from hub" -f -a "view" -d 'View one license'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand help; and __fish_seen_subcommand_from hub" -f -a "create" -d 'Create a license'
 complete -c netify-licensed -n "__fish_netify_licensed_using_subcommand help; and __fish_seen_subcommand_from hub" -f -a "renew" -d 'Extend a license'

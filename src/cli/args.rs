@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::core::hub::filter::Order;
 use crate::core::hub::request::Format;
 use crate::core::license::document::Serial;
 
@@ -219,6 +220,30 @@ impl From<HubFormat> for Format {
     }
 }
 
+/// Orders of `hub list`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SortBy {
+    /// Soonest expiry first.
+    Expires,
+    /// By serial number.
+    Serial,
+    /// By the name on the license.
+    IssuedTo,
+    /// By device.
+    Duid,
+}
+
+impl From<SortBy> for Order {
+    fn from(sort: SortBy) -> Self {
+        match sort {
+            SortBy::Expires => Self::Expires,
+            SortBy::Serial => Self::Serial,
+            SortBy::IssuedTo => Self::IssuedTo,
+            SortBy::Duid => Self::Duid,
+        }
+    }
+}
+
 /// How an answer is printed.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Output {
@@ -250,7 +275,9 @@ pub struct Term {
 /// The endpoints.
 #[derive(Debug, Subcommand)]
 pub enum Hub {
-    /// List the licenses of the API key, soonest expiry first
+    /// List the licenses of the API key
+    ///
+    /// As a table, soonest expiry first. As JSON, in the hub's order while they arrive, however many there are.
     #[command(
         after_help = "Examples:\n  netify-licensed hub list --expiring 7\n  netify-licensed hub list --duid 4c4c4544-0042 --json"
     )]
@@ -264,6 +291,15 @@ pub enum Hub {
         /// Only licenses that end within this many days, or have ended
         #[arg(long, value_name = "DAYS")]
         expiring: Option<u16>,
+        /// Only licenses that entitle to this
+        #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+        entitlement: Option<String>,
+        /// Order; JSON is in the hub's order otherwise
+        #[arg(long, value_enum)]
+        sort: Option<SortBy>,
+        /// Show no more than this many
+        #[arg(long, value_name = "NUMBER")]
+        limit: Option<usize>,
         #[command(flatten)]
         output: Output,
     },

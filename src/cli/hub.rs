@@ -5,8 +5,10 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::cli::args::{self, Hub};
+use crate::cli::hub_list::{Wanted, list_licenses};
 use crate::core::config::{Config, HubKind};
-use crate::core::hub::filter::{self, Filter};
+use crate::core::hub::filter::{Filter, Order};
+use crate::core::hub::granted::{self, Asked};
 use crate::core::hub::request::{NewLicense, Renewal, Term};
 use crate::core::hub::response::{self, RawAnswer, Trouble};
 use crate::core::license::document;
@@ -15,7 +17,7 @@ use crate::core::report::status::LicenseStatus;
 use crate::core::text;
 use crate::edge::dirs::Places;
 use crate::edge::hub::session::{Call, send};
-use crate::edge::{clock, config_file};
+use crate::edge::{clock, config_file, terminal};
 use crate::exit::Exit;
 
 pub(super) async fn run(path: Option<&Path>, command: Hub) -> Exit {
@@ -47,16 +49,14 @@ impl From<Trouble> for Failure {
 
 async fn act(config: &Config, command: Hub) -> Result<Exit, Failure> {
     match command {
-        Hub::List { duid, issued_to, expiring, output } => {
-            let answer = ask(config, Call::list(output.format.into())).await?;
-            let list = response::api_list(&answer, clock::now().wall)?;
-            let mut exit = listed(list.items, &Filter { duid, issued_to, expiring }, output.json);
-            if list.is_partial {
-                let line = if exit.err.is_empty() { "" } else { "\n" };
-                exit.err += line;
-                exit.err += "the hub lists a part of its licenses only; what is on its other pages is not shown";
-            }
-            Ok(exit)
+        Hub::List { duid, issued_to, expiring, entitlement, sort, limit, output } => {
+            let wanted = Wanted {
+                filter: Filter { duid, issued_to, expiring, entitlement },
+                order: sort.map(Order::from),
+                limit,
+                as_json: output.json,
+            };
+            Ok(list_licenses(config, Call::list(output.format.into()), wanted).await?)
         }
         Hub::View { serial, output } => {
             let answer = ask(config, Call::view(&serial, output.format.into())).await?;
@@ -66,13 +66,22 @@ async fn act(config: &Config, command: Hub) -> Result<Exit, Failure> {
             let (term, format) = (wanted(term)?, output.format.into());
             let new =
                 NewLicense { issued_to, entitlements, duid, description, notes, renewable, transferable, term, format };
+            granted::odd_names(&new.entitlements).iter().for_each(|warning| terminal::warn(warning));
             let answer = ask(config, Call::create(&new)).await?;
-            Ok(shown(&response::api_data(&answer, clock::now().wall)?, output.json))
+            let asked = Asked {
+                entitlements: &new.entitlements,
+                duid: new.duid.as_deref(),
+                term: new.term.as_ref(),
+                renewable: new.renewable,
+                transferable: new.transferable,
+            };
+            Ok(granted(&response::api_data(&answer, clock::now().wall)?, output.json, &asked))
         }
         Hub::Renew { serial, term, output } => {
             let renewal = Renewal { term: wanted(term)?, format: output.format.into() };
             let answer = ask(config, Call::renew(&serial, &renewal)).await?;
-            Ok(shown(&response::api_data(&answer, clock::now().wall)?, output.json))
+            let asked = Asked { term: renewal.term.as_ref(), ..Asked::default() };
+            Ok(granted(&response::api_data(&answer, clock::now().wall)?, output.json, &asked))
         }
         Hub::Delete { serial, json } => {
             let answer = ask(config, Call::delete(&serial)).await?;
@@ -101,18 +110,16 @@ fn wanted(term: args::Term) -> Result<Option<Term>, Failure> {
     })
 }
 
-fn listed(items: Vec<Vec<u8>>, filter: &Filter, as_json: bool) -> Exit {
-    let now = clock::now().wall;
-    let listing = filter::select(items, filter, now);
-    let out = if as_json {
-        let entries = listing.found.iter().map(|(_, item)| item).chain(&listing.others);
-        let raw: Vec<_> = entries.map(|item| String::from_utf8_lossy(item)).collect();
-        format!("[{}]\n", raw.join(",\n"))
+/// What came, and on standard error what of the wishes is missing in it.
+fn granted(data: &[u8], as_json: bool, asked: &Asked<'_>) -> Exit {
+    let missing = document::parse(data).map(|document| asked.missing_in(&document.license, clock::now().wall));
+    let missing = missing.unwrap_or_default();
+    let err = if missing.is_empty() {
+        String::new()
     } else {
-        let rows: Vec<_> = listing.found.iter().map(|(license, _)| LicenseStatus::claims("", license)).collect();
-        screen::licenses(&rows, now)
+        format!("the hub granted less than was asked for: {}", missing.join("; "))
     };
-    Exit { code: 0, out, err: listing.remarks.join("; ") }
+    Exit { err, ..shown(data, as_json) }
 }
 
 fn shown(data: &[u8], as_json: bool) -> Exit {

@@ -4,6 +4,7 @@ pub mod args;
 mod client;
 mod doctor;
 mod hub;
+mod hub_list;
 mod place;
 mod status;
 mod verify;

@@ -2,8 +2,14 @@
 
 use std::fmt;
 
+use jiff::civil::DateTime;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde::{Deserialize, Serialize};
+
+/// Where Unix time begins.
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+/// The last second of the calendar.
+const LAST: DateTime = DateTime::constant(9999, 12, 31, 23, 59, 59, 0);
 
 /// A span in milliseconds.
 pub type Millis = i64;
@@ -63,7 +69,9 @@ impl WallTime {
     /// RFC 3339 in UTC, whole seconds: `2026-05-29T00:00:00Z`.
     #[must_use]
     pub fn rfc3339(self) -> String {
-        self.timestamp().to_string()
+        // The library's time stamps end a day before the calendar does, and licenses that never end say 9999-12-31.
+        let at = EPOCH.checked_add(SignedDuration::from_secs(self.unix()));
+        format!("{}Z", at.unwrap_or(if self.0 < 0 { DateTime::MIN } else { LAST }))
     }
 
     /// For people: `2026-05-29 00:00:00 UTC`.
@@ -72,15 +80,14 @@ impl WallTime {
         self.rfc3339().replace('T', " ").replace('Z', " UTC")
     }
 
-    fn timestamp(self) -> Timestamp {
-        Timestamp::from_second(self.unix()).unwrap_or(if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX })
-    }
-
     /// Reads an RFC 3339 time, or the date of an HTTP header (RFC 9110, section 5.6.7, with both obsolete forms).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if let Ok(timestamp) = text.parse::<Timestamp>() {
             return Some(Self(timestamp.as_millisecond()));
+        }
+        if let Some(at) = text.strip_suffix('Z').and_then(|text| text.parse::<DateTime>().ok()) {
+            return Some(Self::from_civil(at));
         }
         if let Ok(timestamp) = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text) {
             return Some(Self(timestamp.as_millisecond()));
@@ -103,7 +110,11 @@ impl WallTime {
     #[must_use]
     pub fn from_date(text: &str) -> Option<Self> {
         let date: jiff::civil::Date = text.get(..10)?.parse().ok()?;
-        Some(Self::from_unix(jiff::tz::TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()?.as_second()))
+        Some(Self::from_civil(date.at(0, 0, 0, 0)))
+    }
+
+    fn from_civil(at: DateTime) -> Self {
+        Self::from_unix(at.duration_since(EPOCH).as_secs())
     }
 
     /// The UTC day as `YYYY-MM-DD`.
@@ -181,6 +192,16 @@ pub fn parse_delay(text: &str) -> Result<Millis, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_day_of_the_calendar_is_a_date() {
+        let last = WallTime::from_date("9999-12-31").expect("a date");
+        assert_eq!((last.unix(), last.date().as_str()), (253_402_214_400, "9999-12-31"));
+        assert_eq!((last.rfc3339().as_str(), WallTime::parse(&last.rfc3339())), ("9999-12-31T00:00:00Z", Some(last)));
+        assert_eq!(WallTime(i64::MAX).rfc3339(), "9999-12-31T23:59:59Z");
+        assert!(WallTime(i64::MIN).rfc3339().starts_with('-'));
+        assert_eq!(WallTime::from_unix(-1).rfc3339(), "1969-12-31T23:59:59Z");
+    }
 
     #[test]
     fn reads_and_writes_times() {

@@ -8,6 +8,7 @@ use super::secret::{self, Secret};
 use crate::core::config;
 use crate::core::config::last_good::LastGood;
 use crate::core::config::{AbsolutePath, Config, ConfigError, DEFAULT_PATH, HubKind};
+use crate::core::hub::granted;
 use crate::core::license::keys::KeyRing;
 use crate::core::time::WallTime;
 use crate::edge::dirs::Places;
@@ -279,6 +280,12 @@ impl Loaded {
         for (key, command) in programs {
             let Some(command) = command else { continue };
             runnable(Path::new(command.program())).map_err(|why| self.about(key, format!("{key}: {why}")))?;
+        }
+        for odd in granted::odd_names(&self.config.provision.entitlements) {
+            warnings.push(format!(
+                "warning: {}",
+                self.about("provision.entitlements", format!("provision.entitlements: {odd}"))
+            ));
         }
         // It may come later, with the collector's package.
         let textfile = self.config.status.metrics_textfile.as_ref().map(AbsolutePath::as_path);

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::core::report::screen::Paint;
 use crate::core::report::status::Status;
 use crate::core::text::clean_value;
+use crate::core::time::{BootTime, SECOND};
 
 /// Largest status file in bytes.
 const MAX: usize = 1024 * 1024;
@@ -23,6 +24,44 @@ pub fn say(words: &str) {
     if error.is_terminal() {
         // The outcome is said again, with an exit code.
         let _ = writeln!(error, "netify-licensed: {words}");
+    }
+}
+
+/// Says at once what a person should know before something is sent.
+pub fn warn(words: &str) {
+    // A closed standard error stops nothing.
+    let _ = writeln!(std::io::stderr(), "netify-licensed: warning: {words}");
+}
+
+/// A count on a terminal, for what takes longer than a second.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// When it began, and when it was last shown.
+    times: Option<(BootTime, BootTime)>,
+    is_shown: bool,
+}
+
+impl Progress {
+    /// Shows how far it is, a few times a second.
+    pub fn at(&mut self, words: impl FnOnce() -> String) {
+        let now = crate::edge::clock::now().boot;
+        let (begin, last) = *self.times.get_or_insert((now, now));
+        let mut error = std::io::stderr();
+        if now.since(begin) < SECOND || now.since(last) < SECOND / 4 || !error.is_terminal() {
+            return;
+        }
+        self.times = Some((begin, now));
+        self.is_shown = true;
+        let _ = write!(error, "\r{}\u{1b}[K", words());
+        let _ = error.flush();
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.is_shown {
+            let _ = write!(std::io::stderr(), "\r\u{1b}[K");
+        }
     }
 }
 

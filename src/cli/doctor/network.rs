@@ -6,6 +6,7 @@ use tokio::time::timeout;
 
 use super::{Doctor, Seen, bad};
 use crate::core::config::{Config, HubKind};
+use crate::core::hub::list::Sought;
 use crate::core::hub::request::Format;
 use crate::core::hub::response::{self, RawAnswer, Trouble};
 use crate::core::license::document::{self, Serial};
@@ -14,7 +15,7 @@ use crate::core::text::one_line;
 use crate::edge::clock;
 use crate::edge::dirs::Places;
 use crate::edge::hub::probe::{self, Described};
-use crate::edge::hub::session::{self, Call};
+use crate::edge::hub::session::{Call, ListReader, Session};
 
 /// The steps of this file.
 pub(super) const STEPS: [&str; 7] = ["name", "proxy", "TCP", "TLS", "HTTP", "authentication", "license at the hub"];
@@ -152,7 +153,15 @@ async fn request(doctor: &mut Doctor, config: &Config, places: &Places, status: 
         (HubKind::Api, Some(serial)) => Call::view(serial, Format::Netifyd),
         (HubKind::Api, None) => Call::list(Format::Netifyd),
     };
-    let answer = match session::send(config, places, call).await {
+    let sought = Sought { duid: status.and_then(|status| status.device.duid.clone()), serial: None };
+    let asked = match Session::open(config, places) {
+        Ok(session) if call.is_list() => {
+            session.list(&call, ListReader::bounded(move |entry| sought.is_in(entry))).await
+        }
+        Ok(session) => session.send(&call).await,
+        Err(error) => Err(error),
+    };
+    let answer = match asked {
         Ok(answer) => answer,
         // Nothing was sent: the credentials are missing or wrong on this side.
         Err(error) if error.local => {
@@ -172,7 +181,8 @@ async fn request(doctor: &mut Doctor, config: &Config, places: &Places, status: 
         (HubKind::Api, Some(_)) => response::api_license(&answer, now).map(|bytes| found_license(&bytes)),
         (HubKind::Api, None) => {
             let duid = status.and_then(|status| status.device.duid.as_deref());
-            response::api_list(&answer, now).map(|list| listed(&list.items, duid))
+            let list = response::api_list(&answer, now);
+            list.map(|list| listed(&list.items, answer.entries.unwrap_or(list.items.len()), duid))
         }
     };
     told(doctor, &answer, judged);
@@ -220,12 +230,12 @@ fn found_license(bytes: &[u8]) -> Found {
     }
 }
 
-fn listed(items: &[Vec<u8>], duid: Option<&str>) -> Found {
+fn listed(items: &[Vec<u8>], count: usize, duid: Option<&str>) -> Found {
     let own = items.iter().filter_map(|item| document::parse(item).ok()).map(|document| document.license);
     let mut own = own.filter(|license| license.duid.as_deref().is_some_and(|named| Some(named) == duid));
     if let Some(license) = own.next() {
         return Found::Good(format!("{}, ends {}", one_line(license.serial.as_str()), license.expires_at));
     }
-    let what = format!("none of the {} licenses there names this device", items.len());
+    let what = format!("none of the {count} licenses there names this device");
     Found::Bad(Fault::new(what, "run `netify-licensed provision`, or set license.serial").with_exit(5))
 }

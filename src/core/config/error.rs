@@ -93,17 +93,19 @@ fn unknown(unknown: &str, section: Option<&str>) -> String {
         }
         None => (String::new(), SECTIONS.iter().map(|(name, _)| *name).collect()),
     };
-    let nearest = candidates
-        .iter()
-        .map(|known| (distance(unknown, known), *known))
-        .min()
-        .filter(|(distance, known)| *distance <= 1 + known.len() / 3);
+    let nearest = nearest(unknown, &candidates);
     let elsewhere = KEYS.iter().find(|key| key.name == unknown);
     match (nearest, elsewhere) {
-        (Some((_, known)), _) => format!("unknown key `{unknown}`{place}; did you mean `{known}`?"),
+        (Some(known), _) => format!("unknown key `{unknown}`{place}; did you mean `{known}`?"),
         (None, Some(key)) => format!("unknown key `{unknown}`{place}; it belongs to [{}]", key.section),
         (None, None) => format!("unknown key `{unknown}`{place}; known are {}", candidates.join(", ")),
     }
+}
+
+/// The known name that is most like this one, if any is.
+pub(in crate::core) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    let best = known.iter().map(|known| (distance(name, known), *known)).min();
+    best.filter(|(distance, known)| *distance <= 1 + known.len() / 3).map(|(_, known)| known)
 }
 
 /// The line of `section.key`, else of the section.

@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub(in crate::core) use error::nearest;
 pub use keys::{KEYS, Key, SECTIONS, sample};
 pub use render::{ConfigError, parse, render};
 pub use values::{AbsolutePath, Command, Delay, HubUrl, ProxyUrl, SourceName, Span};

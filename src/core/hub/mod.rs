@@ -3,6 +3,7 @@
 mod envelope;
 pub mod error;
 pub mod filter;
+pub mod granted;
 pub mod list;
 pub mod no_proxy;
 pub mod paging;

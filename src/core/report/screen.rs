@@ -224,16 +224,24 @@ pub fn licenses(licenses: &[LicenseStatus], now: WallTime) -> String {
             license.entitlements.iter().map(|e| clean(&e.name)).collect::<Vec<_>>().join(","),
         ]
     }));
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().map(|row| columns(&row[column])).max().unwrap_or(0);
     let widths = [width(0), width(1), width(2), width(3)];
     rows.iter().fold(String::new(), |mut text, row| {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(widths) {
-            let _ = write!(line, "{cell:width$}  ");
+            let _ = write!(line, "{cell}{}  ", " ".repeat(width - columns(cell)));
         }
         let _ = writeln!(text, "{}", (line + &row[4]).trim_end());
         text
     })
+}
+
+/// How many columns of a terminal a text takes.
+fn columns(text: &str) -> usize {
+    #[cfg(feature = "wide-tables")]
+    return unicode_width::UnicodeWidthStr::width(text);
+    #[cfg(not(feature = "wide-tables"))]
+    text.chars().count()
 }
 
 impl Status {
@@ -280,6 +288,22 @@ mod tests {
         let mut rows = screen.lines().skip_while(|line| !line.starts_with(name));
         let first = rows.next().map(|line| line.trim_start_matches(name).trim());
         first.into_iter().chain(rows.take_while(|line| line.starts_with(' ')).map(str::trim)).collect()
+    }
+
+    #[test]
+    #[cfg(feature = "wide-tables")]
+    fn columns_are_aligned_in_every_script() {
+        let row = |name: &str| LicenseStatus {
+            serial: Some("S".to_owned()),
+            issued_to: Some(name.to_owned()),
+            duid: Some("D".to_owned()),
+            ..LicenseStatus::default()
+        };
+        let names = ["Acme", "株式会社", "Cafe\u{301}", "ｗｉｄｅ", "\u{1f600}", "Ünïcödé"];
+        let table = licenses(&names.map(row), now());
+        let starts: Vec<usize> =
+            table.lines().skip(1).map(|line| columns(&line[..line.rfind('D').expect("a device")])).collect();
+        assert_eq!(starts, [19; 6], "{table}");
     }
 
     #[test]

@@ -131,3 +131,41 @@ fn delete_says_what_it_did() {
     let done = rig.run(&["hub", "delete", SERIAL]);
     assert_eq!((done.code, done.out.as_str()), (Some(0), "license 2026-3638-61034042 deleted\n"));
 }
+
+#[test]
+fn what_was_granted_is_compared_with_what_was_asked() {
+    let hub = HubEmulator::start(Options::new());
+    let rig = Rig::api(&hub);
+    let create = |more: &[&str]| {
+        rig.run(&[&["hub", "create", "--issued-to", "A", "--entitlement", "netify-proc-lua"], more].concat())
+    };
+    assert_eq!(create(&["--duration-days", "7"]).expect(0), "");
+    let less = LicenseSpec::new("L").entitlements(["netify-proc-lua"]).duid("E");
+    let answer = || format!("{{\"status_code\":0,\"data\":{}}}", hub.sign(&less));
+    hub.fault(Endpoint::Create, hub_emulator::Fault::body(answer()));
+    let done = create(&["--entitlement", "netify-proc-intel", "--duid", "D", "--duration-days", "30"]);
+    let err = done.expect(0);
+    assert!(err.contains("the hub granted less than was asked for: it does not entitle to netify-proc-intel; it is bound to E instead of D; it ends "), "{err}");
+    assert!(err.trim_end().ends_with(" already instead of in 30 days") && done.out.starts_with("SERIAL"), "{done:?}");
+    hub.fault(Endpoint::Renew, hub_emulator::Fault::body(answer()));
+    let renewed = rig.run(&["hub", "renew", "L", "--expire-at", "9999-12-31"]);
+    assert!(renewed.expect(0).contains(" already instead of 9999-12-31"), "{renewed:?}");
+    assert_eq!(body_of(&hub, Endpoint::Renew)["expire_at"], "9999-12-31");
+    for (name, words) in [
+        ("netify-proc-agregator", "did you mean `netify-proc-aggregator`?"),
+        ("netify-proc-lua,netify-proc-intel", "is asked for as one entitlement; give each name by itself"),
+    ] {
+        let odd = create(&["--entitlement", name]);
+        assert!(odd.err.contains("netify-licensed: warning: `") && odd.err.contains(words), "{odd:?}");
+    }
+}
+
+#[test]
+fn a_license_that_never_ends_is_shown_with_its_date() {
+    let hub = HubEmulator::start(Options::new());
+    let rig = Rig::api(&hub);
+    let body = r#"{"status_code":0,"data":{"serial":"S","expire_at":{"unix":253402214400}}}"#;
+    hub.fault(Endpoint::View, hub_emulator::Fault::body(body));
+    let shown = rig.run(&["hub", "view", "S"]);
+    assert!(shown.expect(0).is_empty() && shown.out.contains("9999-12-31 00:00:00 UTC"), "{shown:?}");
+}

@@ -40,9 +40,18 @@ fn filters_and_order() {
         (vec!["--duid", "nobody"], vec![]),
     ] {
         for format in ["netifyd", "object"] {
-            let listed = rig.run(&[&["hub", "list", "--json", "--format", format], &args[..]].concat());
+            let json = ["hub", "list", "--json", "--format", format];
+            let listed = rig.run(&[&json[..], &["--sort", "expires"], &args[..]].concat());
             listed.expect(0);
             assert_eq!(serials(&listed.json()), expected, "{args:?} {format}");
+            // Without an order it is the hub's.
+            let listed = rig.run(&[&json[..], &args[..]].concat());
+            let list = listed.json();
+            let mut unsorted = serials(&list);
+            unsorted.sort_unstable();
+            let mut sorted = expected.clone();
+            sorted.sort_unstable();
+            assert_eq!(unsorted, sorted, "{args:?} {format}");
         }
         let table = rig.run(&[&["hub", "list"], &args[..]].concat());
         table.expect(0);
@@ -50,6 +59,29 @@ fn filters_and_order() {
         assert_eq!(rows, expected, "{args:?}: {}", table.out);
     }
     assert_eq!(hub.count(Endpoint::List), hub.count(Endpoint::Any), "one GET, and no other request");
+}
+
+#[test]
+fn orders_and_limits() {
+    let hub = hub();
+    let rig = Rig::api(&hub);
+    for (args, expected) in [
+        (vec!["--sort", "serial"], vec!["A", "B", "C", "D", "E"]),
+        (vec!["--sort", "issued-to", "--limit", "3"], vec!["C", "B", "E"]),
+        (vec!["--sort", "duid", "--duid", "x"], vec!["A", "C"]),
+        (vec!["--limit", "0"], vec![]),
+        (vec!["--entitlement", "nothing"], vec![]),
+        (vec!["--entitlement", "netify-proc-aggregator", "--limit", "1"], vec!["D"]),
+    ] {
+        let table = rig.run(&[&["hub", "list"], &args[..]].concat());
+        table.expect(0);
+        let rows: Vec<&str> = table.out.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
+        let shown = if args[0] == "--sort" && args[1] == "issued-to" { rows.len() == 3 } else { rows == expected };
+        assert!(shown, "{args:?}: {}", table.out);
+        let listed = rig.run(&[&["hub", "list", "--json"], &args[..]].concat());
+        listed.expect(0);
+        assert_eq!(listed.json().as_array().map(Vec::len), Some(rows.len()), "{args:?}");
+    }
 }
 
 #[test]
@@ -109,7 +141,7 @@ fn entries_that_are_no_licenses_are_told_and_the_others_shown() {
         "netify-licensed: odd in the hub's list cannot be read as a license: no member `expire_at`"
     );
     hub.fault(Endpoint::List, body());
-    assert_eq!(serials(&rig.run(&["hub", "list", "--json"]).json()), ["W", "odd"]);
+    assert_eq!(serials(&rig.run(&["hub", "list", "--json"]).json()), ["odd", "W"]);
     hub.fault(Endpoint::List, body());
     assert_eq!(serials(&rig.run(&["hub", "list", "--json", "--expiring", "30"]).json()), ["W"]);
 }

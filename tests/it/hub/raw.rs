@@ -132,7 +132,7 @@ fn bodies_that_are_no_answer_are_named_as_what_they_are() {
         assert!(done.out.is_empty() && err.lines().count() == 1, "{done:?}");
     }
     let refused = view(RawAnswer::json(200, r#"{"status_code":"403.000","status_message":"Denied."}"#));
-    assert!(refused.expect(5).contains("HTTP 403 (Forbidden): Denied."), "a 200 may carry a refusal: {refused:?}");
+    assert!(refused.expect(5).contains("HTTP 403 (Forbidden): Denied;"), "a 200 may carry a refusal: {refused:?}");
 }
 
 #[test]
