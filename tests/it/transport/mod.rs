@@ -4,5 +4,7 @@
 mod addresses;
 mod proxy;
 mod redirects;
+mod servers;
+mod session;
 mod tls;
 mod tls_proxy;
