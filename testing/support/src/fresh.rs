@@ -8,15 +8,18 @@ use std::time::SystemTime;
 
 /// Whether `binary` is newer than its sources, their manifests and the lock file of `workspace`.
 ///
-/// The sources are those of the workspace that Cargo lists beside the binary, in `NAME.d`. An answer of `false` costs a
-/// call of Cargo, nothing else.
+/// The sources are those of the workspace that `cargo build` lists beside the binary, in `NAME.d`. `cargo test` builds the
+/// binary and writes no list: then all sources of programs count. An answer of `false` costs a call of Cargo, which may
+/// compile the dependencies once more with other features.
 pub(crate) fn is_fresh(binary: &Path, workspace: &Path) -> bool {
     newest_source(binary, workspace).is_ok_and(|newest| modified(binary).is_ok_and(|built| newest < built))
 }
 
 fn newest_source(binary: &Path, workspace: &Path) -> io::Result<SystemTime> {
-    let list = fs::read_to_string(binary.with_extension("d"))?;
-    let sources = list.lines().next().and_then(|line| line.split_once(": ")).map(|(_, sources)| paths(sources));
+    let sources = match fs::read_to_string(binary.with_extension("d")) {
+        Ok(list) => list.lines().next().and_then(|line| line.split_once(": ")).map(|(_, sources)| paths(sources)),
+        Err(_) => Some(["src", "testing"].iter().flat_map(|below| below_directory(&workspace.join(below))).collect()),
+    };
     let sources = sources.filter(|sources| !sources.is_empty()).ok_or_else(|| io::Error::other("no sources listed"))?;
     let manifests = sources.iter().filter_map(|source| manifest(source, workspace));
     let mut inputs: BTreeSet<PathBuf> = manifests.collect();
@@ -25,6 +28,14 @@ fn newest_source(binary: &Path, workspace: &Path) -> io::Result<SystemTime> {
     // A source that is gone is a change, too.
     let times: io::Result<Vec<SystemTime>> = inputs.iter().map(|path| modified(path)).collect();
     times?.into_iter().max().ok_or_else(|| io::Error::other("no sources"))
+}
+
+/// Every source below a directory.
+fn below_directory(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    let (directories, files): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|path| path.is_dir());
+    let sources = files.into_iter().filter(|path| path.extension().is_some_and(|end| end == "rs"));
+    sources.chain(directories.iter().flat_map(|path| below_directory(path))).collect()
 }
 
 /// The manifest of the package that a source belongs to.
@@ -86,6 +97,21 @@ mod tests {
             age(&dir.path().join(name), 30);
             assert!(!is_fresh(&dir.path().join("x"), dir.path()), "{name}");
         }
+    }
+
+    #[test]
+    fn without_a_list_all_sources_count() {
+        let dir = workspace();
+        fs::remove_file(dir.path().join("x.d")).unwrap();
+        assert!(!is_fresh(&dir.path().join("x"), dir.path()), "there are no sources");
+        let source = dir.path().join("testing/helper/src/main.rs");
+        fs::create_dir_all(source.parent().unwrap()).unwrap();
+        fs::write(&source, "").unwrap();
+        age(&source, 3600);
+        assert!(is_fresh(&dir.path().join("x"), dir.path()));
+        age(&dir.path().join("x"), 60);
+        age(&source, 30);
+        assert!(!is_fresh(&dir.path().join("x"), dir.path()), "a source is newer");
     }
 
     #[test]
