@@ -24,7 +24,7 @@ use crate::core::text;
 use crate::core::time::WallTime;
 use crate::edge::dirs::Places;
 use crate::edge::file::state::{self, Store};
-use crate::edge::file::{license, space};
+use crate::edge::file::{active, license, space};
 use crate::edge::helper::{self, Order};
 use crate::edge::hub::session::{Call, ListReader, Session};
 use crate::edge::netifyd::{self, reload};
@@ -128,9 +128,16 @@ impl Driver {
         for trouble in [durable_trouble, volatile_trouble].into_iter().flatten() {
             driver.note(Level::Warn, &trouble);
         }
+        driver.queue.push_back(Event::ActiveFile(active::look(driver.engine.config().renewal.active_file.as_ref())));
         driver.perform(actions);
         driver.drain();
         (driver, receiver)
+    }
+
+    /// Looks at the file that makes this node the active one.
+    pub fn look_at_role(&mut self) {
+        let seen = active::look(self.engine.config().renewal.active_file.as_ref());
+        self.handle(Event::ActiveFile(seen));
     }
 
     /// The engine, to look at.

@@ -109,6 +109,8 @@ struct Daemon {
     path: Option<PathBuf>,
     driver: Driver,
     watch: Watch,
+    /// `renewal.active-file`, if there is one.
+    active_watch: Option<Watch>,
     server: Option<Server>,
     lock: Lock,
     /// What keeps it from listening, from holding its lock, and from writing its heartbeat: logged when it begins.
@@ -128,6 +130,7 @@ async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: L
         path,
         driver,
         watch,
+        active_watch: None,
         server: None,
         lock,
         troubles: [None, None, None],
@@ -136,6 +139,7 @@ async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: L
         announced: false,
     };
     daemon.begins_with(&in_force);
+    daemon.watch_active_file();
     daemon.listen();
     daemon.write_heartbeat();
     let mut last_poll = clock::now().boot;
@@ -165,6 +169,7 @@ async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: L
                     if daemon.watch.look() {
                         daemon.driver.handle(Event::FileChanged);
                     }
+                    daemon.look_at_role();
                     daemon.driver.handle(Event::Poll);
                     daemon.driver.publish_again();
                 }
@@ -174,6 +179,7 @@ async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: L
                 while file_changed.try_recv().is_ok() {}
                 // Whatever the stamp says: two writes within a tick of the file system's clock look like one.
                 daemon.watch.look();
+                daemon.look_at_role();
                 daemon.driver.handle(Event::FileChanged);
             }
             _ = wakers.signals.hang_up.recv() => drop(daemon.reload_config()),
@@ -278,6 +284,21 @@ impl Daemon {
         }
     }
 
+    /// Watches `renewal.active-file` of the configuration in force, and looks at it.
+    fn watch_active_file(&mut self) {
+        let file = self.driver.engine().config().renewal.active_file.as_ref().map(|file| file.to_path_buf());
+        self.active_watch = file.map(|file| Watch::new(&file, self.file_sender.clone()));
+        self.driver.look_at_role();
+    }
+
+    /// The role follows the file at once; the watch is renewed where its directory came later.
+    fn look_at_role(&mut self) {
+        if let Some(watch) = &mut self.active_watch {
+            watch.look();
+            self.driver.look_at_role();
+        }
+    }
+
     /// The new configuration is checked first, then applied whole; or refused whole, and the old one stays.
     fn reload_config(&mut self) -> Answer {
         service_manager::reloading();
@@ -292,6 +313,7 @@ impl Daemon {
                 self.keep(to_keep.as_ref());
                 let is_all = config.log.format == self.driver.engine().config().log.format;
                 self.driver.configure(config, keys);
+                self.watch_active_file();
                 self.driver.set_configuration(ConfigurationStatus::loaded(loaded_at));
                 match server {
                     Some(server) => self.server = Some(server),

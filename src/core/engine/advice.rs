@@ -58,6 +58,7 @@ impl Context {
             );
         }
         self.find_device_trouble(&mut found);
+        found.problems.extend(self.role.trouble.clone());
         self.find_failed_attempts(state, &mut found);
         found.problems.extend(self.pending_text());
         self.find_reload_trouble(&mut found);

@@ -163,7 +163,7 @@ impl Engine {
     /// When the next automatic attempt is, and why; [`None`] while there is nothing to try.
     pub(super) fn next_attempt(&self) -> Option<(BootTime, Next)> {
         let cx = &self.cx;
-        if cx.file.is_unknown() || cx.durable.retired {
+        if cx.file.is_unknown() || cx.durable.retired || (cx.daemon && cx.role.is_standby) {
             return None;
         }
         if cx.wanted_serial().is_none() && cx.duid().is_none() && !cx.is_relay() {

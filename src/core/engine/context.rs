@@ -24,6 +24,7 @@ pub(super) struct Context {
     pub(super) device: Device,
     /// Whether this is the daemon; a command does only what it was asked for.
     pub(super) daemon: bool,
+    pub(super) role: super::role::Role,
     /// What the disk is in, until it was compared with the state.
     pub(super) machine: Machine,
     pub(super) boot_id: String,

@@ -5,6 +5,7 @@ use super::file::FileView;
 use super::{Action, Engine, StateFile};
 use crate::core::clock::trust;
 use crate::core::config::HubKind;
+use crate::core::license::verify::State;
 use crate::core::report::configuration::ConfigurationStatus;
 use crate::core::report::daemon::DaemonStatus;
 use crate::core::report::status::{
@@ -109,7 +110,12 @@ impl Engine {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: None,
             state,
-            healthy: state.is_usable() && !reload_in_trouble && !cx.is_failing_late(),
+            healthy: if cx.role.is_standby {
+                // The active node keeps the license: only its dates may alarm here.
+                state != State::Expired
+            } else {
+                state.is_usable() && !reload_in_trouble && !cx.is_failing_late()
+            },
             problems,
             advice,
             license,
@@ -124,6 +130,7 @@ impl Engine {
                 reason: Some(match (&self.attempt, next) {
                     (Some(_), _) => "an attempt is under way".to_owned(),
                     (None, Some((_, why))) => why.to_string(),
+                    (None, None) if cx.role.is_standby => "this node is on standby".to_owned(),
                     (None, None) if cx.durable.retired => "the license was given back".to_owned(),
                     (None, None) => "there is neither a serial nor a device id to ask for".to_owned(),
                 }),
@@ -151,6 +158,7 @@ impl Engine {
                 died: reload.is_some_and(|last| last.died),
                 reloads: cx.volatile.reloads.clone(),
             },
+            role: if cx.role.is_standby { "standby" } else { "active" }.to_owned(),
             pending_change: cx.durable.pending_change.as_ref().map(|pending| PendingChangeStatus {
                 serial: pending.serial.clone(),
                 lost: pending.lost.clone(),

@@ -1,5 +1,6 @@
 //! What goes into the engine and what comes out of it.
 
+use super::role::ActiveFile;
 use super::timers::Why;
 use crate::core::clock::trust::Evidence;
 use crate::core::config::Config;
@@ -73,6 +74,8 @@ pub enum Event {
     Configured(Box<Config>, KeyRing),
     /// A deadline passed, or the clock was set.
     Tick,
+    /// The file that makes this node the active one was looked at.
+    ActiveFile(ActiveFile),
     /// A minute passed: look for what announces itself in no other way.
     Poll,
 }

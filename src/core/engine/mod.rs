@@ -24,6 +24,7 @@ mod reload;
 mod renewed;
 mod requests;
 mod restore;
+mod role;
 mod store;
 #[cfg(test)]
 mod stories;
@@ -57,6 +58,7 @@ pub use event::{
     Action, Deadline, Event, FileContent, HubRequest, IoId, Level, Moment, ReloadEvidence, ReloadOutcome, ReloadReport,
     Reply, Request, RequestId, Room, StateFile,
 };
+pub use role::ActiveFile;
 pub use timers::{Io, Waiting, Why};
 
 /// What the engine begins with.
@@ -152,6 +154,7 @@ impl Engine {
                 device: Device::Unread,
                 daemon: start.daemon,
                 machine: start.machine,
+                role: role::Role::default(),
                 boot_id: start.boot_id,
                 moment,
                 trust: Trust { trusted: false, why: "".into(), review_in: None },
@@ -211,6 +214,7 @@ impl Engine {
             Event::Configured(config, keys) => self.configured(*config, keys),
             Event::Tick => {}
             Event::Poll => self.poll(),
+            Event::ActiveFile(seen) => self.role_seen(seen),
         }
         self.look_at_requests();
         self.advance();
@@ -243,7 +247,7 @@ impl Engine {
     /// Whether the daemon may begin something by itself: nothing is under way, and no other process writes the file.
     fn may_begin(&self) -> bool {
         let busy = self.attempt.is_some() || self.writer.is_replacing();
-        self.cx.daemon && !busy && self.reader.is_idle()
+        self.cx.daemon && !self.cx.role.is_standby && !busy && self.reader.is_idle()
     }
 
     /// When it was last stepped, by the clock that does not step: deadlines count from there.

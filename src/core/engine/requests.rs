@@ -250,9 +250,10 @@ impl Engine {
 
     /// Replies to those of them that still wait.
     pub(super) fn reply(&mut self, waiters: &[RequestId], exit: u8, message: &str) {
+        let warning = if self.cx.role.is_standby { "; this node is on standby" } else { "" };
         for id in waiters {
             if self.requests.remove(*id) {
-                self.actions.push(Action::Reply(*id, Reply { exit, message: message.to_owned() }));
+                self.actions.push(Action::Reply(*id, Reply { exit, message: format!("{message}{warning}") }));
             }
         }
     }

@@ -10,7 +10,7 @@ use super::writer::Origin;
 use super::{Action, Engine, Level};
 use crate::core::accept::verdict::{Verdict, weigh};
 use crate::core::license::verify::{Authentic, State};
-use crate::core::schedule::rate_limit::RESTORE;
+use crate::core::schedule::rate_limit::{Bucket, RESTORE};
 use crate::core::text::one_line;
 use crate::core::time::{BootTime, HOUR, Millis, SECOND};
 
@@ -100,7 +100,7 @@ impl Engine {
         let wanted = self.cx.config.license.serial.as_ref();
         let fits = |license: &Authentic| wanted.is_none_or(|wanted| wanted.as_str() == license.license().serial);
         let has_copy = self.cx.last_good.license.as_ref().is_some_and(fits);
-        has_copy && self.cx.file.is_broken() && self.cx.daemon && !self.cx.durable.retired
+        has_copy && self.cx.file.is_broken() && self.cx.daemon && !self.cx.role.is_standby && !self.cx.durable.retired
     }
 
     /// Restores the last-known-good license where the file holds none that is genuine.
@@ -147,6 +147,13 @@ impl Engine {
             }
             _ => false,
         }
+    }
+
+    /// At take-over: what was restored in vain before says nothing about now.
+    pub(super) fn lift_restore_limit(&mut self) {
+        self.restore = Restore::FREE;
+        self.cx.volatile.restores = Bucket::default();
+        self.cx.volatile.restored = None;
     }
 
     /// Whether nothing holds a restore back. Where the limit does, it is put down until when.

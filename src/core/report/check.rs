@@ -36,6 +36,9 @@ pub struct Origin<'a> {
 /// Judges a status.
 #[must_use]
 pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, origin: Origin<'_>) -> Verdict {
+    if status.role == "standby" {
+        return judge_standby(status, thresholds, now);
+    }
     #[allow(clippy::cast_precision_loss)]
     let days = status.license.expires_at.map(|end| end.0.since(now) as f64 / DAY as f64);
     let mut worst = 0;
@@ -159,6 +162,24 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, origin: Ori
     Verdict { exit: worst, line }
 }
 
+/// On standby the license is the active node's: nothing but its own dates is an alarm here.
+fn judge_standby(status: &Status, thresholds: Thresholds, now: WallTime) -> Verdict {
+    #[allow(clippy::cast_precision_loss)]
+    let days = status.license.expires_at.map(|end| end.0.since(now) as f64 / DAY as f64);
+    let (exit, word, reason) = match days.filter(|_| status.clock.trusted) {
+        Some(days) if days <= 0.0 => (2, "CRITICAL", "; the license has ended".to_owned()),
+        Some(days) if days < thresholds.critical => (2, "CRITICAL", format!("; below {} days", thresholds.critical)),
+        Some(days) if days < thresholds.warning => (1, "WARNING", format!("; below {} days", thresholds.warning)),
+        _ => (0, "OK", String::new()),
+    };
+    let ends = status.license.expires_at.map_or_else(String::new, |end| format!(", ends {}", relative(end.0, now)));
+    let mut line = format!("LICENSE {word} - standby, {}{ends}{reason} |", status.state);
+    if let Some(days) = days.filter(|_| status.clock.trusted) {
+        line.push_str(&format!(" days_left={days:.2};{};{};;", range(thresholds.warning), range(thresholds.critical)));
+    }
+    Verdict { exit, line }
+}
+
 /// A threshold that alerts below its value is written `N:`.
 fn range(days: f64) -> String {
     format!("{days}:")
@@ -207,6 +228,7 @@ pub(crate) mod tests {
             hub: crate::core::report::status::HubStatus::default(),
             configuration: crate::core::report::configuration::ConfigurationStatus::default(),
             pending_change: None,
+            role: "active".to_owned(),
             daemon: crate::core::report::daemon::DaemonStatus::default(),
         }
     }

@@ -157,6 +157,7 @@ fn render(status: &Status, format: Format) -> String {
             code,
         );
     }
+    page.gauge("netify_licensed_standby", "1 while this node is on standby.", u8::from(status.role == "standby"));
     page.gauge(
         "netify_licensed_pending_change",
         "1 while a changed license is offered and waits.",

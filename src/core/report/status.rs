@@ -81,6 +81,13 @@ pub struct Status {
     /// A changed license that was offered and waits.
     #[serde(default)]
     pub pending_change: Option<PendingChangeStatus>,
+    /// `active`, or `standby` while `renewal.active-file` does not exist.
+    #[serde(default = "active")]
+    pub role: String,
+}
+
+fn active() -> String {
+    "active".to_owned()
 }
 
 /// A changed license that waits.

@@ -1,5 +1,6 @@
 //! Files: opened within bounds, replaced atomically, locked, watched.
 
+pub mod active;
 pub mod atomic;
 pub mod license;
 pub mod lock;

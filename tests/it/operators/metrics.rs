@@ -131,6 +131,7 @@ fn every_series_of_the_issue_is_there() {
         "renewal_last_success_timestamp_seconds",
         "reload_pending",
         "reloads_total",
+        "standby",
         "pending_change",
         "netifyd_running",
         "netifyd_info",

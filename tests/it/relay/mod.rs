@@ -7,6 +7,7 @@ mod credentials;
 mod daemon;
 mod nginx;
 mod serials;
+mod standby;
 
 use hub_emulator::{HubEmulator, RelayPath};
 use test_bench::rig::Rig;

@@ -18,6 +18,7 @@ mod retiring;
 mod second_license;
 mod sentences;
 mod sources;
+mod standby;
 mod table;
 mod waiters;
 mod waits;
@@ -25,8 +26,8 @@ mod waits;
 use std::collections::BTreeMap;
 
 use super::{
-    Action, Engine, Event, FileContent, HubRequest, IoId, Level, Moment, ReloadOutcome, ReloadReport, Reply, Request,
-    RequestId, Room, Start, StateFile, Why, timers,
+    Action, ActiveFile, Engine, Event, FileContent, HubRequest, IoId, Level, Moment, ReloadOutcome, ReloadReport,
+    Reply, Request, RequestId, Room, Start, StateFile, Why, timers,
 };
 use crate::core::clock::trust::Evidence;
 use crate::core::config::{Config, parse};
