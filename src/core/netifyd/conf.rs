@@ -90,7 +90,7 @@ impl Conf {
 
     /// Adds the settings of the profile; its paths of state are not netifyd's.
     #[must_use]
-    pub fn with_profile(mut self, profile: Self) -> Self {
+    pub fn with_profile(mut self, profile: &Self) -> Self {
         if let Some(socket) = profile.0.get("path_server_socket") {
             self.0.insert("path_server_socket".to_owned(), socket.clone());
         }
@@ -177,7 +177,7 @@ mod tests {
         let conf = Conf::parse(VENDOR).expect("a configuration");
         assert_eq!(conf.profile(), Path::new("/data/agent/profiles.d/00-default.conf"));
         let profile = Conf::parse("[netifyd]\npath_server_socket = ${path_state_volatile}/agent.sock\nuser = netify\n");
-        let found = conf.clone().with_profile(profile.expect("a profile")).paths();
+        let found = conf.clone().with_profile(&profile.expect("a profile")).paths();
         let some = |path: &str| Some(PathBuf::from(path));
         assert_eq!(
             found,

@@ -1,6 +1,7 @@
 //! The monitoring plugin: one line, performance data, exit code 0 to 3 (Monitoring Plugins Development Guidelines).
 
 use crate::core::license::verify::State;
+use crate::core::netifyd::NetifydStatus;
 use crate::core::report::status::{Rfc3339, Status};
 use crate::core::state::word::ReloadWord;
 use crate::core::text::{clause, clean, list, one_line};
@@ -74,7 +75,7 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, origin: Ori
     if status.reload.died {
         let detail = status.reload.last_detail.clone().unwrap_or_default();
         worry(2, format!("netifyd does not run: {detail}"));
-    } else if status.netifyd.running == Some(false) {
+    } else if status.netifyd.running == Some(false) && status.role != "standby" {
         worry(1, "netifyd does not run".to_owned());
     }
     if status.netifyd.license_manager == Some(false) && status.state.is_usable() {
@@ -150,16 +151,21 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, origin: Ori
     if let Some(success) = status.renewal.last_success_at {
         line.push_str(&format!(" since_last_success={}s;;;0;", now.since(success.0).max(0) / 1_000));
     }
-    if let Some(running) = status.netifyd.running {
+    netifyd_data(&mut line, &status.netifyd);
+    Verdict { exit: worst, line }
+}
+
+/// What is known of netifyd, as performance data.
+fn netifyd_data(line: &mut String, netifyd: &NetifydStatus) {
+    if let Some(running) = netifyd.running {
         line.push_str(&format!(" netifyd_running={};;;0;1", u8::from(running)));
     }
-    if let Some(loaded) = status.netifyd.license_manager {
+    if let Some(loaded) = netifyd.license_manager {
         line.push_str(&format!(" netifyd_license_manager={};;;0;1", u8::from(loaded)));
     }
-    if let Some(code) = status.netifyd.bootstrap.as_ref().and_then(|bootstrap| bootstrap.code) {
+    if let Some(code) = netifyd.bootstrap.as_ref().and_then(|bootstrap| bootstrap.code) {
         line.push_str(&format!(" netifyd_bootstrap_code={code};;;;"));
     }
-    Verdict { exit: worst, line }
 }
 
 /// On standby the license is the active node's: nothing but its own dates is an alarm here.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::core::license::verify::State;
+use crate::core::netifyd::NetifydStatus;
 use crate::core::report::status::{Rfc3339, Status};
 use crate::core::text::clean_lines;
 
@@ -67,6 +68,39 @@ impl Page {
     }
 }
 
+fn render_netifyd(page: &mut Page, netifyd: &NetifydStatus) {
+    if let Some(running) = netifyd.running {
+        page.gauge("netify_licensed_netifyd_running", "1 while netifyd runs.", u8::from(running));
+    }
+    if let Some(version) = &netifyd.version {
+        page.family("netify_licensed_netifyd_info", "info", "The netifyd on this device.");
+        page.sample("netify_licensed_netifyd_info", &[("version", version)], 1);
+    }
+    if let Some(loaded) = netifyd.license_manager {
+        page.gauge(
+            "netify_licensed_netifyd_license_manager",
+            "1 while netifyd has its license manager loaded, which says nothing about the license.",
+            u8::from(loaded),
+        );
+    }
+    if let Some(signatures) = &netifyd.signatures {
+        page.family("netify_licensed_netifyd_signatures", "gauge", "Signatures that netifyd has loaded, by kind.");
+        let kinds = [("apps", signatures.apps), ("domains", signatures.domains), ("networks", signatures.networks)];
+        for (kind, count) in kinds {
+            if let Some(count) = count {
+                page.sample("netify_licensed_netifyd_signatures", &[("kind", kind)], count);
+            }
+        }
+    }
+    if let Some(code) = netifyd.bootstrap.as_ref().and_then(|bootstrap| bootstrap.code) {
+        page.gauge(
+            "netify_licensed_netifyd_bootstrap_code",
+            "Code of the last answer that the vendor's API gave netifyd.",
+            code,
+        );
+    }
+}
+
 fn render(status: &Status, format: Format) -> String {
     let mut page = Page { text: String::new(), format };
     page.family("netify_licensed_build_info", "info", "Version of the license daemon.");
@@ -126,37 +160,6 @@ fn render(status: &Status, format: Format) -> String {
     for (outcome, count) in &status.reload.reloads {
         page.sample("netify_licensed_reloads_total", &[("outcome", outcome.as_str())], count);
     }
-    let netifyd = &status.netifyd;
-    if let Some(running) = netifyd.running {
-        page.gauge("netify_licensed_netifyd_running", "1 while netifyd runs.", u8::from(running));
-    }
-    if let Some(version) = &netifyd.version {
-        page.family("netify_licensed_netifyd_info", "info", "The netifyd on this device.");
-        page.sample("netify_licensed_netifyd_info", &[("version", version)], 1);
-    }
-    if let Some(loaded) = netifyd.license_manager {
-        page.gauge(
-            "netify_licensed_netifyd_license_manager",
-            "1 while netifyd has its license manager loaded, which says nothing about the license.",
-            u8::from(loaded),
-        );
-    }
-    if let Some(signatures) = &netifyd.signatures {
-        page.family("netify_licensed_netifyd_signatures", "gauge", "Signatures that netifyd has loaded, by kind.");
-        let kinds = [("apps", signatures.apps), ("domains", signatures.domains), ("networks", signatures.networks)];
-        for (kind, count) in kinds {
-            if let Some(count) = count {
-                page.sample("netify_licensed_netifyd_signatures", &[("kind", kind)], count);
-            }
-        }
-    }
-    if let Some(code) = netifyd.bootstrap.as_ref().and_then(|bootstrap| bootstrap.code) {
-        page.gauge(
-            "netify_licensed_netifyd_bootstrap_code",
-            "Code of the last answer that the vendor's API gave netifyd.",
-            code,
-        );
-    }
     page.gauge("netify_licensed_standby", "1 while this node is on standby.", u8::from(status.role == "standby"));
     page.gauge(
         "netify_licensed_pending_change",
@@ -168,6 +171,7 @@ fn render(status: &Status, format: Format) -> String {
         "When the changed license is installed by itself.",
         status.pending_change.as_ref().and_then(|change| change.accept_at),
     );
+    render_netifyd(&mut page, &status.netifyd);
     page.gauge(
         "netify_licensed_clock_trusted",
         "1 while the device's clock can be believed.",

@@ -17,7 +17,7 @@ pub fn follow(config: &mut Config) {
     let found = read(&path).and_then(|conf| {
         let Some(conf) = conf else { return Ok(Paths::default()) };
         let profile = read(&conf.profile())?.unwrap_or_default();
-        Ok(conf.with_profile(profile).paths())
+        Ok(conf.with_profile(&profile).paths())
     });
     match found {
         Ok(paths) => config.follow_netifyd(&paths, None),

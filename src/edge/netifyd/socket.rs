@@ -103,12 +103,11 @@ pub(super) async fn listener(settings: &Reload) -> Option<String> {
 pub(super) async fn answers(settings: &Reload) {
     let mut answers = 0;
     while answers < 2 {
-        match answer(settings).await {
-            Some(OK) => answers += 1,
-            Some(_) | None => {
-                answers = 0;
-                sleep(LOOK).await;
-            }
+        if answer(settings).await == Some(OK) {
+            answers += 1;
+        } else {
+            answers = 0;
+            sleep(LOOK).await;
         }
     }
 }
