@@ -2,6 +2,7 @@
 
 use super::event::StateFile;
 use super::{Action, Engine};
+use crate::core::clock::correct::{Present, Stored, correct};
 use crate::core::time::DAY;
 
 /// Why a file of the state directory cannot be written.
@@ -56,7 +57,9 @@ impl Engine {
             return;
         }
         if let Some(now) = cx.trusted_now() {
-            cx.durable.last_good_time = Some(now);
+            // Where the hub refutes our clock, ours would be corrected and written again at each step.
+            let present = Present { hub: cx.hub_now(), own: None };
+            cx.durable.last_good_time = Some(correct(Stored::Past(now), present));
         }
         self.saved_durable = Some(cx.durable.clone());
         self.actions.push(Action::SaveDurable(Box::new(cx.durable.clone())));

@@ -25,6 +25,26 @@ fn a_last_good_time_that_lies_in_the_future_is_refuted_by_the_hub() {
     assert_eq!(story.status().state, State::Unchecked);
 }
 
+/// A clock that is believed, and ten years ahead of the hub's: what is corrected is not written at each step.
+#[test]
+fn two_clocks_that_disagree_cost_no_writes() {
+    let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
+    story.reloaded_if_asked();
+    story.moment.now.wall = START.plus(3_650 * DAY);
+    story.renew();
+    story.dated(&view("S-1"), &license("S-1", 0, 7), START);
+    if story.asked.is_some() {
+        story.away();
+    }
+    let saves = story.saves;
+    for _ in 0..30 {
+        story.moment.now.wall = story.moment.now.wall.plus(10);
+        story.moment.now.boot = story.moment.now.boot.plus(10);
+        story.step(Event::Tick);
+    }
+    assert!(story.saves <= saves + 1, "{} writes", story.saves - saves);
+}
+
 #[test]
 fn a_cache_a_refusal_and_a_page_tell_no_time() {
     let date = Some(START.rfc3339());
