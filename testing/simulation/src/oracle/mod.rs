@@ -16,6 +16,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use netify_licensed::core::engine::{Event, HubRequest, Reply, Request};
+use netify_licensed::core::hub::response::RawAnswer;
+use netify_licensed::core::license::verify::CLOCK_TOLERANCE;
 use netify_licensed::core::report::status::Status;
 use netify_licensed::core::state::Durable;
 use netify_licensed::core::time::{HOUR, Millis, WallTime};
@@ -166,7 +168,15 @@ impl Oracle {
                     self.sees(stage, View::Seen(document));
                 }
             }
-            Event::Answer(_, answer) => self.answer(stage, answer),
+            Event::Answer(_, answer) => {
+                // The hub's clock refutes a last good time that lies after it.
+                let hub = answer.as_ref().ok().and_then(RawAnswer::clock);
+                let is_refuted = |at: &WallTime| hub.is_some_and(|hub| at.since(hub) > CLOCK_TOLERANCE);
+                if self.last_good.as_ref().is_some_and(is_refuted) {
+                    self.last_good = hub;
+                }
+                self.answer(stage, answer);
+            }
             Event::Reloaded(report) => self.reload_report(stage, report),
             _ => {}
         }

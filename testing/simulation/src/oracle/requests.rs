@@ -43,6 +43,8 @@ pub(super) struct Requests {
     /// Last answer was a license, and it was a look.
     looked: bool,
     looking: bool,
+    /// The last request was a POST: a GET after it confirms what came of it.
+    posted: bool,
     ended_at: Option<BootTime>,
     patience: Option<BootTime>,
     closest: Millis,
@@ -67,6 +69,7 @@ impl Requests {
             has_looked_at_file: false,
             looked: false,
             looking: false,
+            posted: false,
             ended_at: None,
             patience: None,
             closest: (10 * SECOND).min(device.min_retry()),
@@ -145,7 +148,8 @@ impl Oracle {
             format!("{request:?} to the wrong kind of hub")
         });
         let boot = stage.clocks().boot;
-        if !self.requests.goes_on || (self.requests.has_looked_at_file && kind == Kind::Get) {
+        let confirms = self.requests.posted && kind == Kind::Get;
+        if !self.requests.goes_on || (self.requests.has_looked_at_file && kind == Kind::Get && !confirms) {
             self.requests.looked = false;
             self.begins_attempt(boot, manual);
         }
@@ -159,6 +163,7 @@ impl Oracle {
             });
         }
         self.requests.in_flight = true;
+        self.requests.posted = kind != Kind::Get;
         self.requests.looked = false;
         self.requests.looking = matches!(request, HubRequest::View(_));
         self.counts_request(stage, kind);
