@@ -179,6 +179,7 @@ async fn alone(
             outcome = &mut reply => break outcome,
             number = ending.received() => {
                 driver.stop();
+                driver.written().await;
                 // A reload that is cut short may leave netifyd with half a configuration.
                 let _ended = tokio::time::timeout(LAST_WAIT, process::all_ended()).await;
                 return ended_by(number);
@@ -188,6 +189,7 @@ async fn alone(
         }
     };
     driver.stop();
+    driver.written().await;
     drop(lock);
     let mut exit = match outcome {
         Ok(reply) => Exit::outcome(reply.exit, reply.message, as_json),

@@ -188,7 +188,7 @@ async fn on_disk(
     let may_read_all = Store::new(&places).is_readable();
     let is_forbidden = license::is_forbidden(loaded.config.license.path.as_path());
     let (mut driver, mut results) = Driver::new(loaded.config, keys, places, Role::Look);
-    while !driver.device_known() || !driver.netifyd_seen() {
+    while driver.engine().status().is_none() || !driver.netifyd_seen() {
         match results.recv().await {
             Some(event) => driver.handle(event),
             None => break,

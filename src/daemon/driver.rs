@@ -16,12 +16,14 @@ use crate::core::engine::{
 };
 use crate::core::hub::response::TransportError;
 use crate::core::license::keys::KeyRing;
+use crate::core::license::verify::State;
 use crate::core::report::configuration::ConfigurationStatus;
-use crate::core::report::daemon::DaemonStatus;
+use crate::core::report::daemon::{DaemonStatus, Watching};
 use crate::core::report::metrics;
 use crate::core::report::status::Status;
 use crate::core::text;
 use crate::core::time::WallTime;
+use crate::daemon::disk::Disk;
 use crate::edge::dirs::Places;
 use crate::edge::file::state::{self, Store};
 use crate::edge::file::{active, license, space};
@@ -52,6 +54,7 @@ pub struct Driver {
     engine: Engine,
     places: Places,
     store: Store,
+    disk: Disk,
     role: Role,
     queue: VecDeque<Event>,
     sender: mpsc::UnboundedSender<Event>,
@@ -107,6 +110,7 @@ impl Driver {
             engine,
             places,
             store,
+            disk: Disk::default(),
             role,
             queue: VecDeque::new(),
             sender,
@@ -196,6 +200,12 @@ impl Driver {
         }
     }
 
+    /// How a change of the license file is noticed.
+    #[must_use]
+    pub const fn watching(&self) -> Option<Watching> {
+        self.watching.watch
+    }
+
     /// Writes reports again that could not be written, and those that do not know of lines that the log lost.
     pub fn publish_again(&mut self) {
         if !self.unpublished.is_empty() || log::lost() != self.lost_lines {
@@ -260,6 +270,9 @@ impl Driver {
 
     fn drain(&mut self) {
         while let Some(event) = self.queue.pop_front() {
+            if !self.is_news(&event) {
+                continue;
+            }
             self.device_known |= matches!(event, Event::Device(_));
             self.netifyd_seen |= matches!(event, Event::Netifyd(_));
             // A report that could not be written is written as soon as there is room, not at the next change.
@@ -289,8 +302,8 @@ impl Driver {
         let writes = self.role != Role::Look;
         match action {
             Action::ReadLicense => {
-                let content = license::read(self.engine.config().license.path.as_path());
-                self.queue.push_back(Event::File(content));
+                let path = self.engine.config().license.path.to_path_buf();
+                self.on_disk("reading the license", move || license::read(&path), Event::File);
             }
             Action::ReadDevice => {
                 let (config, sender) = (self.engine.config().clone(), self.sender.clone());
@@ -310,15 +323,15 @@ impl Driver {
             // What still opens one for the request before holds the old cell.
             Action::CloseSession => self.session = Rc::default(),
             Action::Install { license, modified } if writes => {
-                let path = self.engine.config().license.path.as_path();
+                let (path, socket) = (self.engine.config().license.path.to_path_buf(), self.places.installer.clone());
                 let modified = modified.map(WallTime::unix);
-                let result = match &self.places.installer {
+                let install = move || match &socket {
                     Some(socket) => {
                         helper::order(socket, &Order::Install { bytes: license.bytes().to_vec(), modified })
                     }
-                    None => license::install(path, &license, modified),
+                    None => license::install(&path, &license, modified),
                 };
-                self.queue.push_back(Event::Installed(result));
+                self.on_disk("installing the license", install, Event::Installed);
             }
             Action::ProbeLicense { bytes } => {
                 let path = self.engine.config().license.path.as_path();
@@ -328,17 +341,23 @@ impl Driver {
                 self.queue.push_back(Event::Probed(room));
             }
             Action::Remove { keep_file } if writes => {
-                let path = self.engine.config().license.path.as_path();
-                let result = self.store.forget_kept().and_then(|()| match &self.places.installer {
-                    _ if keep_file => Ok(()),
-                    Some(socket) => helper::order(socket, &Order::Remove),
-                    None => license::remove(path),
-                });
-                self.queue.push_back(Event::Removed(result));
+                let (path, socket) = (self.engine.config().license.path.to_path_buf(), self.places.installer.clone());
+                let store = self.store.clone();
+                let remove = move || {
+                    store.forget_kept().and_then(|()| match &socket {
+                        _ if keep_file => Ok(()),
+                        Some(socket) => helper::order(socket, &Order::Remove),
+                        None => license::remove(&path),
+                    })
+                };
+                self.on_disk("removing the license", remove, Event::Removed);
             }
             Action::Reload { serial, is_asked } if writes => {
                 let (config, sender) = (self.engine.config().clone(), self.sender.clone());
+                let disk = self.disk.clone();
                 let reloading = tokio::task::spawn_local(async move {
+                    // What is saved before it must be on the disk: a crash meanwhile may not forget that it is owed.
+                    disk.barrier().await;
                     let report = reload::reload(&config, serial.as_deref(), is_asked).await;
                     let _ = sender.send(Event::Reloaded(report.clone()));
                     if let Some(late) = reload::watch(&config, &report).await {
@@ -356,8 +375,16 @@ impl Driver {
                     let _ = sender.send(Event::Netifyd(netifyd::look(&config).await));
                 });
             }
-            Action::Keep(license) if writes => self.wrote(StateFile::Kept, self.store.keep(license.bytes())),
-            Action::SaveDurable(durable) if writes => self.wrote(StateFile::Memory, self.store.save_durable(&durable)),
+            Action::Keep(license) if writes => {
+                let store = self.store.clone();
+                let keep = move || store.keep(license.bytes());
+                self.on_disk("keeping a copy of the license", keep, |result| Event::Wrote(StateFile::Kept, result));
+            }
+            Action::SaveDurable(durable) if writes => {
+                let store = self.store.clone();
+                let save = move || store.save_durable(&durable);
+                self.on_disk("writing the state", save, |result| Event::Wrote(StateFile::Memory, result));
+            }
             Action::SaveVolatile(volatile) if writes => {
                 if let Err(error) = self.store.save_volatile(&volatile) {
                     tracing::debug!("{error}");
@@ -382,8 +409,11 @@ impl Driver {
         let (config, places, sender) = (self.engine.config().clone(), self.places.clone(), self.sender.clone());
         let call = Call::of(request, &config);
         let (open, sought) = (Rc::clone(&self.session), self.engine.sought());
+        let disk = self.disk.clone();
         tracing::debug!("asking the hub");
         tokio::task::spawn_local(async move {
+            // A limit of requests that is not on the disk yet would not hold after a crash.
+            disk.barrier().await;
             let kept = open.borrow().clone();
             let session = match kept {
                 Some(session) => Ok(session),
@@ -409,11 +439,51 @@ impl Driver {
         });
     }
 
-    /// Only a change is told, and in its turn.
-    fn wrote(&mut self, file: StateFile, result: Result<(), String>) {
-        if result.as_ref().err().map(String::as_str) != self.engine.state_trouble(file) {
-            self.queue.push_back(Event::Wrote(file, result));
+    /// Does what may wait for a disk, and tells the engine what came of it.
+    fn on_disk<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        work: impl FnOnce() -> T + Send + 'static,
+        event: impl FnOnce(T) -> Event + 'static,
+    ) {
+        let sender = self.sender.clone();
+        // The receiver lives as long as the run.
+        self.disk.run(what, work, move |result| drop(sender.send(event(result))));
+    }
+
+    /// The engine is told of changes only.
+    fn is_news(&self, event: &Event) -> bool {
+        match event {
+            Event::Wrote(file, result) => result.as_ref().err().map(String::as_str) != self.engine.state_trouble(*file),
+            _ => true,
         }
+    }
+
+    /// Reads and writes beside the event loop.
+    #[must_use]
+    pub const fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// Waits until all reads and writes have ended.
+    pub async fn written(&self) {
+        self.disk.idle().await;
+    }
+
+    /// Reads and writes that have not ended.
+    #[must_use]
+    pub fn unwritten(&self) -> Vec<&'static str> {
+        self.disk.left()
+    }
+
+    /// Whether something may be over that announces itself in no way: then it is looked for each minute.
+    #[must_use]
+    pub fn is_restless(&self) -> bool {
+        let unwritten =
+            [StateFile::Kept, StateFile::Memory].iter().any(|file| self.engine.state_trouble(*file).is_some());
+        let status = self.engine.status();
+        let odd = status.is_none_or(|status| status.state == State::Unreadable || status.device.duid.is_none());
+        unwritten || odd || !self.unpublished.is_empty()
     }
 
     fn publish(&mut self) {

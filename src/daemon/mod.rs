@@ -1,11 +1,12 @@
 //! The event loop: waits for a timer, a signal, the file, a client or finished I/O, and steps the engine.
 
+pub mod disk;
 pub mod driver;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::core::config::ConfigError;
 use crate::core::config::last_good::LastGood;
@@ -13,28 +14,39 @@ use crate::core::control::{Answer, Command};
 use crate::core::engine::{Event, Request};
 use crate::core::license::keys::KeyRing;
 use crate::core::report::configuration::ConfigurationStatus;
+use crate::core::report::daemon::{DaemonStatus, Watching};
 use crate::core::report::heartbeat::INTERVAL;
 use crate::core::report::metrics;
 use crate::core::report::status::Status;
-use crate::core::time::{MINUTE, Millis, SECOND};
+use crate::core::time::{BootTime, MINUTE, Millis, SECOND};
 use crate::daemon::driver::{Driver, Role};
 use crate::edge::config_file::{InForce, Loaded};
 use crate::edge::control::server::{self, Incoming, Server};
 use crate::edge::dirs::Places;
 use crate::edge::file::lock::{self, Holder, Lock, LockError};
-use crate::edge::file::watch::{POLL, Watch};
+use crate::edge::file::watch::{Change, Watch};
 use crate::edge::signals::Signals;
 use crate::edge::{clock, config_file, heartbeat, last_good, log, process, service_manager};
 use crate::exit::Exit;
 
 /// Longest wait for a command that holds the lock.
 const LOCK_PATIENCE: Duration = Duration::from_secs(120);
-/// Longest wait for a reload or a hook when all else has ended.
-const LAST_WAIT: Duration = Duration::from_secs(5);
+/// Longest wait for the disk, a reload or a hook when all else has ended. With the log's last lines, five seconds.
+const LAST_WAIT: Duration = Duration::from_millis(3_500);
+/// Longest wait for the disk before a client is told that its reload is done.
+const DISK_PATIENCE: Duration = Duration::from_secs(2);
 /// Requests of the control socket that may wait.
 const BACKLOG: usize = 8;
-/// A beat this late after the last look at everything brings the next one: a second early counts as [`POLL`].
-const POLL_AT: Millis = MINUTE - SECOND;
+/// How often the loop turns by itself when nothing happens: each time it tells the watchdog.
+const BEAT: Duration = Duration::from_secs(300);
+/// How often it looks at the license file where the kernel does not tell of changes.
+const LOOK: Duration = Duration::from_secs(5);
+/// How often it looks for what announces itself in no way, while there is something to look for.
+const POLL: Millis = MINUTE;
+/// How often it looks at everything although the kernel tells of changes.
+const SAFETY: Millis = 10 * MINUTE;
+/// A timer may go off early by so much.
+const EARLY: Millis = SECOND;
 
 /// Runs until SIGTERM or SIGINT.
 pub async fn run(path: Option<PathBuf>, mut signals: Signals) -> Exit {
@@ -94,15 +106,24 @@ struct Wakers {
 
 impl Wakers {
     fn set_up(signals: Signals) -> std::io::Result<Self> {
-        Ok(Self {
-            signals,
-            alarm: clock::Alarm::new()?,
-            heartbeat: clock::Heartbeat::every(
-                service_manager::watchdog_interval().map_or(POLL, |interval| interval.min(POLL)),
-            )?,
-        })
+        Ok(Self { signals, alarm: clock::Alarm::new()?, heartbeat: clock::Heartbeat::every(beat())? })
     }
 }
+
+/// The distance of two beats when nothing happens.
+fn beat() -> Duration {
+    service_manager::watchdog_interval().map_or(BEAT, |interval| interval.min(BEAT))
+}
+
+/// When something was last done that is done regularly.
+struct Regular {
+    heartbeat: BootTime,
+    poll: BootTime,
+    look: BootTime,
+}
+
+/// A configuration that was read again, and where the answer goes.
+type Reread = (Result<(KeyRing, Loaded), ConfigError>, Option<oneshot::Sender<Answer>>);
 
 /// What the loop works with.
 struct Daemon {
@@ -115,16 +136,19 @@ struct Daemon {
     lock: Lock,
     /// What keeps it from listening, from holding its lock, and from writing its heartbeat: logged when it begins.
     troubles: [Option<String>; 3],
-    file_sender: mpsc::UnboundedSender<()>,
+    regular: Regular,
     control_sender: mpsc::Sender<Incoming>,
+    reload_sender: mpsc::UnboundedSender<Reread>,
     announced: bool,
 }
 
 /// The loop.
 async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: Lock, mut wakers: Wakers) -> Exit {
-    let (file_sender, mut file_changed) = mpsc::unbounded_channel();
+    let (reload_sender, mut reread) = mpsc::unbounded_channel();
     let (control_sender, mut control) = mpsc::channel::<Incoming>(BACKLOG);
-    let watch = Watch::new(in_force.config.license.path.as_path(), file_sender.clone());
+    let now = clock::now().boot;
+    let own = vec![places.lock(), in_force.config.control_socket(&places.runtime)];
+    let watch = Watch::new(in_force.config.license.path.as_path(), own);
     let (driver, mut results) = Driver::new(in_force.config.clone(), in_force.keys.clone(), places, Role::Daemon);
     let mut daemon = Daemon {
         path,
@@ -134,18 +158,18 @@ async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: L
         server: None,
         lock,
         troubles: [None, None, None],
-        file_sender,
+        regular: Regular { heartbeat: now, poll: now, look: now },
         control_sender,
+        reload_sender,
         announced: false,
     };
     daemon.begins_with(&in_force);
     daemon.watch_active_file();
     daemon.listen();
     daemon.write_heartbeat();
-    let mut last_poll = clock::now().boot;
-    let mut last_heartbeat = last_poll;
+    daemon.tell_of_the_watch();
     loop {
-        daemon.before_sleep(&wakers.alarm);
+        daemon.before_sleep(&wakers);
         tokio::select! {
             biased;
             _ = wakers.signals.terminate.recv() => break,
@@ -158,31 +182,29 @@ async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: L
             result = wakers.heartbeat.beat() => {
                 despite_failure(result).await;
                 service_manager::alive();
-                daemon.stay_reachable();
-                let now = clock::now().boot;
-                if now.since(last_heartbeat) >= INTERVAL - SECOND {
-                    last_heartbeat = now;
-                    daemon.write_heartbeat();
-                }
-                if now.since(last_poll) >= POLL_AT {
-                    last_poll = now;
-                    if daemon.watch.look() {
-                        daemon.driver.handle(Event::FileChanged);
-                    }
-                    daemon.look_at_role();
-                    daemon.driver.handle(Event::Poll);
-                    daemon.driver.publish_again();
-                }
+                daemon.do_what_is_regular();
             }
             Some(event) = results.recv() => daemon.driver.handle(event),
-            Some(()) = file_changed.recv() => {
-                while file_changed.try_recv().is_ok() {}
-                // Whatever the stamp says: two writes within a tick of the file system's clock look like one.
-                daemon.watch.look();
-                daemon.look_at_role();
-                daemon.driver.handle(Event::FileChanged);
+            () = role_changed(&mut daemon.active_watch) => daemon.look_at_role(),
+            change = daemon.watch.changed() => {
+                daemon.look();
+                match change {
+                    // Whatever the stamp says: two writes within a tick of the file system's clock look like one.
+                    Change::License => daemon.driver.handle(Event::FileChanged),
+                    Change::Runtime => daemon.stay_reachable(),
+                }
             }
-            _ = wakers.signals.hang_up.recv() => drop(daemon.reload_config()),
+            _ = wakers.signals.hang_up.recv() => daemon.reload_config(None),
+            Some((loaded, answer)) = reread.recv() => {
+                let done = daemon.apply(loaded);
+                let disk = daemon.driver.disk().clone();
+                tokio::task::spawn_local(async move {
+                    // What is kept of it is on the disk by then, unless that hangs.
+                    let _ = tokio::time::timeout(DISK_PATIENCE, disk.barrier()).await;
+                    // The client may have left.
+                    let _ = answer.map(|answer| answer.send(done));
+                });
+            }
             _ = wakers.signals.renew.recv() => {
                 tracing::info!("renewing now, as SIGUSR1 asks for");
                 let renew = Request::Renew { if_due: false, dry_run: false, accept_changes: false };
@@ -196,8 +218,21 @@ async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: L
     daemon.driver.stop();
     heartbeat::remove(&daemon.driver.places().runtime);
     // A reload that is cut short may leave netifyd with half a configuration.
-    let _ended = tokio::time::timeout(LAST_WAIT, process::all_ended()).await;
+    let last = async { tokio::join!(daemon.driver.written(), process::all_ended()) };
+    let is_late = tokio::time::timeout(LAST_WAIT, last).await.is_err();
+    let left = daemon.driver.unwritten();
+    if is_late && !left.is_empty() {
+        tracing::error!("stopped before this had ended, because the disk does not answer: {}", left.join(", "));
+    }
     Exit::done()
+}
+
+/// Waits for a change of the file that says which role this node has; for ever without one.
+async fn role_changed(watch: &mut Option<Watch>) {
+    match watch {
+        Some(watch) => drop(watch.changed().await),
+        None => std::future::pending().await,
+    }
 }
 
 /// A timer that fails, which no kernel should do, must not make the loop a hot one.
@@ -210,20 +245,86 @@ async fn despite_failure(result: std::io::Result<()>) {
 
 impl Daemon {
     /// Tells the service manager once that start-up is done, and arms the alarm.
-    fn before_sleep(&mut self, alarm: &clock::Alarm) {
+    fn before_sleep(&mut self, wakers: &Wakers) {
         if !self.announced && self.driver.engine().status().is_some() {
             self.announced = true;
             service_manager::ready(&self.line());
+        }
+        if let Err(error) = wakers.heartbeat.pace(self.pace()) {
+            tracing::error!("the timer cannot be set: {error}");
         }
         if let Some(deadline) = self.driver.engine().next_deadline() {
             tracing::trace!(after_ms = deadline.after, why = %deadline.why, "sleeping");
             // Not every turn of the loop steps the engine, and none of them may put its deadline off.
             let now = clock::now();
             let gone = now.boot.since(self.driver.engine().stepped_at());
-            if let Err(error) = alarm.set(now.wall, deadline.after - gone) {
+            if let Err(error) = wakers.alarm.set(now.wall, deadline.after - gone) {
                 tracing::error!("the timer cannot be set: {error}");
             }
         }
+    }
+
+    /// The loop beats as often as something has to be looked for.
+    fn pace(&self) -> Duration {
+        if self.is_blind() {
+            LOOK
+        } else if self.driver.is_restless() {
+            beat().min(Duration::from_millis(POLL.unsigned_abs()))
+        } else {
+            beat()
+        }
+    }
+
+    /// Whether the kernel does not tell of changes.
+    fn is_blind(&self) -> bool {
+        let of_role = self.active_watch.as_ref().and_then(Watch::trouble);
+        self.watch.trouble().or(of_role).is_some()
+    }
+
+    fn do_what_is_regular(&mut self) {
+        let now = clock::now().boot;
+        let is_over = |last: BootTime, interval: Millis| now.since(last) >= interval - EARLY;
+        if is_over(self.regular.heartbeat, INTERVAL) {
+            self.regular.heartbeat = now;
+            self.write_heartbeat();
+        }
+        let (is_blind, is_restless) = (self.is_blind(), self.driver.is_restless());
+        if is_blind || is_over(self.regular.look, SAFETY) {
+            self.regular.look = now;
+            self.look_at_role();
+            if self.look() {
+                self.driver.handle(Event::FileChanged);
+            }
+        }
+        if is_over(self.regular.poll, if is_blind || is_restless { POLL } else { SAFETY }) {
+            self.regular.poll = now;
+            self.stay_reachable();
+            self.driver.handle(Event::Poll);
+        }
+        self.driver.publish_again();
+    }
+
+    /// Whether the license file is another one than last time.
+    fn look(&mut self) -> bool {
+        let before = self.watch.trouble().map(str::to_owned);
+        let changed = self.watch.look();
+        if self.watch.trouble() != before.as_deref() {
+            self.tell_of_the_watch();
+        }
+        changed
+    }
+
+    /// Says once how changes of the license file are noticed, where that is not the usual way.
+    fn tell_of_the_watch(&mut self) {
+        let trouble = self.watch.trouble().map(str::to_owned);
+        let was_poll = self.driver.watching() == Some(Watching::Poll);
+        match &trouble {
+            Some(trouble) if !was_poll => tracing::warn!("{trouble}"),
+            None if was_poll => tracing::info!("the kernel tells of changes of the license file again"),
+            _ => {}
+        }
+        let watch = if trouble.is_some() { Watching::Poll } else { Watching::Inotify };
+        self.driver.set_watching(DaemonStatus { watch: Some(watch), watch_trouble: trouble, log_lines_lost: None });
     }
 
     fn line(&self) -> String {
@@ -273,21 +374,28 @@ impl Daemon {
         if in_force.is_default {
             tracing::info!("there is no configuration file, the defaults are in force");
         }
-        self.keep(in_force.to_keep.as_ref());
+        self.keep(in_force.to_keep.clone());
         self.driver.set_configuration(configuration);
     }
 
-    fn keep(&self, good: Option<&LastGood>) {
-        let kept = good.map_or(Ok(()), |good| last_good::keep(&self.driver.places().state, good));
-        if let Err(error) = kept {
-            tracing::warn!("a mistake in the configuration would keep the next start from succeeding: {error}");
-        }
+    fn keep(&self, good: Option<LastGood>) {
+        let Some(good) = good else { return };
+        let state = self.driver.places().state.clone();
+        self.driver.disk().run(
+            "keeping the configuration",
+            move || last_good::keep(&state, &good),
+            |kept| {
+                if let Err(error) = kept {
+                    tracing::warn!("a mistake in the configuration would keep the next start from succeeding: {error}");
+                }
+            },
+        );
     }
 
     /// Watches `renewal.active-file` of the configuration in force, and looks at it.
     fn watch_active_file(&mut self) {
         let file = self.driver.engine().config().renewal.active_file.as_ref().map(|file| file.to_path_buf());
-        self.active_watch = file.map(|file| Watch::new(&file, self.file_sender.clone()));
+        self.active_watch = file.map(|file| Watch::new(&file, Vec::new()));
         self.driver.look_at_role();
     }
 
@@ -299,18 +407,33 @@ impl Daemon {
         }
     }
 
-    /// The new configuration is checked first, then applied whole; or refused whole, and the old one stays.
-    fn reload_config(&mut self) -> Answer {
+    /// Reads the configuration and what it names, beside the loop: it may lie on a disk that does not answer.
+    fn reload_config(&mut self, answer: Option<oneshot::Sender<Answer>>) {
         service_manager::reloading();
-        let answer = match self.new_config() {
-            Ok((loaded, keys, server)) => {
+        let (path, sender) = (self.path.clone(), self.reload_sender.clone());
+        tokio::task::spawn_local(async move {
+            let read =
+                move || config_file::load(path.as_deref()).and_then(|loaded| Ok((loaded.check_files()?, loaded)));
+            // It fails only when the run has ended.
+            if let Ok(loaded) = tokio::task::spawn_blocking(read).await {
+                let _ = sender.send((loaded, answer));
+            }
+        });
+    }
+
+    /// The new configuration is applied whole; or refused whole, and the old one stays.
+    fn apply(&mut self, loaded: Result<(KeyRing, Loaded), ConfigError>) -> Answer {
+        let answer = match loaded.and_then(|(keys, loaded)| Ok((self.listen_anew(&loaded)?, keys, loaded))) {
+            Ok((server, keys, loaded)) => {
                 let InForce { config, keys, loaded_at, to_keep, .. } = loaded.in_force(keys);
                 let license = config.license.path.as_path();
-                if self.watch.file() != license {
-                    self.watch = Watch::new(license, self.file_sender.clone());
+                let own = vec![self.driver.places().lock(), config.control_socket(&self.driver.places().runtime)];
+                if self.watch.file() != license || server.is_some() {
+                    self.watch = Watch::new(license, own);
+                    self.tell_of_the_watch();
                 }
                 log::set_level(config.log.level);
-                self.keep(to_keep.as_ref());
+                self.keep(to_keep);
                 let is_all = config.log.format == self.driver.engine().config().log.format;
                 self.driver.configure(config, keys);
                 self.watch_active_file();
@@ -336,14 +459,11 @@ impl Daemon {
         answer
     }
 
-    /// The configuration as it stands in its file, with its keys, and listening where the control socket has moved to.
-    fn new_config(&self) -> Result<(Loaded, KeyRing, Option<Server>), ConfigError> {
-        let loaded = config_file::load(self.path.as_deref())?;
-        let keys = loaded.check_files()?;
+    /// Listens where the control socket has moved to.
+    fn listen_anew(&self, loaded: &Loaded) -> Result<Option<Server>, ConfigError> {
         let path = loaded.config.control_socket(&self.driver.places().runtime);
         let moved = (path != self.driver.control_socket()).then(|| Server::listen(&path, self.control_sender.clone()));
-        let moved = moved.transpose().map_err(|message| loaded.about("status.socket", message))?;
-        Ok((loaded, keys, moved))
+        moved.transpose().map_err(|message| loaded.about("status.socket", message))
     }
 
     /// What there is to say where the configuration's file does not say what is in force.
@@ -366,7 +486,7 @@ impl Daemon {
             Command::Metrics => {
                 status().map(|status| Answer { metrics: Some(metrics::openmetrics(&status)), ..Answer::words(0, "") })
             }
-            Command::ReloadConfig => Some(self.reload_config()),
+            Command::ReloadConfig => return self.reload_config(Some(answer)),
             command => match command.request() {
                 Err(refusal) => Some(Answer::words(2, refusal)),
                 Ok(None) => Some(Answer::words(2, "not a request")),

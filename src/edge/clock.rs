@@ -1,5 +1,6 @@
 //! The clocks, sampled together. The only `now()` of the program is here.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -138,16 +139,27 @@ impl Alarm {
 #[derive(Debug)]
 pub struct Heartbeat {
     timer: AsyncFd<OwnedFd>,
+    interval: Cell<Duration>,
 }
 
 impl Heartbeat {
     /// Begins to beat, first after one `interval`. Suspend counts.
     pub fn every(interval: Duration) -> io::Result<Self> {
         let timer = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+        let this = Self { timer: super::readable(timer)?, interval: Cell::new(Duration::ZERO) };
+        this.pace(interval)?;
+        Ok(this)
+    }
+
+    /// Beats at another distance, from now on.
+    pub fn pace(&self, interval: Duration) -> io::Result<()> {
+        if self.interval.replace(interval) == interval {
+            return Ok(());
+        }
         let interval = Millis::try_from(interval.as_millis()).unwrap_or(Millis::MAX);
         let beats = Itimerspec { it_interval: timespec(interval), it_value: timespec(interval) };
-        timerfd_settime(&timer, TimerfdTimerFlags::empty(), &beats)?;
-        Ok(Self { timer: super::readable(timer)? })
+        timerfd_settime(self.timer.get_ref(), TimerfdTimerFlags::empty(), &beats)?;
+        Ok(())
     }
 
     /// Waits for the next beat. Those that were missed count as one.

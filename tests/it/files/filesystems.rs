@@ -146,7 +146,7 @@ fn a_quota_that_is_used_up() {
     let device = device();
     device.install(&device.genuine(DAY));
     let (old, file) = (device.license(), device.document("given.json", &device.genuine(3 * DAY)));
-    let strace = "strace -qq -o /dev/null -e trace=fsync -e inject=fsync:error=EDQUOT:when=1+";
+    let strace = "strace -f -qq -o /dev/null -e trace=fsync -e inject=fsync:error=EDQUOT:when=1+";
     let strace: Vec<String> = strace.split(' ').map(str::to_owned).collect();
     let (code, output) = finish(&mut device.wrapped(&strace, &["install", &file.to_string_lossy()]));
     assert!(code == 1 && output.contains("free some space"), "{code} {output}");

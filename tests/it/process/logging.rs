@@ -7,12 +7,11 @@ use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use hub_emulator::{HubEmulator, LicenseSpec};
 use rustix::process::{Pid, Signal, kill_process};
-use test_bench::rig::{DUID, PATIENCE, Rig, SERIAL, skipped, tool};
+use test_bench::rig::{PATIENCE, Rig, skipped, tool};
 use test_support::wait_until;
 
-use super::{DAY, device};
+use super::{device, offer};
 
 /// A daemon whose log goes into a pipe that is full already.
 struct Stuck {
@@ -61,11 +60,6 @@ impl Nonblocking for fs::OpenOptions {
         use std::os::unix::fs::OpenOptionsExt;
         self.custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).expect("flags"))
     }
-}
-
-fn offer(hub: &HubEmulator, minutes: u32) {
-    let ends = DAY * 6 + Duration::from_secs(60) * minutes;
-    hub.add_license(LicenseSpec::new(SERIAL).duid(DUID).issued_ago(DAY).expires_in(ends).renewable(false));
 }
 
 /// Has the daemon log well over what it buffers, by its control socket.

@@ -2,6 +2,7 @@
 
 mod alive;
 mod logging;
+mod quiet;
 mod signals;
 
 use std::time::Duration;
@@ -20,4 +21,10 @@ fn device() -> (HubEmulator, Rig) {
     rig.run(&["renew"]).expect(0);
     hub.clear_requests();
     (hub, rig)
+}
+
+/// The hub gets a license that ends a minute later with each number.
+fn offer(hub: &HubEmulator, number: u32) {
+    let ends = DAY * 6 + Duration::from_secs(60) * number;
+    hub.add_license(LicenseSpec::new(SERIAL).duid(DUID).issued_ago(DAY).expires_in(ends).renewable(false));
 }
