@@ -191,8 +191,10 @@ fn without_rights_it_uses_the_published_status_and_says_so() {
 #[test]
 fn a_daemon_that_does_not_listen_is_called_that() {
     let mut gateway = Gateway::new();
-    let _daemon = private_daemon(&mut gateway);
+    let daemon = private_daemon(&mut gateway);
     let socket = gateway.path("run/netify-licensed/control.sock");
+    // Stopped, it does not make a new one at once.
+    daemon.signal(Signal::STOP).expect("it runs");
     std::fs::remove_file(&socket).expect("removed");
     let seen = line(&gateway.run(&["check"]));
     let words = format!("status.json, as the daemon does not listen on {})", socket.display());
