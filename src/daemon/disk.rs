@@ -68,7 +68,7 @@ mod tests {
             let seen = Rc::new(RefCell::new(Vec::new()));
             let (release, wait) = std::sync::mpsc::channel::<()>();
             let first = Rc::clone(&seen);
-            disk.run("one", move || drop(wait.recv()), move |()| first.borrow_mut().push(1));
+            disk.run("one", move || assert!(wait.recv().is_err()), move |()| first.borrow_mut().push(1));
             let second = Rc::clone(&seen);
             disk.run("two", || 2, move |number| second.borrow_mut().push(number));
             assert_eq!(disk.left(), ["one", "two"]);

@@ -107,7 +107,7 @@ type Watched = (BTreeSet<OsString>, Change);
 struct Kernel {
     events: AsyncFd<OwnedFd>,
     watched: BTreeMap<i32, Watched>,
-    /// Of this mount namespace; poll(2) tells when it changes (proc_pid_mountinfo(5)).
+    /// Of this mount namespace; poll(2) tells when it changes (`proc_pid_mountinfo(5)`).
     mounts: Option<AsyncFd<OwnedFd>>,
 }
 
