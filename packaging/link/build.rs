@@ -1,4 +1,4 @@
-//! Links the program for OpenWrt smaller: without tables for stack unwinding, and with one copy of functions that are alike.
+//! Links the program for `OpenWrt` smaller: without tables for stack unwinding, and with one copy of functions that are alike.
 
 #![allow(clippy::disallowed_methods)] // It is no part of the program, and the environment is how Cargo speaks to it.
 

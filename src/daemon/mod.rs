@@ -86,7 +86,7 @@ pub async fn run(path: Option<PathBuf>, mut signals: Signals) -> Exit {
 }
 
 fn who(holder: Option<Holder>) -> String {
-    holder.map_or_else(|| "somebody else".to_owned(), |h| format!("another {} (process {})", h.role, h.pid))
+    holder.map_or_else(|| "another process".to_owned(), |h| format!("another {} (process {})", h.role, h.pid))
 }
 
 /// Logs a trouble when it begins, and not again while it lasts.
@@ -350,7 +350,7 @@ impl Daemon {
         tell_once(&mut self.troubles[2], written.as_ref().err());
     }
 
-    /// Somebody who clears away the runtime directory takes socket and lock with it: both come back.
+    /// When the runtime directory is cleared, socket and lock go with it: both are made again.
     fn stay_reachable(&mut self) {
         let renewed = self.lock.renew("run").map_err(|error| match error {
             LockError::Held(holder) => format!("the lock's file was deleted, and {} has taken it", who(holder)),

@@ -64,7 +64,7 @@ fn identity(meta: &std::fs::Metadata) -> (u64, u64) {
     (meta.dev(), meta.ino())
 }
 
-/// What somebody has to do about a failure to write, where that is known.
+/// What an operator has to do about a failure to write, where that is known.
 #[must_use]
 pub fn remedy(error: &std::io::Error) -> Option<&'static str> {
     use rustix::io::Errno;

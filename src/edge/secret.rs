@@ -109,7 +109,7 @@ pub fn redaction(hub: &Hub, places: &Places) -> Redaction {
     redaction
 }
 
-/// Whether it may be the daemon's, which runs as somebody else: this user may not read it, it is another one's alone, or
+/// Whether it may be the daemon's, which runs as another user: this user may not read it, it is another one's alone, or
 /// the service manager guards it (systemd.exec(5), `LoadCredential=`).
 #[must_use]
 pub fn is_for_another(path: &Path) -> bool {
@@ -124,7 +124,7 @@ pub fn private_key(places: &Places, path: &AbsolutePath) -> Result<Secret, Strin
     read(places, path.as_path(), MAX_PEM).map(Secret)
 }
 
-/// One line of printable ASCII; white space around it is nobody's secret.
+/// One line of printable ASCII; white space around it is not part of the secret.
 fn one_line(places: &Places, path: &Path) -> Result<Secret, String> {
     let mut bytes = read(places, path, MAX_LINE)?;
     while bytes.last().is_some_and(u8::is_ascii_whitespace) {

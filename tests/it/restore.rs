@@ -132,7 +132,7 @@ fn an_older_license_is_left_alone_and_reported() {
     let watched = Watched::new();
     let (older, reloads) = (watched.device.genuine(2 * DAY), watched.device.reloads());
     watched.replace(&older);
-    watched.says("somebody installed an older license, which is left alone");
+    watched.says("another writer installed an older license, which is left alone");
     assert_eq!(watched.state(), "valid");
     // Something that comes later has been done: so the older one was left alone, not merely not yet replaced.
     let newer = watched.device.genuine(5 * DAY);

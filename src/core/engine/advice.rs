@@ -70,7 +70,7 @@ impl Context {
             self.find_what_the_license_lacks(license, &mut found);
         }
         if self.not_adopted.is_some() {
-            found.problem("somebody installed an older license than the one that is kept");
+            found.problem("another writer installed an older license than the one that is kept");
             found.advise("`netify-licensed install --force FILE` makes it the one to keep; otherwise the later one comes back when this one falls due");
         }
         for trouble in troubles.into_iter().flatten() {

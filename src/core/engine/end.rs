@@ -83,7 +83,7 @@ impl Engine {
         self.reply_after_reload(waiters, exit, &message);
     }
 
-    /// It changes nothing, and what it found is nobody's failure. But the hub is not asked again at once, nor before it
+    /// It changes nothing, so what it found does not count as a failure. But the hub is not asked again at once, nor before it
     /// wants to be.
     fn end_dry_run(&mut self, outcome: &Outcome) {
         let wait = if let Outcome::Hub(trouble) = outcome { trouble.retry_after } else { None };

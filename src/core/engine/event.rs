@@ -66,7 +66,7 @@ pub enum Event {
     Netifyd(NetifydStatus),
     /// A file of the state directory was written, or was not.
     Wrote(StateFile, Result<(), String>),
-    /// Somebody asks for something.
+    /// A client asks for something.
     Request(RequestId, Request),
     /// The client of a request does not wait for its reply any more.
     RequesterLeft(RequestId),
@@ -250,9 +250,9 @@ pub enum ReloadOutcome {
 /// How important a note is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// Somebody must act.
+    /// An operator must act.
     Error,
-    /// Somebody should look.
+    /// An operator should look.
     Warn,
     /// Something changed.
     Info,

@@ -179,12 +179,12 @@ impl Engine {
             self.restore_was_undone();
             self.remember_issue(license, Origin::Given);
             let what = if older { "an older license" } else { "a license that is not valid yet" };
-            self.note(Level::Warn, format!("somebody installed {what}, which is left alone: it ends {expires}"));
+            self.note(Level::Warn, format!("another writer installed {what}, which is left alone: it ends {expires}"));
             return;
         }
         self.cx.not_adopted = None;
         if !before.is_unknown() {
-            // What waits was held against another license.
+            // The pending change was compared with another license.
             self.cx.durable.pending_change = None;
             self.cx.durable.confirmed_renewal = None;
         }

@@ -61,7 +61,7 @@ pub(super) enum Origin {
     Given,
 }
 
-/// What waits for the file to be read anew.
+/// A change of the file that is judged once the file was read anew.
 #[derive(Debug)]
 pub(super) enum Job {
     /// The hub's license, for the attempt under way.

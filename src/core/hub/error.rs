@@ -96,7 +96,7 @@ impl Trouble {
         }
     }
 
-    /// Exit code: 5 when the hub refused, else 1. A page of somebody in front is no refusal of the hub.
+    /// Exit code: 5 when the hub refused, else 1. A page of a server in front of the hub is no refusal of the hub.
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         let refused = matches!(self.http_status, Some(400 | 401 | 403 | 404 | 409 | 422));

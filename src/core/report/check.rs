@@ -65,7 +65,7 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, origin: Ori
     let words = || {
         last.and_then(|last| last.error.clone().or_else(|| Some(last.outcome.as_str().to_owned()))).unwrap_or_default()
     };
-    // A failure while nothing is due, such as a dry run's, is nobody's alarm.
+    // A failure while nothing is due, such as a dry run's, raises no alarm.
     let is_due = status.renewal.due_at.is_none_or(|due| due.0 <= now);
     let not_loaded = status.reload.pending && status.reload.last_outcome == Some(ReloadWord::Failed);
     if not_loaded {

@@ -398,11 +398,11 @@ mod tests {
         doubtful.clock.trusted = false;
         doubtful.pid = Some(812);
         doubtful.license.issued_at = Some(Rfc3339(now().plus(-2 * DAY)));
-        doubtful.renewal.reason = Some("somebody asks".to_owned());
+        doubtful.renewal.reason = Some("a client asks".to_owned());
         let screen = status(&doubtful, now().plus(90 * DAY), PLAIN, Some("from status.json"));
         assert_eq!(row(&screen, "expires"), ["2026-05-29 00:00:00 UTC"]);
         assert_eq!(row(&screen, "issued"), ["2026-05-22 00:00:00 UTC"]);
-        assert_eq!(row(&screen, "next attempt"), ["somebody asks"]);
+        assert_eq!(row(&screen, "next attempt"), ["a client asks"]);
         assert_eq!(row(&screen, "clock"), ["not trusted:"]);
         assert_eq!(row(&screen, "daemon"), ["from status.json"]);
         doubtful.clock.trusted = true;

@@ -266,7 +266,7 @@ pub struct HubStatus {
 }
 
 impl Status {
-    /// Judges what somebody published earlier by the time that it is now.
+    /// Judges by the present time what was published earlier.
     pub fn age(&mut self, now: WallTime) {
         let end = self.license.expires_at.filter(|end| end.0 <= now);
         if let Some(Rfc3339(end)) = end.filter(|_| self.state.is_usable()) {

@@ -1,4 +1,4 @@
-//! The floor under all renewals: a token bucket that holds whatever else goes wrong.
+//! The renewal limit: a token bucket that holds whatever else goes wrong.
 //!
 //! Automatic renewals: 4 tokens, 8 more a day (or a life, if that is shorter), so no day sees more than 12. In a short
 //! window two of them are kept for its end.

@@ -295,7 +295,7 @@ impl Volatile {
     }
 }
 
-/// Licenses whose beginning is remembered: the installed one, its replacement, and one that somebody else put there.
+/// Licenses whose beginning is remembered: the installed one, its replacement, and one that another writer put there.
 pub const ISSUES: usize = 3;
 /// Attempts that are remembered for the status.
 pub const HISTORY: usize = 5;

@@ -284,7 +284,7 @@ pub(super) mod tests {
     }
 
     async fn client(path: &Path) -> UnixStream {
-        let mut stream = connect(path).await.expect("somebody listens");
+        let mut stream = connect(path).await.expect("a listener");
         stream.write_all(b"{\"v\":1,\"command\":\"renew\"}\n").await.expect("sent");
         stream
     }

@@ -67,7 +67,7 @@ fn is_at(file: &File, path: &Path) -> bool {
 /// Why the lock cannot be had.
 #[derive(Debug)]
 pub enum LockError {
-    /// Somebody else holds it.
+    /// Another process holds it.
     Held(Option<Holder>),
     /// One sentence.
     Failed(String),

@@ -15,7 +15,7 @@ pub(super) async fn reload(attempt: Attempt<'_>, license: &Path, serial: Option<
         [("LICENSE_PATH", license.display().to_string()), ("LICENSE_SERIAL", passed_on(serial).to_owned())];
     let done = process::run(command, &environment, Vec::new(), attempt.left()).await?;
     for line in done.lines().take(LINES) {
-        // A program that succeeds is nobody's concern.
+        // A program that succeeds is not reported.
         if done.success {
             tracing::debug!(program = command.program(), "{line}");
         } else {

@@ -4,7 +4,7 @@ use super::*;
 use crate::core::license::verify::State;
 use crate::core::time::SECOND;
 
-/// A daemon that nobody's synchronization vouches for, with this last good time.
+/// A daemon on a clock that no time service has synchronized, with this last good time.
 fn doubting(last_good: WallTime) -> Story {
     let durable = Durable { boot_id: "boot".to_owned(), last_good_time: Some(last_good), ..Durable::default() };
     let mut story = Story::begin(TRANSPORT, true, None, durable);

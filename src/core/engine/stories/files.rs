@@ -108,9 +108,11 @@ fn an_older_license_of_somebody_is_left_alone_until_it_is_due() {
     story.reloaded_if_asked();
     let older = license("S-1", -1, 6);
     story.step(Event::File(FileContent::Bytes(older.clone())));
-    story.noted(Level::Warn, "somebody installed an older license, which is left alone");
+    story.noted(Level::Warn, "another writer installed an older license, which is left alone");
     assert!(!story.reload, "netifyd is not told");
-    assert!(story.status().problems.iter().any(|problem| problem.contains("somebody installed an older license")));
+    assert!(
+        story.status().problems.iter().any(|problem| problem.contains("another writer installed an older license"))
+    );
     story.pass(5 * DAY);
     story.written(&license("S-1", 0, 7));
 }

@@ -69,7 +69,7 @@ fn nobody_looks_while_somebody_writes() {
     assert_eq!(story.reads, reads + 1, "nobody waits any more");
 }
 
-/// Whoever asks has it read at once, also while somebody writes it: a torn file is looked at again before it is put right.
+/// A request has the file read at once, also while another process writes it: a torn file is read again before it is restored.
 #[test]
 fn what_a_request_finds_torn_is_looked_at_again() {
     let mut story = quiet();
@@ -165,7 +165,7 @@ fn the_hub_tells_the_time_where_the_clock_cannot() {
     }
 }
 
-/// Somebody put a license there whose time has not come, by the hub's clock either: the kept one serves until then, falls
+/// Another writer put a license there whose time has not come, by the hub's clock either: the kept one serves until then, falls
 /// due, and is what others are measured by.
 #[test]
 fn a_license_whose_time_has_not_come_stands_in_nobodys_way() {

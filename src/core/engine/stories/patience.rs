@@ -119,7 +119,7 @@ fn patience_that_is_asked_for_is_had_and_not_cut() {
     assert_eq!(story.next().0, 10 * MINUTE);
 }
 
-/// Somebody puts an older license there by hand, and there is less time now.
+/// An operator puts an older license there by hand, and there is less time now.
 #[test]
 fn a_wait_that_was_chosen_with_more_time_left_does_not_cost_another_license() {
     for by_hand in [false, true] {
@@ -162,7 +162,7 @@ fn a_wait_that_was_chosen_with_more_time_left_does_not_cost_another_license() {
     assert_eq!(story.next().0, before);
 }
 
-/// Somebody who did not wait got a license that is due again soon; the hub has not taken its word back.
+/// A person who did not wait got a license that is due again soon; the hub has not taken its word back.
 #[test]
 fn what_a_person_got_meanwhile_does_not_end_the_patience_that_the_hub_asks_for() {
     let mut story = due();
@@ -287,7 +287,7 @@ fn our_clock_alone_lowers_no_floor() {
     assert_eq!(["nothing", "date", "created_at"].map(|tells| renewals(tells) <= 12), [true, false, false]);
 }
 
-/// Ten hours of a hub that answers every renewal with another device's license use up what the floor allows; a tenth of
+/// Ten hours of a hub that answers every renewal with another device's license use up what the renewal limit allows; a tenth of
 /// the window is left when it is well again.
 #[test]
 fn a_renewal_is_kept_for_the_end() {

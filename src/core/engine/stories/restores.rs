@@ -1,4 +1,4 @@
-//! A broken file is put right from the kept copy, and nobody is fought over it.
+//! A broken file is restored from the last-known-good copy; another process that keeps writing it is not fought.
 
 use super::*;
 use crate::core::license::verify::State;
@@ -99,7 +99,7 @@ fn a_broken_file_is_replaced_by_the_best_that_is_known() {
     }
 }
 
-/// Between the last look and now somebody may have put a better one there.
+/// Between the last read and now another writer may have put a better one there.
 #[test]
 fn the_kept_license_comes_back_by_a_fresh_look_only() {
     let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
@@ -111,7 +111,7 @@ fn the_kept_license_comes_back_by_a_fresh_look_only() {
     assert_eq!(story.kept.as_ref().map(Authentic::bytes), Some(&license("S-1", 2, 9)[..]), "it is adopted");
 }
 
-/// The daemon of a license that is due; its file was put right three times just now, and the hub is away.
+/// The daemon of a license that is due; its file was restored three times just now, and the hub is away.
 fn quarrel() -> Story {
     let mut story = keeping(TRANSPORT, true, FileContent::Bytes(license("S-1", 0, 7)));
     story.reloaded_if_asked();

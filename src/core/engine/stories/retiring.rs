@@ -39,7 +39,7 @@ fn the_file_may_stay() {
     assert!(story.status().problems.iter().any(|problem| problem.contains("was given back with `retire`")));
 }
 
-/// Somebody put another license there, long ago or while the hub was asked: it is not the one that was deleted.
+/// Another writer put another license there, long ago or while the hub was asked: it is not the one that was deleted.
 #[test]
 fn another_license_stays() {
     let text = format!("[license]\nserial = \"S-1\"\n{TRANSPORT}");
@@ -132,7 +132,7 @@ fn what_was_given_back_stays_away_until_it_is_asked_for() {
     let mut story = Story::begin(PROVISION, true, Some(ours.clone()), durable).on_device(FileContent::Missing);
     assert!(story.asked.is_none() && story.install.is_none(), "neither the hub nor the kept copy");
     assert_eq!(story.status().renewal.next_attempt_at, None);
-    // What was deleted at the hub stands in nobody's way, even if the new one ends sooner.
+    // What was deleted at the hub is no baseline: the new one may end sooner.
     let id = story.request(Request::Provision);
     story.listed(&[]);
     let new = license("S-2", 0, 5);

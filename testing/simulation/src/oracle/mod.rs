@@ -224,7 +224,7 @@ impl Oracle {
         self.kept = document;
     }
 
-    /// Somebody asks for something.
+    /// A client asks for something.
     pub fn person_asks(&mut self, stage: &Stage, id: u64, request: &Request) {
         let (renews, forces) = match request {
             Request::Renew { dry_run, .. } => (!dry_run, false),
