@@ -66,7 +66,9 @@ async fn act(config: &Config, command: Hub) -> Result<Exit, Failure> {
             let (term, format) = (wanted(term)?, output.format.into());
             let new =
                 NewLicense { issued_to, entitlements, duid, description, notes, renewable, transferable, term, format };
-            granted::odd_names(&new.entitlements).iter().for_each(|warning| terminal::warn(warning));
+            for warning in &granted::odd_names(&new.entitlements) {
+                terminal::warn(warning);
+            }
             let answer = ask(config, Call::create(&new)).await?;
             let asked = Asked {
                 entitlements: &new.entitlements,

@@ -117,7 +117,9 @@ impl Found {
         if self.wanted.as_json {
             let mut entries = std::mem::take(&mut self.entries);
             filter::sort(&mut entries);
-            entries.iter().for_each(|(_, entry)| self.print(entry));
+            for (_, entry) in &entries {
+                self.print(entry);
+            }
             out.push_str(if self.shown == 0 { "[]\n" } else { "]\n" });
         } else {
             let mut rows = std::mem::take(&mut self.rows);

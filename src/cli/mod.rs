@@ -170,7 +170,7 @@ async fn dispatch(cli: Cli, ending: &Ending) -> Exit {
             status::status(path, if json { args::StatusFormat::Json } else { format }).await
         }
         Command::Check { warning, critical, json, config: _ } => status::check(path, warning, critical, json).await,
-        Command::Doctor { bundle, json } => doctor::doctor(path, bundle.as_deref(), json).await,
+        Command::Doctor { bundle, json } => Box::pin(doctor::doctor(path, bundle.as_deref(), json)).await,
         Command::Duid { repin: true, json, .. } => client::ask(path, ending, "duid", Request::Repin, json).await,
         Command::Duid { all, json, .. } => duid(path, all, json).await,
         Command::Hub(command) => hub::run(path, command).await,

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::core::config::ConfigError;
 use crate::core::config::last_good::LastGood;
+use crate::core::config::{AbsolutePath, ConfigError};
 use crate::core::control::{Answer, Command};
 use crate::core::engine::{Event, Request};
 use crate::core::license::keys::KeyRing;
@@ -394,7 +394,7 @@ impl Daemon {
 
     /// Watches `renewal.active-file` of the configuration in force, and looks at it.
     fn watch_active_file(&mut self) {
-        let file = self.driver.engine().config().renewal.active_file.as_ref().map(|file| file.to_path_buf());
+        let file = self.driver.engine().config().renewal.active_file.as_ref().map(AbsolutePath::to_path_buf);
         self.active_watch = file.map(|file| Watch::new(&file, Vec::new()));
         self.driver.look_at_role();
     }

@@ -30,6 +30,13 @@ pub fn harden() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
+/// Name and release of the kernel, and the machine (uname(2)).
+#[must_use]
+pub fn kernel() -> String {
+    let name = rustix::system::uname();
+    [name.sysname(), name.release(), name.machine()].map(|part| part.to_string_lossy().into_owned()).join(" ")
+}
+
 /// Whether this process may do everything.
 #[must_use]
 pub fn is_root() -> bool {

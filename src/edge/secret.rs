@@ -145,7 +145,7 @@ fn is_for_our_group(path: &Path, meta: &Metadata) -> bool {
     let group = meta.gid();
     let is_ours = rustix::process::getegid().as_raw() == group
         || rustix::process::getgroups().is_ok_and(|groups| groups.iter().any(|own| own.as_raw() == group));
-    meta.mode() & 0o037 == 0
+    meta.mode().trailing_zeros() >= 5
         && meta.uid() == 0
         && is_ours
         && !service_manager::is_service()

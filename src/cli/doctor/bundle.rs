@@ -33,8 +33,7 @@ pub(super) async fn write(
         Err(error) => format!("# refused: {error}\n"),
     };
     let status = status.and_then(|status| serde_json::to_string_pretty(status).ok()).unwrap_or_default();
-    let system = std::fs::read_to_string("/proc/version").unwrap_or_default();
-    let version = format!("netify-licensed {}\n{system}", env!("CARGO_PKG_VERSION"));
+    let version = format!("netify-licensed {}\n{}", env!("CARGO_PKG_VERSION"), process::kernel());
     let parts = [
         ("doctor.txt", seen.screen(Paint(false))),
         ("doctor.json", format!("{:#}\n", seen.document())),

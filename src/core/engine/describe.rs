@@ -66,6 +66,7 @@ impl Engine {
         }
     }
 
+    #[allow(clippy::too_many_lines, reason = "one literal: the members of schema 1 in their order")]
     fn describe(&mut self) -> Status {
         let next = self.next_attempt().filter(|_| self.attempt.is_none());
         let restore_pending = self.restore_is_wanted() && !self.writer.is_replacing();

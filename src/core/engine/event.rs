@@ -42,7 +42,6 @@ pub type RequestId = u64;
 
 /// Something that happened.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one event exists at a time, and it is moved twice")]
 pub enum Event {
     /// The license file may have changed: a watcher, a poll, a signal.
     FileChanged,

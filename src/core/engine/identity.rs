@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::{Action, Engine, Level, RequestId};
 use crate::core::device::duid::{self, winner};
-use crate::core::device::pin::{Machine, Noticed, Pin};
+use crate::core::device::pin::{Noticed, Pin};
 use crate::core::license::verify::Authentic;
 
 impl Context {
@@ -33,7 +33,7 @@ impl Engine {
         let is_old_state = cx.durable.identity.section.is_none();
         let section = cx.config.device.fingerprint();
         let random = cx.moment.random.to_bits();
-        let machine = std::mem::replace(&mut cx.machine, Machine::default());
+        let machine = std::mem::take(&mut cx.machine);
         let noticed = cx.durable.identity.meet(section, machine, random);
         if let (true, Some(duid)) = (is_old_state, cx.durable.duid.clone()) {
             let known = cx.device.sources().iter().find(|entry| entry.duid.as_ref() == Ok(&duid));

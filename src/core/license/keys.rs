@@ -49,7 +49,10 @@ pub struct KeyRing {
 /// Signatures that one of these keys made, each by the hash of what it signs: the same license is judged several times, and
 /// Ed25519 is most of what that costs. Another ring knows nothing of them.
 #[derive(Debug, Clone, Default)]
-struct Good(Arc<Mutex<Vec<([u8; 32], String)>>>);
+struct Good(Arc<Mutex<Vec<Signed>>>);
+
+/// The hash of what was signed, and the id of the key.
+type Signed = ([u8; 32], String);
 
 /// So many are remembered: the installed license, the last good one, and what the hub sends.
 const REMEMBERED: usize = 8;

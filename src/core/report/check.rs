@@ -36,6 +36,7 @@ pub struct Origin<'a> {
 
 /// Judges a status.
 #[must_use]
+#[allow(clippy::too_many_lines, reason = "one rule after the other, in the order of their weight")]
 pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, origin: Origin<'_>) -> Verdict {
     if status.role == "standby" {
         return judge_standby(status, thresholds, now);
@@ -111,12 +112,12 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, origin: Ori
         worry(1, format!("no daemon runs, and the renewal is overdue since {due}"));
     }
     if let Some(change) = &status.pending_change {
-        let lost = if change.lost.is_empty() { String::new() } else { format!(" without {}", list(&change.lost)) };
+        let less = if change.lost.is_empty() { String::new() } else { format!(" without {}", list(&change.lost)) };
         let when = change.accept_at.map_or_else(
             || "it waits for `netify-licensed renew --accept-changes`".to_owned(),
             |at| format!("it is installed {}", relative(at.0, now)),
         );
-        worry(1, format!("a changed license, {}, is offered{lost}; {when}", one_line(&change.serial)));
+        worry(1, format!("a changed license, {}, is offered{less}; {when}", one_line(&change.serial)));
     }
     if let Some(missing) = status.problems.iter().find(|problem| problem.starts_with("provision.entitlements")) {
         worry(1, missing.clone());

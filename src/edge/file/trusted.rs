@@ -46,7 +46,7 @@ pub(in crate::edge) fn read(path: &Path, longest: usize) -> Result<Vec<u8>, Refu
 
 /// A directory whose entries are such files.
 ///
-/// Kubernetes mounts Secrets and ConfigMaps as directories of root's where all may write, sticky or read-only. What nobody
+/// Kubernetes mounts a `Secret` and a `ConfigMap` as directories of root's where all may write, sticky or read-only. What nobody
 /// but root can put there, and others cannot move, is root's word; each entry is judged by itself.
 pub(in crate::edge) fn directory(path: &Path, meta: &Metadata) -> Result<(), String> {
     let is_sticky = meta.mode() & 0o1000 != 0;

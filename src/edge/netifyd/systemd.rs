@@ -7,6 +7,7 @@ use crate::edge::process;
 
 /// What systemd says of netifyd's unit, as far as a reload needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "answers of systemd that do not depend on each other")]
 pub(super) struct Unit {
     pub(super) is_installed: bool,
     /// Linked to /dev/null: it cannot be started, by hand neither.
