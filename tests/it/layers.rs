@@ -76,12 +76,12 @@ fn reached(line: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn subjects_of_the_core_import_one_way() {
-    let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/core");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/core");
     let mut files = Vec::new();
-    sources(&core, &mut files);
+    sources(&root, &mut files);
     let mut seen = 0;
     for file in files {
-        let below = file.strip_prefix(&core).expect("it was found there");
+        let below = file.strip_prefix(&root).expect("it was found there");
         let first = below.components().next().expect("a name").as_os_str().to_string_lossy().into_owned();
         let subject = first.trim_end_matches(".rs");
         if subject == "mod" {

@@ -52,6 +52,12 @@ pub struct Rig {
     environment: Vec<(String, String)>,
 }
 
+impl Default for Rig {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Rig {
     /// A device that trusts the emulator's key and checks its own clock by nothing. No hub yet.
     pub fn new() -> Self {

@@ -88,7 +88,7 @@ impl Fingerprint {
     /// The hash so far, in hex.
     #[must_use]
     pub fn text(&self) -> String {
-        self.0.clone().finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        netify_licensed::core::text::hex(&self.0.clone().finalize()[..16])
     }
 }
 
@@ -97,7 +97,9 @@ fn comparable(status: &Status) -> serde_json::Value {
     let mut status = serde_json::to_value(status).unwrap_or_default();
     if let Some(members) = status.as_object_mut() {
         members.insert("version".to_owned(), "0.1.0".into());
-        ADDED.iter().for_each(|added| drop(members.remove(*added)));
+        for added in ADDED {
+            drop(members.remove(added));
+        }
     }
     status
 }

@@ -8,6 +8,7 @@ use crate::random::Random;
 
 /// Something that happens at its time.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "most of them are events, and few wait at a time")]
 pub enum Happening {
     /// An answer to an action of this incarnation of the daemon.
     Deliver(u32, Event),

@@ -92,7 +92,7 @@ fn a_pipe_that_nobody_reads_stops_neither_renewals_nor_signals() {
     let flags = rustix::fs::fcntl_getfl(daemon.reader.as_fd()).expect("flags");
     assert!(!flags.contains(rustix::fs::OFlags::NONBLOCK));
     let mut reader = daemon.reader.try_clone().expect("a copy");
-    let (mut text, mut buffer) = (String::new(), [0_u8; 65_536]);
+    let (mut text, mut buffer) = (String::new(), vec![0_u8; 65_536]);
     let said = || rig.run(&["reload"]).code;
     let begun = Instant::now();
     while !text.contains(" lines of the log were lost") && begun.elapsed() < PATIENCE {
@@ -156,7 +156,7 @@ fn a_journal_that_is_stuck_stops_nothing() {
     log_more_than_fits(&rig);
     offer(&hub, 1);
     rig.run(&["renew"]).expect(0);
-    let mut entry = [0_u8; 65_536];
+    let mut entry = vec![0_u8; 65_536];
     journal.set_read_timeout(Some(PATIENCE)).expect("set");
     loop {
         let length = journal.recv(&mut entry).expect("an entry");

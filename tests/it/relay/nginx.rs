@@ -128,13 +128,12 @@ fn set_up(bench: &Rig, hub: &HubEmulator, port: u16) {
 fn main_config(bench: &Rig) -> String {
     let dir = bench.dir().display();
     let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
-        .map(|kind| format!("{kind}_temp_path {dir}/{kind};\n"))
-        .collect();
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!("{kind}_temp_path {dir}/{kind};"))
+        .join("\n");
     format!(
         "load_module {MODULE};\n{user}\ndaemon off;\nworker_processes 1;\npid {dir}/nginx.pid;\nerror_log {dir}/error.log info;\n\
-         events {{}}\nhttp {{\naccess_log {dir}/access.log;\n{temporary}include {dir}/conf.d/*.conf;\n}}\n"
+         events {{}}\nhttp {{\naccess_log {dir}/access.log;\n{temporary}\ninclude {dir}/conf.d/*.conf;\n}}\n"
     )
 }
 

@@ -48,10 +48,10 @@ fn two_clocks_that_disagree_cost_no_writes() {
 #[test]
 fn a_cache_a_refusal_and_a_page_tell_no_time() {
     let date = Some(START.rfc3339());
-    let data = [&br#"{"status_code":0,"data":"#[..], &license("S-1", 0, 7), b"}"].concat();
+    let body = [&br#"{"status_code":0,"body":"#[..], &license("S-1", 0, 7), b"}"].concat();
     for answer in [
-        RawAnswer { status: 200, age: Some("60".to_owned()), body: data.clone(), ..RawAnswer::default() },
-        RawAnswer { status: 403, body: data.clone(), ..RawAnswer::default() },
+        RawAnswer { status: 200, age: Some("60".to_owned()), body: body.clone(), ..RawAnswer::default() },
+        RawAnswer { status: 403, body: body.clone(), ..RawAnswer::default() },
         RawAnswer { status: 200, body: b"<html>".to_vec(), ..RawAnswer::default() },
     ] {
         let mut story = doubting(START.plus(400 * DAY));
