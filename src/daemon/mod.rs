@@ -1,6 +1,7 @@
 //! The event loop: waits for a timer, a signal, the file, a client or finished I/O, and steps the engine.
 
 pub mod driver;
+mod helper_watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::core::config::ConfigError;
 use crate::core::config::last_good::LastGood;
-use crate::core::control::{Answer, Command};
+use crate::core::control::{self, Answer, Command};
 use crate::core::engine::{Event, Request};
 use crate::core::license::keys::KeyRing;
 use crate::core::report::configuration::ConfigurationStatus;
@@ -18,6 +19,7 @@ use crate::core::report::metrics;
 use crate::core::report::status::Status;
 use crate::core::time::{MINUTE, Millis, SECOND};
 use crate::daemon::driver::{Driver, Role};
+use crate::daemon::helper_watch::HelperWatch;
 use crate::edge::config_file::{InForce, Loaded};
 use crate::edge::control::server::{self, Incoming, Server};
 use crate::edge::dirs::Places;
@@ -118,6 +120,7 @@ struct Daemon {
     file_sender: mpsc::UnboundedSender<()>,
     control_sender: mpsc::Sender<Incoming>,
     announced: bool,
+    helper: HelperWatch,
 }
 
 /// The loop.
@@ -125,6 +128,8 @@ async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: L
     let (file_sender, mut file_changed) = mpsc::unbounded_channel();
     let (control_sender, mut control) = mpsc::channel::<Incoming>(BACKLOG);
     let watch = Watch::new(in_force.config.license.path.as_path(), file_sender.clone());
+    let (helper_sender, mut helper_looked_at) = mpsc::unbounded_channel();
+    let helper = HelperWatch::new(places.helper.clone(), in_force.digest(), helper_sender);
     let (driver, mut results) = Driver::new(in_force.config.clone(), in_force.keys.clone(), places, Role::Daemon);
     let mut daemon = Daemon {
         path,
@@ -137,9 +142,11 @@ async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: L
         file_sender,
         control_sender,
         announced: false,
+        helper,
     };
     daemon.begins_with(&in_force);
     daemon.watch_active_file();
+    daemon.helper.look();
     daemon.listen();
     daemon.write_heartbeat();
     let mut last_poll = clock::now().boot;
@@ -172,8 +179,10 @@ async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: L
                     daemon.look_at_role();
                     daemon.driver.handle(Event::Poll);
                     daemon.driver.publish_again();
+                    daemon.helper.look();
                 }
             }
+            Some(trouble) = helper_looked_at.recv() => daemon.driver.set_helper_trouble(trouble),
             Some(event) = results.recv() => daemon.driver.handle(event),
             Some(()) = file_changed.recv() => {
                 while file_changed.try_recv().is_ok() {}
@@ -304,7 +313,9 @@ impl Daemon {
         service_manager::reloading();
         let answer = match self.new_config() {
             Ok((loaded, keys, server)) => {
-                let InForce { config, keys, loaded_at, to_keep, .. } = loaded.in_force(keys);
+                let in_force = loaded.in_force(keys);
+                self.helper.configured(in_force.digest());
+                let InForce { config, keys, loaded_at, to_keep, .. } = in_force;
                 let license = config.license.path.as_path();
                 if self.watch.file() != license {
                     self.watch = Watch::new(license, self.file_sender.clone());
@@ -359,7 +370,15 @@ impl Daemon {
     }
 
     fn answer(&mut self, incoming: Incoming) {
-        let Incoming { command, answer } = incoming;
+        let Incoming { command, by_root, answer } = incoming;
+        if matches!(command, Command::Retire { keep_file: false })
+            && !by_root
+            && self.driver.places().installer.is_some()
+        {
+            // The helper removes the file for root alone; nothing may be deleted at the hub before.
+            let _ = answer.send(Answer::words(1, control::RETIRE_AS_ROOT));
+            return;
+        }
         let status = || self.driver.status();
         let reply = match command {
             Command::Status => status().map(|status| Answer { status: Some(Box::new(status)), ..Answer::words(0, "") }),

@@ -21,14 +21,22 @@ pub struct Watch {
     /// The directory that is watched and its identity, so that a new one of the same name is noticed.
     watched: Option<(PathBuf, Option<Stamp>)>,
     seen: Option<Stamp>,
+    /// Whether this user could not even look at it.
+    hidden: bool,
 }
 
 impl Watch {
     /// Starts watching; `sender` is told of every change that may concern the file.
     #[must_use]
     pub fn new(file: &Path, sender: UnboundedSender<()>) -> Self {
-        let mut watch =
-            Self { file: file.to_path_buf(), sender, watcher: None, watched: None, seen: license::stamp(file) };
+        let mut watch = Self {
+            file: file.to_path_buf(),
+            sender,
+            watcher: None,
+            watched: None,
+            seen: license::stamp(file),
+            hidden: license::is_hidden(file),
+        };
         watch.arm();
         watch
     }
@@ -85,7 +93,10 @@ impl Watch {
     pub fn look(&mut self) -> bool {
         self.arm();
         let stamp = license::stamp(&self.file);
-        let changed = stamp != self.seen;
+        // What this user may not look at is read by the helper, each time.
+        let hidden = license::is_hidden(&self.file);
+        let changed = stamp != self.seen || hidden || hidden != self.hidden;
+        self.hidden = hidden;
         self.seen = stamp;
         changed
     }
