@@ -10,7 +10,9 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::core::config::Config;
 use crate::core::device::duid;
-use crate::core::engine::{Action, Engine, Event, HubRequest, Level, Reply, Request, RequestId, Start, StateFile};
+use crate::core::engine::{
+    Action, Engine, Event, HubRequest, Level, Reply, Request, RequestId, Room, Start, StateFile,
+};
 use crate::core::hub::response::TransportError;
 use crate::core::license::keys::KeyRing;
 use crate::core::report::configuration::ConfigurationStatus;
@@ -19,8 +21,8 @@ use crate::core::report::status::Status;
 use crate::core::text;
 use crate::core::time::WallTime;
 use crate::edge::dirs::Places;
-use crate::edge::file::license;
 use crate::edge::file::state::{self, Store};
+use crate::edge::file::{license, space};
 use crate::edge::helper::{self, Order};
 use crate::edge::hub::session::{Call, ListReader, Session};
 use crate::edge::netifyd::reload;
@@ -238,6 +240,13 @@ impl Driver {
                     None => license::install(path, &license, modified),
                 };
                 self.queue.push_back(Event::Installed(result));
+            }
+            Action::ProbeLicense { bytes } => {
+                let path = self.engine.config().license.path.as_path();
+                // The installer's service may write where this process may not.
+                let room =
+                    if self.places.installer.is_some() { Room::Unknown } else { space::room(path, bytes as u64) };
+                self.queue.push_back(Event::Probed(room));
             }
             Action::Remove { keep_file } if writes => {
                 let path = self.engine.config().license.path.as_path();

@@ -31,10 +31,22 @@ impl Findings {
 
 impl Context {
     /// What is wrong. `doubt` says why the clock cannot be believed.
-    /// `troubles`: why the files of the state directory cannot be written.
-    pub(super) fn findings(&self, state: State, doubt: Option<&str>, troubles: [Option<&str>; 2]) -> Findings {
+    /// `troubles`: why the files of the state directory cannot be written. `held_back`: why a restore waits.
+    pub(super) fn findings(
+        &self,
+        state: State,
+        doubt: Option<&str>,
+        troubles: [Option<&str>; 2],
+        held_back: Option<&str>,
+    ) -> Findings {
         let mut found = Findings::default();
         self.find_file_trouble(state, &mut found);
+        if let Some(reason) = held_back {
+            found.problem(format!("the last-known-good license waits to be restored: {reason}"));
+            found.advise(
+                "mend that; then it is restored by itself, and `netify-licensed renew` asks the hub for it at once",
+            );
+        }
         if let Some(why) = doubt {
             found.problem(format!("the clock cannot be believed: {why}"));
             found.advise(

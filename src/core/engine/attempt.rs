@@ -109,7 +109,7 @@ impl fmt::Display for Next {
             Self::RecoverySpread => f.write_str("the hub is back after an outage, and the fleet takes turns"),
             Self::BackingOff { failures, last } => write!(f, "attempt {failures} failed ({last}), backing off"),
             Self::After { due, last } => write!(f, "{due}; the last attempt ended with {last}"),
-            Self::OtherWriter => f.write_str("somebody else keeps writing the license file"),
+            Self::OtherWriter => f.write_str("another process keeps changing the license file"),
         }
     }
 }
@@ -157,7 +157,7 @@ impl Attempt {
 impl Engine {
     /// When the next automatic attempt is, and why; [`None`] while there is nothing to try.
     pub(super) fn next_attempt(&self) -> Option<(BootTime, Next)> {
-        let (cx, now) = (&self.cx, self.cx.moment.now);
+        let cx = &self.cx;
         if cx.file.is_unknown() || cx.durable.retired {
             return None;
         }
@@ -177,10 +177,9 @@ impl Engine {
                 None => why,
             };
         }
-        let broken = cx.file.is_broken() && cx.last_good.license.is_some();
-        let wait = if broken { self.restore_wait() } else { 0 };
-        if wait > 0 && now.boot.plus(wait) > at {
-            return Some((now.boot.plus(wait), Next::OtherWriter));
+        // The hub's license would be undone as the last-known-good one was.
+        if let Some(refill) = self.restore.refill().filter(|refill| cx.file.is_broken() && *refill > at) {
+            return Some((refill, Next::OtherWriter));
         }
         Some((at, why))
     }

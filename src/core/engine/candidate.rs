@@ -123,9 +123,6 @@ impl Engine {
         if self.writer.is_replacing() {
             return self.end(&attempt, Outcome::Busy);
         }
-        if self.cx.file.good().is_none() && self.cx.last_good.license.is_some() {
-            self.count_restore();
-        }
         self.cx.durable.retired = false;
         self.attempt = Some(attempt);
         self.install(candidate, origin, None, lost);

@@ -102,6 +102,7 @@ impl Context {
         self.moment = moment;
         self.durable.automatic.pass(elapsed, moment.now.wall);
         self.volatile.manual.pass(elapsed, moment.now.wall);
+        self.volatile.restores.pass(elapsed, moment.now.wall);
         self.judge_clock();
     }
 

@@ -9,11 +9,11 @@ use crate::core::device::duid;
 use crate::core::report::configuration::ConfigurationStatus;
 use crate::core::report::status::{
     AttemptStatus, ClockStatus, DeviceStatus, HubStatus, LicenseStatus, PendingChangeStatus, ReloadStatus,
-    RenewalStatus, Rfc3339, SCHEMA, Status,
+    RenewalStatus, RestoreStatus, Rfc3339, SCHEMA, Status,
 };
 use crate::core::state::Told;
 use crate::core::state::word::ReloadWord;
-use crate::core::time::{MINUTE, Millis, SECOND, WallTime};
+use crate::core::time::{BootTime, MINUTE, Millis, SECOND, WallTime};
 
 /// What was published last.
 #[derive(Debug, Default)]
@@ -21,8 +21,18 @@ pub(super) struct Published {
     pub(super) status: Option<Status>,
     /// The next attempt as it was published: kept while it does not really move.
     next_attempt: Option<WallTime>,
+    /// The next restore, likewise.
+    next_restore: Option<WallTime>,
     /// The clock's skew as it was published.
     skew: Option<(Millis, String)>,
+}
+
+/// Two clocks never agree to the millisecond: a moment that did not move stays as it was published.
+fn keep_steady(published: &mut Option<WallTime>, new: Option<WallTime>) {
+    let is_close = |old: WallTime| new.is_some_and(|new| new.since(old).abs() < 2 * SECOND);
+    if !published.is_some_and(is_close) {
+        *published = new;
+    }
 }
 
 impl Engine {
@@ -57,16 +67,12 @@ impl Engine {
 
     fn describe(&mut self) -> Status {
         let next = self.next_attempt().filter(|_| self.attempt.is_none());
+        let restore_pending = self.restore_is_wanted() && !self.writer.is_replacing();
         let (cx, published, now) = (&self.cx, &mut self.published, self.cx.moment.now);
-        let next_at = next.as_ref().map(|(at, _)| now.wall.plus(at.since(now.boot)));
-        // Two clocks never agree to the millisecond; a moment that did not move stays as it was published.
-        if let (Some(new), Some(old)) = (next_at, published.next_attempt) {
-            if new.since(old).abs() >= 2 * SECOND {
-                published.next_attempt = next_at;
-            }
-        } else {
-            published.next_attempt = next_at;
-        }
+        let wall = |at: BootTime| now.wall.plus(at.since(now.boot));
+        keep_steady(&mut published.next_attempt, next.as_ref().map(|(at, _)| wall(*at)));
+        let restore_at = self.restore.refill().or_else(|| self.restore.failed()?.next_write());
+        keep_steady(&mut published.next_restore, restore_at.filter(|_| restore_pending).map(wall));
         let path = cx.config.license.path.as_path().display().to_string();
         let license = match &cx.file {
             FileView::Good(license) => LicenseStatus::of(&path, license),
@@ -94,7 +100,8 @@ impl Engine {
         };
         let troubles = [StateFile::Kept, StateFile::Memory].map(|file| self.unwritten.of(file));
         let doubt = (!cx.trust.trusted).then_some(why.as_str());
-        let Findings { problems, advice } = cx.findings(state, doubt, troubles);
+        let held_back = self.restore.reason().filter(|_| restore_pending);
+        let Findings { problems, advice } = cx.findings(state, doubt, troubles, held_back.as_deref());
         let reload_in_trouble = reload.is_some_and(|last| last.outcome == ReloadWord::Failed);
         Status {
             schema: SCHEMA,
@@ -123,6 +130,11 @@ impl Engine {
                 last_success_at: cx.durable.last_success_at.map(Rfc3339),
                 consecutive_failures: cx.volatile.failures,
                 attempts: cx.volatile.attempts.clone(),
+            },
+            restore: RestoreStatus {
+                pending: restore_pending,
+                reason: self.restore.reason().filter(|_| restore_pending),
+                next_at: published.next_restore.map(Rfc3339),
             },
             reload: ReloadStatus {
                 method: reload.map_or_else(

@@ -48,6 +48,8 @@ pub enum Event {
     Answer(Result<RawAnswer, TransportError>),
     /// [`Action::Install`] ended.
     Installed(Result<(), String>),
+    /// [`Action::ProbeLicense`] ended.
+    Probed(Room),
     /// [`Action::Remove`] ended.
     Removed(Result<(), String>),
     /// [`Action::Reload`] ended.
@@ -73,6 +75,17 @@ pub enum FileContent {
     Unreadable(String),
     /// Its bytes; at most one more than a license may have.
     Bytes(Vec<u8>),
+}
+
+/// Whether the file system takes a license, as far as that can be seen without a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Room {
+    /// Nothing speaks against it.
+    Free,
+    /// It is read-only or full: one sentence.
+    Blocked(String),
+    /// Another service writes it, and only a write can tell.
+    Unknown,
 }
 
 /// A request of a person or program.
@@ -194,6 +207,11 @@ pub enum Action {
         /// Modification time to give; now, otherwise. A file dated in the future poisons the next boot's clock where
         /// there is no real-time clock.
         modified: Option<WallTime>,
+    },
+    /// Look whether a license can be written, without writing; answer with [`Event::Probed`].
+    ProbeLicense {
+        /// How long the license is.
+        bytes: usize,
     },
     /// Keep a copy in the state directory.
     Keep(Box<Authentic>),

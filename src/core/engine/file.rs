@@ -152,6 +152,9 @@ impl Engine {
             self.observe_license(&before, &license);
             return;
         }
+        if self.cx.file.is_broken() && self.cx.file.bytes() != self.cx.last_good.bytes.as_deref() {
+            self.restore_was_undone();
+        }
         // Report logs state changes only. Here the bytes changed and the state did not.
         let (was, is) = (before.state(self.cx.trusted_now()), self.cx.state());
         if let (FileView::Bad(rejection, _), true) = (&self.cx.file, was == is) {
@@ -173,6 +176,7 @@ impl Engine {
         let lost = other.map(|best| Difference::between(best.license(), license.license()).lost).unwrap_or_default();
         if older || premature {
             self.cx.not_adopted = Some(license.sha256().to_owned());
+            self.restore_was_undone();
             self.remember_issue(license, Origin::Given);
             let what = if older { "an older license" } else { "a license that is not valid yet" };
             self.note(Level::Warn, format!("somebody installed {what}, which is left alone: it ends {expires}"));
@@ -182,6 +186,9 @@ impl Engine {
         if !before.is_unknown() {
             // What waits was held against another license.
             self.cx.durable.pending_change = None;
+        }
+        if self.cx.volatile.restored.as_deref() != Some(license.sha256()) {
+            self.cx.volatile.restored = None;
         }
         self.cx.durable.retired &= before.is_unknown();
         self.remember_serial(license);

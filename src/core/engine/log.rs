@@ -21,6 +21,7 @@ pub(super) struct Log {
 pub(super) enum Kind {
     Attempt(Word),
     Install,
+    Restore,
     Reload,
 }
 

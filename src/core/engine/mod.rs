@@ -44,11 +44,12 @@ use log::Log;
 use reader::Reader;
 use reload::Reload;
 use requests::Requests;
+use restore::Restore;
 use writer::Writer;
 
 pub use event::{
     Action, Deadline, Event, FileContent, HubRequest, Level, Moment, ReloadOutcome, ReloadReport, Reply, Request,
-    RequestId, StateFile,
+    RequestId, Room, StateFile,
 };
 pub use timers::{Io, Waiting, Why};
 
@@ -79,6 +80,7 @@ pub struct Engine {
     cx: Context,
     reader: Reader,
     writer: Writer,
+    restore: Restore,
     attempt: Option<Attempt>,
     /// No automatic attempt before this.
     not_before: Option<BootTime>,
@@ -117,6 +119,7 @@ impl Engine {
             not_before: None,
             reader: Reader::Idle,
             writer: Writer::new(),
+            restore: Restore::FREE,
             attempt: None,
             reload: Reload::resume(start.volatile.reload_pause.as_ref(), &start.boot_id),
             requests: Requests::default(),
@@ -157,6 +160,7 @@ impl Engine {
         let cx = &mut self.cx;
         cx.durable.automatic.resume(wall);
         cx.volatile.manual.resume(wall);
+        cx.volatile.restores.resume(wall);
         if let Some(at) = cx.volatile.not_before.as_ref().filter(|at| at.boot_id == cx.boot_id) {
             self.not_before = Some(BootTime(at.boot));
         }
@@ -177,6 +181,7 @@ impl Engine {
             Event::Device(judged) => self.device_read(judged),
             Event::Answer(answer) => self.answered(answer),
             Event::Installed(result) => self.installed(result),
+            Event::Probed(room) => self.probed(room),
             Event::Removed(result) => self.removed(result),
             Event::Reloaded(report) => self.reloaded(&report),
             Event::Wrote(file, result) => self.wrote(file, result),
@@ -197,6 +202,7 @@ impl Engine {
         if self.reader.on_time(self.cx.boot_now()) {
             self.actions.push(Action::ReadLicense);
         }
+        self.restore_on_time();
         self.adopt_what_became_valid();
         if self.may_begin() {
             self.start_if_due();
@@ -259,6 +265,8 @@ impl Engine {
         if moved {
             // What was read lay elsewhere; nothing is written anywhere before it is known what lies there.
             self.cx.file = FileView::Unknown;
+            self.cx.volatile.restored = None;
+            self.restore = Restore::FREE;
             self.reader.forget_change();
         }
         self.mark_source();

@@ -31,6 +31,8 @@ pub enum Io {
     Install,
     /// The license file is being removed.
     Remove,
+    /// It is looked whether a license can be written.
+    Probe,
     /// netifyd is being reloaded.
     Reload,
 }
@@ -44,6 +46,10 @@ pub enum Why {
     ClockReview,
     /// The next attempt begins.
     AttemptDue,
+    /// The limit of restores has a token again.
+    RestoreRefill,
+    /// A restore that could not be written is tried again.
+    RestoreRetry,
     /// netifyd's reload is tried again.
     ReloadRetry,
     /// The license changes its state.
@@ -56,6 +62,8 @@ impl fmt::Display for Why {
             Self::FileSettles => "the license file settles",
             Self::ClockReview => "the clock is judged again",
             Self::AttemptDue => "the next attempt to renew",
+            Self::RestoreRefill => "the limit of restores has a token again",
+            Self::RestoreRetry => "the restore of the license is tried again",
             Self::ReloadRetry => "netifyd's reload is tried again",
             Self::StateTurns => "the license changes its state",
         })
@@ -89,6 +97,7 @@ impl Engine {
             Writing::Replacing(_) => all.push(Waiting::ForIo(Io::Install)),
             Writing::Removing => all.push(Waiting::ForIo(Io::Remove)),
         }
+        all.extend(self.restore.waiting());
         if self.attempt.as_ref().is_some_and(|attempt| matches!(attempt.phase, Phase::Asking(_))) {
             all.push(Waiting::ForIo(Io::Hub));
         }

@@ -8,15 +8,13 @@ use super::file::FileView;
 use super::log::Kind;
 use super::outcome::Outcome;
 use super::requests::At;
+use super::restore::Restore;
 use super::{Action, Engine, Level, RequestId};
 use crate::core::accept::verdict::{Difference, Refused, Terms, Verdict, weigh};
 use crate::core::clock::trust::build_date;
 use crate::core::license::verify::{Authentic, CLOCK_TOLERANCE, State};
 use crate::core::text::one_line;
-use crate::core::time::{Millis, SECOND, WallTime, relative};
-
-/// A restore that failed (full disk, read-only file system) is tried again after this.
-const RESTORE_AGAIN: Millis = 30 * SECOND;
+use crate::core::time::{WallTime, relative};
 
 /// What changes the license file.
 #[derive(Debug)]
@@ -246,12 +244,7 @@ impl Engine {
                 }
             }
             Origin::Given => self.reply(request.as_slice(), 1, &format!("not installed: {reason}")),
-            Origin::Healed => {
-                self.cx.volatile.heals.pop();
-                self.wait_at_least(RESTORE_AGAIN);
-                self.reader.read_at(self.cx.boot_now().plus(RESTORE_AGAIN));
-                return;
-            }
+            Origin::Healed => return self.restore_failed(reason),
         }
         self.read_license();
     }
@@ -266,6 +259,14 @@ impl Engine {
         }
         self.note_license(if lost.is_empty() { Level::Info } else { Level::Warn }, message.clone());
         self.cx.durable.pending_change = None;
+        let was_restored = origin == Origin::Healed
+            || (origin.is_of_attempt() && self.cx.file.is_broken() && self.cx.last_good.license.is_some());
+        if was_restored {
+            self.restored(&license);
+        } else {
+            self.cx.volatile.restored = None;
+            self.restore = Restore::FREE;
+        }
         self.cx.file = FileView::Good(license.clone());
         self.cx.not_adopted = None;
         self.cx.volatile.unload = false;

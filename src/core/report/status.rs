@@ -58,6 +58,9 @@ pub struct Status {
     pub device: DeviceStatus,
     /// Renewal.
     pub renewal: RenewalStatus,
+    /// Restore of the last-known-good license.
+    #[serde(default)]
+    pub restore: RestoreStatus,
     /// Reload of netifyd.
     pub reload: ReloadStatus,
     /// The clock.
@@ -178,6 +181,18 @@ impl From<&AttemptRecord> for AttemptStatus {
             http_status: record.http_status,
         }
     }
+}
+
+/// Restore of the last-known-good license where the file holds none that is genuine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RestoreStatus {
+    /// Whether the file has yet to be restored.
+    pub pending: bool,
+    /// Why that waits: one clause.
+    pub reason: Option<String>,
+    /// When it is tried next.
+    pub next_at: Option<Rfc3339>,
 }
 
 /// Reload of netifyd.

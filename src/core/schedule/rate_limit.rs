@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::time::{DAY, MINUTE, Millis, WallTime};
+use crate::core::time::{DAY, HOUR, MINUTE, Millis, WallTime};
 
 /// Size and refill of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,9 @@ pub struct Rate {
 
 /// Renewals that a person asked for.
 pub const MANUAL: Rate = Rate { capacity: 10, interval: 6 * MINUTE };
+
+/// Restores of the license file that another process undid.
+pub const RESTORE: Rate = Rate { capacity: 3, interval: HOUR };
 
 /// Renewals by schedule of a license that lives for `life` milliseconds.
 #[must_use]

@@ -77,8 +77,10 @@ pub struct Volatile {
     pub outage_since: Option<WallTime>,
     /// After an outage the renewal waits for its turn once.
     pub recovering: bool,
-    /// When the file was put right.
-    pub heals: Vec<WallTime>,
+    /// Restores of the license file that another process undid.
+    pub restores: Bucket,
+    /// SHA-256 of the license that a restore wrote, until another one lies there.
+    pub restored: Option<String>,
     /// Why the last try to create a license came to nothing.
     pub create_trouble: Option<String>,
     /// Renewals that people asked for.
@@ -212,7 +214,8 @@ impl Volatile {
             history,
             outage_since,
             recovering,
-            heals,
+            restores,
+            restored,
             create_trouble,
             manual,
             reload,
@@ -228,7 +231,8 @@ impl Volatile {
             && *not_before == now.not_before
             && *history == now.history
             && *outage_since == now.outage_since
-            && *heals == now.heals
+            && restores.covers(&now.restores)
+            && *restored == now.restored
             && *create_trouble == now.create_trouble
             && manual.covers(&now.manual)
             && *reload == now.reload
@@ -298,7 +302,7 @@ mod tests {
             &|v| v.history.push(record()),
             &|v| v.outage_since = Some(at(1)),
             &|v| v.recovering = true,
-            &|v| v.heals.push(at(1)),
+            &|v| v.restored = Some("s".to_owned()),
             &|v| v.create_trouble = Some("t".to_owned()),
             &|v| v.reload = Some(reload()),
             &|v| v.reload_failures = 1,

@@ -46,6 +46,7 @@ impl Fingerprint {
                 let modified = modified.map_or(0, |at| at.0).to_le_bytes();
                 self.add("install", &[license.bytes(), &modified]);
             }
+            Action::ProbeLicense { .. } => self.add("probe", &[]),
             Action::Keep(license) => self.add("keep", &[license.bytes()]),
             Action::Remove { keep_file } => self.add("remove", &[&[u8::from(*keep_file)]]),
             Action::Reload { serial } => self.add("reload", &[serial.as_deref().unwrap_or_default().as_bytes()]),

@@ -1,7 +1,7 @@
 //! The edge of the simulated device: does what the engine says, or dies between two actions.
 
 use netify_licensed::core::device::duid::{Judged, Source};
-use netify_licensed::core::engine::{Action, Engine, Event, FileContent, Start, StateFile};
+use netify_licensed::core::engine::{Action, Engine, Event, FileContent, Room, Start, StateFile};
 use netify_licensed::core::time::{MINUTE, SECOND};
 
 use crate::happening::Happening;
@@ -12,7 +12,8 @@ use crate::world::World;
 impl World {
     pub(crate) fn perform(&mut self, actions: Vec<Action>) {
         for action in actions {
-            let quiet = matches!(action, Action::Note(..) | Action::Publish | Action::Hook);
+            let quiet =
+                matches!(action, Action::Note(..) | Action::Publish | Action::Hook | Action::ProbeLicense { .. });
             if !quiet && self.random.chance(self.stage.device.dies) {
                 return self.dies();
             }
@@ -67,6 +68,11 @@ impl World {
                 };
                 let takes = self.random.between(5, 200);
                 self.deliver(takes, Event::Installed(result));
+            }
+            Action::ProbeLicense { .. } => {
+                let full = !self.stage.disk.takes(Fits::Licenses);
+                let room = if full { Room::Blocked("no space left on device".to_owned()) } else { Room::Free };
+                self.deliver(1, Event::Probed(room));
             }
             Action::Keep(license) => {
                 let document = self.stage.document(license.bytes());

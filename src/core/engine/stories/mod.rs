@@ -3,7 +3,6 @@
 
 mod changes;
 mod files;
-mod heals;
 mod logs;
 mod looks;
 mod patience;
@@ -11,6 +10,7 @@ mod provisioning;
 mod reloads;
 mod requests;
 mod restarts;
+mod restores;
 mod retiring;
 mod sentences;
 mod waits;
@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Action, Engine, Event, FileContent, HubRequest, Level, Moment, ReloadOutcome, ReloadReport, Reply, Request,
-    RequestId, Start, StateFile, Why,
+    RequestId, Room, Start, StateFile, Why,
 };
 use crate::core::clock::trust::Evidence;
 use crate::core::config::{Config, parse};
@@ -74,6 +74,7 @@ struct Story {
     kept: Option<Authentic>,
     remove: Option<bool>,
     reload: bool,
+    probe: bool,
     reads: u32,
     replies: BTreeMap<RequestId, Reply>,
     notes: Vec<(Level, String)>,
@@ -112,6 +113,7 @@ impl Story {
             kept: None,
             remove: None,
             reload: false,
+            probe: false,
             reads: 0,
             replies: BTreeMap::new(),
             notes: Vec::new(),
@@ -198,6 +200,7 @@ impl Story {
                     assert_eq!(self.install.replace(*license), None);
                 }
                 Action::Keep(license) => self.kept = Some(*license),
+                Action::ProbeLicense { .. } => self.probe = true,
                 Action::Remove { keep_file } => self.remove = Some(keep_file),
                 Action::Reload { .. } => self.reload = true,
                 Action::Reply(id, reply) => assert_eq!(self.replies.insert(id, reply), None, "one reply"),
