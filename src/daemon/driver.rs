@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::core::config::Config;
+use crate::core::control::Answer;
 use crate::core::device::duid;
 use crate::core::engine::{
     Action, Engine, Event, HubRequest, Level, Reply, Request, RequestId, Room, Start, StateFile,
@@ -184,6 +185,31 @@ impl Driver {
         receiver
     }
 
+    /// The same for a client that may leave before: then the engine is told.
+    pub fn request_of(&mut self, request: Request, answer: oneshot::Sender<Answer>) {
+        let reply = self.request(request);
+        let (id, events) = (self.last_id, self.sender.clone());
+        tokio::task::spawn_local(async move {
+            let mut answer = answer;
+            let reply = tokio::select! {
+                reply = reply => reply,
+                () = answer.closed() => {
+                    // The receiver lives as long as the run.
+                    let _ = events.send(Event::RequesterLeft(id));
+                    return;
+                }
+            };
+            let ended = |_| Answer::words(1, "the daemon ended before it was done");
+            let _ = answer.send(reply.map_or_else(ended, Answer::from));
+        });
+    }
+
+    /// The same where nobody waits for the reply.
+    pub fn request_unheard(&mut self, request: Request) {
+        drop(self.request(request));
+        self.handle(Event::RequesterLeft(self.last_id));
+    }
+
     /// What is left to write when the run ends.
     pub fn stop(&mut self) {
         let actions = self.engine.stop();
@@ -193,6 +219,9 @@ impl Driver {
     fn drain(&mut self) {
         while let Some(event) = self.queue.pop_front() {
             self.device_known |= matches!(event, Event::Device(_));
+            if let Event::RequesterLeft(left) = &event {
+                self.replies.retain(|(id, _)| id != left);
+            }
             let actions = self.engine.step(clock::moment(), event);
             self.perform(actions);
         }

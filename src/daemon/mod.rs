@@ -178,7 +178,8 @@ async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: L
             _ = wakers.signals.hang_up.recv() => drop(daemon.reload_config()),
             _ = wakers.signals.renew.recv() => {
                 tracing::info!("renewing now, as SIGUSR1 asks for");
-                drop(daemon.driver.request(Request::Renew { if_due: false, dry_run: false, accept_changes: false }));
+                let renew = Request::Renew { if_due: false, dry_run: false, accept_changes: false };
+                daemon.driver.request_unheard(renew);
             }
             Some(incoming) = control.recv() => daemon.answer(incoming),
         }
@@ -335,13 +336,7 @@ impl Daemon {
                 Err(refusal) => Some(Answer::words(2, refusal)),
                 Ok(None) => Some(Answer::words(2, "not a request")),
                 Ok(Some(request)) => {
-                    let reply = self.driver.request(request);
-                    tokio::task::spawn_local(async move {
-                        let reply = reply
-                            .await
-                            .map_or_else(|_| Answer::words(1, "the daemon ended before it was done"), Answer::from);
-                        let _ = answer.send(reply);
-                    });
+                    self.driver.request_of(request, answer);
                     return;
                 }
             },

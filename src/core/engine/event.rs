@@ -58,6 +58,8 @@ pub enum Event {
     Wrote(StateFile, Result<(), String>),
     /// Somebody asks for something.
     Request(RequestId, Request),
+    /// The client of a request does not wait for its reply any more.
+    RequesterLeft(RequestId),
     /// New configuration and keys, already checked.
     Configured(Box<Config>, KeyRing),
     /// A deadline passed, or the clock was set.

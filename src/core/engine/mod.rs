@@ -185,7 +185,8 @@ impl Engine {
             Event::Removed(result) => self.removed(result),
             Event::Reloaded(report) => self.reloaded(&report),
             Event::Wrote(file, result) => self.wrote(file, result),
-            Event::Request(id, request) => self.requests.add(id, request),
+            Event::Request(id, request) => self.request_arrived(id, request),
+            Event::RequesterLeft(id) => self.requests.leave(id),
             Event::Configured(config, keys) => self.configured(*config, keys),
             Event::Tick => {}
             Event::Poll => self.poll(),
@@ -208,6 +209,7 @@ impl Engine {
             self.start_if_due();
         }
         self.reload_if_owed();
+        self.requests_on_time();
         self.save_when_quiet();
         self.publish();
     }

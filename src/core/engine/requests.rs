@@ -2,10 +2,11 @@
 
 use super::attempt::{By, Phase, Purpose};
 use super::file::FileView;
+use super::timers::{Waiting, Why};
 use super::writer::Job;
 use super::{Action, Engine, Reply, Request, RequestId};
 use crate::core::device::duid;
-use crate::core::time::relative;
+use crate::core::time::{BootTime, MINUTE, Millis, relative, span};
 
 /// The requests that wait.
 #[derive(Debug, Default)]
@@ -14,8 +15,16 @@ pub(super) struct Requests(Vec<Waiter>);
 #[derive(Debug)]
 struct Waiter {
     id: RequestId,
+    since: BootTime,
     at: At,
 }
+
+/// So many requests may wait; one more is refused at once.
+const AT_MOST: usize = 64;
+/// So many files to install may wait until the license file was read.
+const JOBS_AT_MOST: usize = 4;
+/// No request waits longer, whatever the time limits of the configuration allow.
+const LONGEST: Millis = 14 * MINUTE;
 
 /// What a request waits for.
 #[derive(Debug)]
@@ -38,16 +47,17 @@ pub(super) enum At {
 }
 
 impl Requests {
-    /// A request arrived.
-    pub(super) fn add(&mut self, id: RequestId, request: Request) {
-        self.0.push(Waiter { id, at: At::FirstRead(request) });
-    }
-
     /// It waits for something else now, unless its client has left.
     pub(super) fn put(&mut self, id: RequestId, at: At) {
-        if self.remove(id) {
-            self.0.push(Waiter { id, at });
+        if let Some(place) = self.0.iter().position(|waiter| waiter.id == id) {
+            let waiter = self.0.remove(place);
+            self.0.push(Waiter { at, ..waiter });
         }
+    }
+
+    /// Its client has left: what it asked for goes on, the waiting ends.
+    pub(super) fn leave(&mut self, id: RequestId) {
+        self.0.retain(|waiter| waiter.id != id || matches!(waiter.at, At::FirstRead(_)));
     }
 
     /// Whether it still waits. It does not any more.
@@ -90,6 +100,49 @@ impl Requests {
 
 impl Engine {
     /// Something is asked for. It waits until the license file was read for the first time.
+    pub(super) fn request_arrived(&mut self, id: RequestId, request: Request) {
+        if self.requests.0.len() >= AT_MOST {
+            let message = format!("{AT_MOST} requests wait already; try again when they are done");
+            return self.actions.push(Action::Reply(id, Reply { exit: 1, message }));
+        }
+        self.requests.0.push(Waiter { id, since: self.cx.boot_now(), at: At::FirstRead(request) });
+    }
+
+    /// When the one that waits longest has waited for what a healthy daemon can need.
+    pub(super) fn requests_waiting(&self) -> Option<Waiting> {
+        let first = self.requests.0.iter().map(|waiter| waiter.since).min()?;
+        Some(Waiting::Until(first.plus(self.longest_request()), Why::RequestExpires))
+    }
+
+    fn longest_request(&self) -> Millis {
+        self.cx.config.longest_request().min(LONGEST)
+    }
+
+    /// What a request waits for goes on; its client is told so.
+    pub(super) fn requests_on_time(&mut self) {
+        let (now, longest) = (self.cx.boot_now(), self.longest_request());
+        let late = |waiter: &&Waiter| now.since(waiter.since) >= longest;
+        let sentence = |waiter: &Waiter| {
+            let what = match &waiter.at {
+                At::FirstRead(_) | At::Now => "the license file is being read".to_owned(),
+                At::Attempt if self.writer.is_replacing() => "the license is being written".to_owned(),
+                At::Attempt => format!("{} is being asked", self.cx.source()),
+                At::Job => "the license is being written".to_owned(),
+                At::Reload { done, .. } => format!("{done}; netifyd is being reloaded"),
+            };
+            let waited = span(now.since(waiter.since));
+            (
+                waiter.id,
+                format!("still under way after {waited}: {what}; `netify-licensed status` tells what comes of it"),
+            )
+        };
+        let late: Vec<_> = self.requests.0.iter().filter(late).map(sentence).collect();
+        for (id, message) in late {
+            self.reply(&[id], 1, &message);
+        }
+    }
+
+    /// What was asked for, once the license file was read for the first time.
     pub(super) fn look_at_requests(&mut self) {
         if self.cx.file.is_unknown() {
             return;
@@ -111,7 +164,7 @@ impl Engine {
                 self.reply(&[id], 0, "the license file is read again");
             }
             Request::Install { bytes, force } => {
-                if self.writer.is_replacing() {
+                if self.writer.is_replacing() || self.writer.jobs.len() >= JOBS_AT_MOST {
                     return self.reply(&[id], 1, "another license is being installed right now; try again");
                 }
                 self.requests.put(id, At::Job);
@@ -157,7 +210,8 @@ impl Engine {
     /// Starts an attempt, or joins the one that is under way if it does the same.
     fn begin(&mut self, id: RequestId, purpose: Purpose, by: By) {
         if let Some(attempt) = &mut self.attempt {
-            if attempt.purpose == purpose {
+            // A license that is being made for this device is what a renewal would look for.
+            if attempt.purpose == purpose || (attempt.purpose, purpose) == (Purpose::Provision, Purpose::Renew) {
                 if attempt.by != By::Accepting {
                     attempt.by = by;
                 }

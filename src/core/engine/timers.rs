@@ -52,6 +52,8 @@ pub enum Why {
     RestoreRetry,
     /// netifyd's reload is tried again.
     ReloadRetry,
+    /// A request has waited for as long as a healthy daemon can need.
+    RequestExpires,
     /// The license changes its state.
     StateTurns,
 }
@@ -65,6 +67,7 @@ impl fmt::Display for Why {
             Self::RestoreRefill => "the limit of restores has a token again",
             Self::RestoreRetry => "the restore of the license is tried again",
             Self::ReloadRetry => "netifyd's reload is tried again",
+            Self::RequestExpires => "a request has waited long enough",
             Self::StateTurns => "the license changes its state",
         })
     }
@@ -102,6 +105,7 @@ impl Engine {
             all.push(Waiting::ForIo(Io::Hub));
         }
         all.extend(self.reload.waiting(self.reload_may_start()));
+        all.extend(self.requests_waiting());
         if let (true, Some((at, _))) = (self.may_begin(), self.next_attempt()) {
             all.push(Waiting::Until(at, Why::AttemptDue));
         }

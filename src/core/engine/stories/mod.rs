@@ -13,6 +13,7 @@ mod restarts;
 mod restores;
 mod retiring;
 mod sentences;
+mod waiters;
 mod waits;
 
 use std::collections::BTreeMap;
