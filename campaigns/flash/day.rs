@@ -79,10 +79,10 @@ pub(crate) fn simulate(kind: Kind) -> Counts {
                     Action::Install { .. } | Action::Keep(_) | Action::SaveDurable(_) => counts.flash += 1,
                     Action::SaveVolatile(_) => counts.volatile += 1,
                     Action::Publish => counts.published += 1,
-                    Action::Ask(_) => {
+                    Action::Ask(io, _) => {
                         counts.asked += 1;
                         let error = TransportError { message: "no route to host".to_owned(), local: false };
-                        events.push(Event::Answer(Err(error)));
+                        events.push(Event::Answer(io, Err(error)));
                     }
                     Action::Reload { .. } => {
                         let report = ReloadReport { method: "signal".to_owned(), outcome: ReloadOutcome::Confirmed };

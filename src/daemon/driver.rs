@@ -12,7 +12,7 @@ use crate::core::config::Config;
 use crate::core::control::Answer;
 use crate::core::device::duid;
 use crate::core::engine::{
-    Action, Engine, Event, HubRequest, Level, Reply, Request, RequestId, Room, Start, StateFile,
+    Action, Engine, Event, HubRequest, IoId, Level, Reply, Request, RequestId, Room, Start, StateFile,
 };
 use crate::core::hub::response::TransportError;
 use crate::core::license::keys::KeyRing;
@@ -258,7 +258,9 @@ impl Driver {
                     }
                 });
             }
-            Action::Ask(request) => self.ask(&request),
+            Action::Ask(io, request) => self.ask(io, &request),
+            // What still opens one for the request before holds the old cell.
+            Action::CloseSession => self.session = Rc::default(),
             Action::Install { license, modified } if writes => {
                 let path = self.engine.config().license.path.as_path();
                 let modified = modified.map(WallTime::unix);
@@ -315,7 +317,7 @@ impl Driver {
     }
 
     /// Sends a request in the session of the attempt; the first one opens it.
-    fn ask(&self, request: &HubRequest) {
+    fn ask(&self, io: IoId, request: &HubRequest) {
         let (config, places, sender) = (self.engine.config().clone(), self.places.clone(), self.sender.clone());
         let call = Call::of(request, &config);
         let (open, sought) = (Rc::clone(&self.session), self.engine.sought());
@@ -342,7 +344,7 @@ impl Driver {
                 }
                 Err(error) => Err(error),
             };
-            let _ = sender.send(Event::Answer(answer));
+            let _ = sender.send(Event::Answer(io, answer));
         });
     }
 

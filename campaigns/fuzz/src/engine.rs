@@ -159,7 +159,7 @@ fn answer(world: &mut World, cursor: &mut Cursor<'_>) {
     let mut answer = match cursor.below(8) {
         0 => {
             let error = TransportError { message: "connection refused".to_owned(), local: cursor.yes() };
-            return world.step(Event::Answer(Err(error)));
+            return world.step(Event::Answer(world.io, Err(error)));
         }
         1 => RawAnswer {
             status: *cursor.one(&[400, 401, 403, 404, 404, 404, 409, 422, 429, 500, 503]),
@@ -177,7 +177,7 @@ fn answer(world: &mut World, cursor: &mut Cursor<'_>) {
     answer.date = cursor
         .one(&[None, None, Some("Fri, 15 Jan 2027 08:00:00 GMT"), Some("Fri, 15 Jan 2038 08:00:00 GMT")])
         .map(str::to_owned);
-    world.step(Event::Answer(Ok(answer)));
+    world.step(Event::Answer(world.io, Ok(answer)));
 }
 
 /// From here on everything that was begun ends, and the hub is away: whoever waits gets a reply.
@@ -191,7 +191,7 @@ pub(crate) fn settle(world: &mut World) {
         }
         if world.ask.take().is_some() {
             let error = TransportError { message: "connection refused".to_owned(), local: false };
-            world.step(Event::Answer(Err(error)));
+            world.step(Event::Answer(world.io, Err(error)));
         }
         world.end_install(true, true);
         world.end_remove(true);

@@ -141,7 +141,7 @@ fn a_renewal_that_joins_an_attempt_during_another_install() {
     world.tell_file();
     world.request(Request::Renew { if_due: false, dry_run: false });
     world.ask = None;
-    world.step(Event::Answer(Err(TransportError { message: "connection refused".to_owned(), local: false })));
+    world.step(Event::Answer(world.io, Err(TransportError { message: "connection refused".to_owned(), local: false })));
     engine::settle(&mut world);
 }
 
@@ -153,7 +153,7 @@ fn an_attempt_that_brings_a_license_during_another_install() {
     world.tell_file();
     world.ask = None;
     let body = [&br#"{"status_code":0,"data":"#[..], &bytes(LATER), b"}"].concat();
-    world.step(Event::Answer(Ok(RawAnswer { status: 200, body, ..RawAnswer::default() })));
+    world.step(Event::Answer(world.io, Ok(RawAnswer { status: 200, body, ..RawAnswer::default() })));
     world.tell_file();
     engine::settle(&mut world);
 }
@@ -164,7 +164,7 @@ fn a_key_that_is_removed_during_an_install() {
     let mut world = attempting();
     world.ask = None;
     let body = [&br#"{"status_code":0,"data":"#[..], &bytes(WEEK), b"}"].concat();
-    world.step(Event::Answer(Ok(RawAnswer { status: 200, body, ..RawAnswer::default() })));
+    world.step(Event::Answer(world.io, Ok(RawAnswer { status: 200, body, ..RawAnswer::default() })));
     world.tell_file();
     assert!(world.install.is_some());
     world.trusted = vec![2];
@@ -199,7 +199,7 @@ fn a_retire_during_a_retire() {
     world.request(Request::Retire { keep_file: false });
     world.ask = None;
     let body = br#"{"status_code":0,"data":null}"#.to_vec();
-    world.step(Event::Answer(Ok(RawAnswer { status: 200, body, ..RawAnswer::default() })));
+    world.step(Event::Answer(world.io, Ok(RawAnswer { status: 200, body, ..RawAnswer::default() })));
     world.request(Request::Retire { keep_file: false });
     world.tell_file();
     assert!(world.remove.is_some());

@@ -7,7 +7,7 @@ use netify_licensed::core::clock::trust::Evidence;
 use netify_licensed::core::config::{Config, TrustMode};
 use netify_licensed::core::device::duid::{Judged, Source};
 use netify_licensed::core::engine::{
-    Action, Engine, Event, FileContent, HubRequest, Moment, Request, RequestId, Start,
+    Action, Engine, Event, FileContent, HubRequest, IoId, Moment, Request, RequestId, Room, Start,
 };
 use netify_licensed::core::state::{Durable, Volatile};
 use netify_licensed::core::report::status::Status;
@@ -40,6 +40,8 @@ pub struct World {
     pub reads: u32,
     pub device_reads: u32,
     pub ask: Option<HubRequest>,
+    pub io: IoId,
+    probe: bool,
     pub install: Option<Vec<u8>>,
     pub remove: Option<bool>,
     pub reload: bool,
@@ -72,6 +74,8 @@ impl World {
             reads: 0,
             device_reads: 0,
             ask: None,
+            io: IoId::default(),
+            probe: false,
             install: None,
             remove: None,
             reload: false,
@@ -204,7 +208,8 @@ impl World {
             match action {
                 Action::ReadLicense => self.reads += 1,
                 Action::ReadDevice => self.device_reads += 1,
-                Action::Ask(request) => {
+                Action::Ask(io, request) => {
+                    self.io = io;
                     let before = self.ask.replace(request);
                     assert!(before.is_none(), "asks {:?} while {before:?} is under way", self.ask);
                     let retiring = self.waiting.values().any(|request| matches!(request, Request::Retire { .. }));
@@ -224,6 +229,7 @@ impl World {
                     assert!(self.genuine(license.bytes()).is_some(), "only authentic licenses are kept");
                     self.kept = Some(license.bytes().to_vec());
                 }
+                Action::ProbeLicense { .. } => self.probe = true,
                 Action::Remove { keep_file } => {
                     let retiring = self.waiting.values().any(|request| matches!(request, Request::Retire { .. }));
                     assert!(retiring && self.remove.is_none());
@@ -242,7 +248,7 @@ impl World {
                     assert!(!reply.message.is_empty());
                 }
                 Action::Note(_, text) => assert!(!text.is_empty() && !text.contains('\n'), "{text:?}"),
-                Action::Hook => {}
+                Action::Hook | Action::CloseSession => {}
             }
         }
     }

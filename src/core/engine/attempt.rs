@@ -9,7 +9,7 @@ use super::context::Due;
 use super::find::{is_gone, is_past_renewing};
 use super::outcome::Outcome;
 use super::writer::Job;
-use super::{Action, Engine, HubRequest};
+use super::{Action, Engine, HubRequest, IoId};
 use crate::core::hub::response::{self, RawAnswer, TransportError, Trouble};
 use crate::core::license::document::Serial;
 use crate::core::state::word::Word;
@@ -51,7 +51,7 @@ pub(super) enum By {
 #[derive(Debug)]
 pub(super) enum Phase {
     /// The hub is asked.
-    Asking(Step),
+    Asking { io: IoId, step: Step },
     /// The writer has the license that this step brought.
     Judging(Step),
     /// The license is gone at the hub, and the writer removes its file.
@@ -129,7 +129,7 @@ impl Attempt {
     /// The step that brought the license which is judged, or is waited for.
     const fn step(&self) -> Option<&Step> {
         match &self.phase {
-            Phase::Asking(step) | Phase::Judging(step) => Some(step),
+            Phase::Asking { step, .. } | Phase::Judging(step) => Some(step),
             Phase::Removing { .. } => None,
         }
     }
@@ -215,7 +215,9 @@ impl Engine {
 
     /// Asks the hub.
     fn ask(&mut self, purpose: Purpose, by: By, listed: bool, step: Step) {
-        self.actions.push(Action::Ask(match &step {
+        self.last_io = IoId(self.last_io.0 + 1);
+        let io = self.last_io;
+        let request = match &step {
             Step::Relay => HubRequest::Relay,
             Step::Find { .. } | Step::ConfirmDeletion { .. } => HubRequest::List,
             Step::Pull { serial } | Step::Confirm { serial, .. } => HubRequest::View(serial.clone()),
@@ -224,8 +226,9 @@ impl Engine {
             }
             Step::Create { duid } => HubRequest::Create { duid: duid.clone() },
             Step::Delete { serial } => HubRequest::Delete(serial.clone()),
-        }));
-        self.attempt = Some(Attempt { purpose, by, listed, phase: Phase::Asking(step) });
+        };
+        self.actions.push(Action::Ask(io, request));
+        self.attempt = Some(Attempt { purpose, by, listed, phase: Phase::Asking { io, step } });
     }
 
     /// The attempt goes on with this request.
@@ -234,9 +237,24 @@ impl Engine {
         self.ask(attempt.purpose, attempt.by, listed, step);
     }
 
-    pub(super) fn answered(&mut self, answer: Result<RawAnswer, TransportError>) {
-        let Some(attempt) = self.attempt.take_if(|attempt| matches!(attempt.phase, Phase::Asking(_))) else { return };
-        let Phase::Asking(step) = &attempt.phase else { return };
+    /// Another source is configured while the hub is asked: what this one says is nothing to the other one, which has not
+    /// been asked yet. A POST that got through is found by the next pull there.
+    pub(super) fn source_changed(&mut self) {
+        let asking = |attempt: &mut Attempt| matches!(attempt.phase, Phase::Asking { .. });
+        let Some(attempt) = self.attempt.take_if(asking) else { return };
+        if matches!(attempt.purpose, Purpose::Retire { .. }) {
+            let text =
+                "the source of licenses was changed while it was asked; `netify-licensed hub list` shows what it has";
+            return self.end(&attempt, Outcome::NotFound(text.to_owned()));
+        }
+        self.actions.push(Action::CloseSession);
+        self.start(attempt.purpose, attempt.by);
+    }
+
+    pub(super) fn answered(&mut self, id: IoId, answer: Result<RawAnswer, TransportError>) {
+        let awaited = |attempt: &mut Attempt| matches!(attempt.phase, Phase::Asking { io, .. } if io == id);
+        let Some(attempt) = self.attempt.take_if(awaited) else { return };
+        let Phase::Asking { step, .. } = &attempt.phase else { return };
         let wall = self.cx.wall_now();
         if let Ok(raw) = &answer
             && let Some(date) = raw.date.as_deref().and_then(WallTime::parse)
@@ -285,7 +303,7 @@ impl Engine {
 
     /// The writer reads the file anew and then judges the license.
     fn judge_candidate(&mut self, attempt: Attempt, data: Vec<u8>) {
-        let Phase::Asking(step) = attempt.phase else { return };
+        let Phase::Asking { step, .. } = attempt.phase else { return };
         self.attempt = Some(Attempt { phase: Phase::Judging(step), ..attempt });
         self.write(Job::Candidate(data));
     }

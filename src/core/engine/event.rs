@@ -31,6 +31,10 @@ pub enum StateFile {
     Memory,
 }
 
+/// Identifies something slow that was begun: its event brings it back, and an event that is not waited for is dropped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct IoId(pub u64);
+
 /// Identifies a request of the control socket or the command line.
 pub type RequestId = u64;
 
@@ -45,7 +49,7 @@ pub enum Event {
     /// The device id was looked up.
     Device(Vec<Judged>),
     /// A hub request ended.
-    Answer(Result<RawAnswer, TransportError>),
+    Answer(IoId, Result<RawAnswer, TransportError>),
     /// [`Action::Install`] ended.
     Installed(Result<(), String>),
     /// [`Action::ProbeLicense`] ended.
@@ -200,8 +204,11 @@ pub enum Action {
     ReadLicense,
     /// Look up the device id; answer with [`Event::Device`].
     ReadDevice,
-    /// Send a request; answer with [`Event::Answer`]. Only one is under way at a time.
-    Ask(HubRequest),
+    /// Send a request; answer with [`Event::Answer`] and its id. Only one is waited for at a time: a response to an
+    /// earlier one is dropped.
+    Ask(IoId, HubRequest),
+    /// The next request begins an attempt at another source: it shares no connection with those before.
+    CloseSession,
     /// Replace the license file; answer with [`Event::Installed`].
     Install {
         /// What to write.

@@ -17,7 +17,7 @@ impl Engine {
     #[must_use]
     pub fn sought(&self) -> Sought {
         let serial = match self.attempt.as_ref().map(|attempt| &attempt.phase) {
-            Some(Phase::Asking(Step::ConfirmDeletion { serial, .. })) => Some(serial.as_str().to_owned()),
+            Some(Phase::Asking { step: Step::ConfirmDeletion { serial, .. }, .. }) => Some(serial.as_str().to_owned()),
             _ => None,
         };
         Sought { duid: self.cx.duid().map(str::to_owned), serial }

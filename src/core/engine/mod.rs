@@ -48,7 +48,7 @@ use restore::Restore;
 use writer::Writer;
 
 pub use event::{
-    Action, Deadline, Event, FileContent, HubRequest, Level, Moment, ReloadOutcome, ReloadReport, Reply, Request,
+    Action, Deadline, Event, FileContent, HubRequest, IoId, Level, Moment, ReloadOutcome, ReloadReport, Reply, Request,
     RequestId, Room, StateFile,
 };
 pub use timers::{Io, Waiting, Why};
@@ -84,6 +84,7 @@ pub struct Engine {
     attempt: Option<Attempt>,
     /// No automatic attempt before this.
     not_before: Option<BootTime>,
+    last_io: IoId,
     reload: Reload,
     requests: Requests,
     recalled: Recalled,
@@ -121,6 +122,7 @@ impl Engine {
             writer: Writer::new(),
             restore: Restore::FREE,
             attempt: None,
+            last_io: IoId::default(),
             reload: Reload::resume(start.volatile.reload_pause.as_ref(), &start.boot_id),
             requests: Requests::default(),
             recalled,
@@ -179,7 +181,7 @@ impl Engine {
             Event::FileChanged => self.reader.changed(moment.now.boot),
             Event::File(content) => self.file_read(content),
             Event::Device(judged) => self.device_read(judged),
-            Event::Answer(answer) => self.answered(answer),
+            Event::Answer(io, answer) => self.answered(io, answer),
             Event::Installed(result) => self.installed(result),
             Event::Probed(room) => self.probed(room),
             Event::Removed(result) => self.removed(result),
@@ -262,6 +264,8 @@ impl Engine {
             self.actions.push(Action::Note(Level::Warn, problem.clone()));
         }
         let moved = self.cx.config.license.path != config.license.path;
+        let is_other_source =
+            self.cx.config.hub != config.hub || self.cx.config.license.serial != config.license.serial;
         self.cx.config = config;
         self.cx.keys = keys;
         if moved {
@@ -273,6 +277,9 @@ impl Engine {
         }
         self.mark_source();
         self.judge_again();
+        if is_other_source {
+            self.source_changed();
+        }
         self.try_again_soon();
         self.actions.push(Action::ReadDevice);
         self.read_license();

@@ -49,11 +49,6 @@ impl Reader {
         self.set_change(Settle { at, first });
     }
 
-    /// Reads the file at this time.
-    pub(super) fn read_at(&mut self, at: BootTime) {
-        self.set_change(Settle { at, first: at });
-    }
-
     /// What changed lay elsewhere.
     pub(super) fn forget_change(&mut self) {
         *self = if self.is_asked() { Self::Asked { changed: None } } else { Self::Idle };

@@ -101,7 +101,7 @@ impl Engine {
             Writing::Removing => all.push(Waiting::ForIo(Io::Remove)),
         }
         all.extend(self.restore.waiting());
-        if self.attempt.as_ref().is_some_and(|attempt| matches!(attempt.phase, Phase::Asking(_))) {
+        if self.attempt.as_ref().is_some_and(|attempt| matches!(attempt.phase, Phase::Asking { .. })) {
             all.push(Waiting::ForIo(Io::Hub));
         }
         all.extend(self.reload.waiting(self.reload_may_start()));

@@ -159,6 +159,7 @@ pub(crate) mod tests {
 
     pub(crate) fn status(state: State) -> Status {
         Status {
+            restore: crate::core::report::status::RestoreStatus::default(),
             schema: SCHEMA,
             version: "1.2.3".to_owned(),
             pid: None,

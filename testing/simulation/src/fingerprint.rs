@@ -41,7 +41,8 @@ impl Fingerprint {
         match action {
             Action::ReadLicense => self.add("read license", &[]),
             Action::ReadDevice => self.add("read device", &[]),
-            Action::Ask(request) => self.asks(request),
+            Action::CloseSession => self.add("close", &[]),
+            Action::Ask(_, request) => self.asks(request),
             Action::Install { license, modified } => {
                 let modified = modified.map_or(0, |at| at.0).to_le_bytes();
                 self.add("install", &[license.bytes(), &modified]);

@@ -65,7 +65,8 @@ impl World {
         }
         self.oracle.delivers(&self.stage, &event);
         self.polls &= !matches!(event, Event::Poll);
-        let failed = matches!(&event, Event::Answer(answer) if answer.as_ref().map_or(true, |raw| raw.status != 200));
+        let failed =
+            matches!(&event, Event::Answer(_, answer) if answer.as_ref().map_or(true, |raw| raw.status != 200));
         let event = self.sabotage.bend(event);
         self.step(event);
         self.oracle.delivered();

@@ -48,13 +48,13 @@ impl World {
                 let duid = Ok(self.stage.device.duid.clone());
                 self.deliver(1, Event::Device(vec![Judged { source: Source::Configured, duid }]));
             }
-            Action::Ask(request) => {
+            Action::Ask(io, request) => {
                 self.oracle.asks(&self.stage, &request);
                 self.statistics.asked(&request);
                 let wall = self.stage.clocks().wall;
                 let (answer, takes) =
                     self.stage.hub.ask(&self.stage.device, &request, self.stage.now, wall, &mut self.random);
-                self.deliver(takes.max(1), Event::Answer(answer));
+                self.deliver(takes.max(1), Event::Answer(io, answer));
             }
             Action::Install { license, .. } => {
                 let document = self.stage.document(license.bytes());
@@ -104,7 +104,7 @@ impl World {
                     self.oracle.publishes(status);
                 }
             }
-            Action::Hook | Action::Note(..) => {}
+            Action::Hook | Action::Note(..) | Action::CloseSession => {}
         }
     }
 

@@ -33,9 +33,9 @@ impl Sabotage {
     #[must_use]
     pub fn bend(self, event: Event) -> Event {
         match (self, event) {
-            (Self::RetryAfterIgnored, Event::Answer(Ok(mut answer))) => {
+            (Self::RetryAfterIgnored, Event::Answer(io, Ok(mut answer))) => {
                 answer.retry_after = None;
-                Event::Answer(Ok(answer))
+                Event::Answer(io, Ok(answer))
             }
             (_, event) => event,
         }

@@ -4,7 +4,7 @@ use hub_emulator::{BodyStyle, Format, LicenseSpec, SigningKey};
 use netify_licensed::core::clock::trust::Evidence;
 use netify_licensed::core::config;
 use netify_licensed::core::device::duid::{Judged, Source};
-use netify_licensed::core::engine::{Action, Engine, Event, FileContent, Level, Moment, Start};
+use netify_licensed::core::engine::{Action, Engine, Event, FileContent, IoId, Level, Moment, Start};
 use netify_licensed::core::hub::response::{RawAnswer, TransportError};
 use netify_licensed::core::license::keys::{KeyFile, KeyRing};
 use netify_licensed::core::report::status::Status;
@@ -39,6 +39,7 @@ pub(crate) struct Bench {
     pub(crate) notes: Vec<(Level, String)>,
     pub(crate) hooks: usize,
     pub(crate) asked: usize,
+    io: IoId,
     pub(crate) reloads: usize,
     file: FileContent,
 }
@@ -73,6 +74,7 @@ impl Bench {
             notes: Vec::new(),
             hooks: 0,
             asked: 0,
+            io: IoId::default(),
             reloads: 0,
             file: content.clone(),
         };
@@ -104,7 +106,7 @@ impl Bench {
 
     /// The hub cannot be reached: one sentence.
     pub(crate) fn fail(&mut self, message: &str) {
-        self.step(Event::Answer(Err(TransportError { message: message.to_owned(), local: false })));
+        self.step(Event::Answer(self.io, Err(TransportError { message: message.to_owned(), local: false })));
     }
 
     /// The hub answers with a license.
@@ -112,7 +114,7 @@ impl Bench {
     pub(crate) fn answer(&mut self, license: &[u8]) {
         let text = String::from_utf8_lossy(license);
         let body = format!("{{\"status_code\":0,\"status_message\":\"Success.\",\"data\":{text}}}").into_bytes();
-        self.step(Event::Answer(Ok(RawAnswer { status: 200, body, ..RawAnswer::default() })));
+        self.step(Event::Answer(self.io, Ok(RawAnswer { status: 200, body, ..RawAnswer::default() })));
         // It looks before it writes.
         self.step(Event::File(self.file.clone()));
     }
@@ -131,7 +133,10 @@ impl Bench {
                 Action::Publish => self.published.extend(self.engine.status().cloned()),
                 Action::Note(level, text) => self.notes.push((level, text)),
                 Action::Hook => self.hooks += 1,
-                Action::Ask(_) => self.asked += 1,
+                Action::Ask(io, _) => {
+                    self.asked += 1;
+                    self.io = io;
+                }
                 Action::Reload { .. } => self.reloads += 1,
                 _ => {}
             }

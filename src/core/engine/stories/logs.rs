@@ -17,7 +17,7 @@ fn fresh() -> FileContent {
 /// The attempt fails with this reason; then it is time for the next one.
 fn fail(story: &mut Story, message: &str) {
     assert!(story.asked.take().is_some());
-    story.step(Event::Answer(Err(TransportError { message: message.to_owned(), local: false })));
+    story.step(Event::Answer(story.io, Err(TransportError { message: message.to_owned(), local: false })));
     story.pass(story.next().0);
 }
 
@@ -42,7 +42,7 @@ fn a_failure_is_logged_once_and_then_counted() {
     assert_eq!(said(&story, "more like the last one"), (1, Some(Level::Warn)), "nothing was silent");
     // Another kind of failure, and the way back, are news.
     assert!(story.asked.take().is_some());
-    story.step(Event::Answer(Ok(RawAnswer { status: 403, ..RawAnswer::default() })));
+    story.step(Event::Answer(story.io, Ok(RawAnswer { status: 403, ..RawAnswer::default() })));
     story.pass(story.next().0);
     fail(&mut story, "no route to host");
     assert_eq!(said(&story, "no route to host"), (3, Some(Level::Warn)));

@@ -13,13 +13,14 @@ mod restarts;
 mod restores;
 mod retiring;
 mod sentences;
+mod sources;
 mod waiters;
 mod waits;
 
 use std::collections::BTreeMap;
 
 use super::{
-    Action, Engine, Event, FileContent, HubRequest, Level, Moment, ReloadOutcome, ReloadReport, Reply, Request,
+    Action, Engine, Event, FileContent, HubRequest, IoId, Level, Moment, ReloadOutcome, ReloadReport, Reply, Request,
     RequestId, Room, Start, StateFile, Why,
 };
 use crate::core::clock::trust::Evidence;
@@ -69,6 +70,7 @@ struct Story {
     /// What lies in the license's place, as the engine was told last.
     file: FileContent,
     asked: Option<HubRequest>,
+    io: IoId,
     install: Option<Authentic>,
     /// Modification time that the file is given.
     modified: Option<WallTime>,
@@ -109,6 +111,7 @@ impl Story {
             moment,
             file: FileContent::Missing,
             asked: None,
+            io: IoId::default(),
             install: None,
             modified: None,
             kept: None,
@@ -195,7 +198,10 @@ impl Story {
         for action in actions {
             match action {
                 Action::ReadLicense | Action::ReadDevice => self.reads += 1,
-                Action::Ask(request) => assert_eq!(self.asked.replace(request), None, "one request at a time"),
+                Action::Ask(io, request) => {
+                    self.io = io;
+                    assert_eq!(self.asked.replace(request), None, "one request at a time");
+                }
                 Action::Install { license, modified } => {
                     self.modified = modified;
                     assert_eq!(self.install.replace(*license), None);
@@ -209,7 +215,7 @@ impl Story {
                 Action::SaveDurable(durable) => (self.saved.0, self.saves) = (*durable, self.saves + 1),
                 Action::SaveVolatile(volatile) => self.saved.1 = *volatile,
                 Action::Hook => self.hooks += 1,
-                Action::Publish => {}
+                Action::Publish | Action::CloseSession => {}
             }
         }
     }
@@ -245,7 +251,7 @@ impl Story {
     #[track_caller]
     fn answer(&mut self, to: &HubRequest, status: u16, body: Vec<u8>) {
         assert_eq!(self.asked.take().as_ref(), Some(to));
-        self.step(Event::Answer(Ok(RawAnswer { status, body, ..RawAnswer::default() })));
+        self.step(Event::Answer(self.io, Ok(RawAnswer { status, body, ..RawAnswer::default() })));
     }
 
     /// The same by a hub that tells the time.
@@ -254,7 +260,7 @@ impl Story {
         assert_eq!(self.asked.take().as_ref(), Some(to));
         let body = [&br#"{"status_code":0,"data":"#[..], data, b"}"].concat();
         let told = Some(hub.rfc3339());
-        self.step(Event::Answer(Ok(RawAnswer { status: 200, date: told, body, ..RawAnswer::default() })));
+        self.step(Event::Answer(self.io, Ok(RawAnswer { status: 200, date: told, body, ..RawAnswer::default() })));
     }
 
     #[track_caller]
@@ -270,7 +276,7 @@ impl Story {
     fn away(&mut self) {
         assert!(self.asked.take().is_some(), "the hub was asked");
         let error = TransportError { message: "connection refused".to_owned(), local: false };
-        self.step(Event::Answer(Err(error)));
+        self.step(Event::Answer(self.io, Err(error)));
     }
 
     /// The license is written; it must be this one.
@@ -305,7 +311,7 @@ impl Story {
     fn limited(&mut self, seconds: u32) {
         assert!(self.asked.take().is_some());
         let retry_after = Some(seconds.to_string());
-        self.step(Event::Answer(Ok(RawAnswer { status: 429, retry_after, ..RawAnswer::default() })));
+        self.step(Event::Answer(self.io, Ok(RawAnswer { status: 429, retry_after, ..RawAnswer::default() })));
     }
 
     /// Time goes by until the next attempt, and not a millisecond less.

@@ -272,7 +272,10 @@ fn our_clock_alone_lowers_no_floor() {
                         made += 1;
                     }
                     let body = body(&license);
-                    story.step(Event::Answer(Ok(RawAnswer { status: 200, date, body, ..RawAnswer::default() })));
+                    story.step(Event::Answer(
+                        story.io,
+                        Ok(RawAnswer { status: 200, date, body, ..RawAnswer::default() }),
+                    ));
                 }
                 None if story.install.is_some() => story.written(&license),
                 None => story.wait(),

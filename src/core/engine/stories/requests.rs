@@ -62,7 +62,7 @@ fn a_secret_that_is_put_in_its_place_is_found_within_minutes() {
     for _ in 0..20 {
         assert!(story.asked.take().is_some());
         let error = TransportError { message: "no key".to_owned(), local: true };
-        story.step(Event::Answer(Err(error)));
+        story.step(Event::Answer(story.io, Err(error)));
         let deadline = story.engine.next_deadline().expect("the next attempt");
         assert!(deadline.after <= 5 * MINUTE, "{deadline:?}");
         story.pass(deadline.after);
@@ -231,7 +231,7 @@ fn a_dry_run_changes_nothing() {
 #[test]
 fn an_answer_that_nobody_waits_for_is_dropped() {
     let mut story = Story::command(TRANSPORT, FileContent::Missing);
-    story.step(Event::Answer(Ok(RawAnswer { status: 200, ..RawAnswer::default() })));
+    story.step(Event::Answer(story.io, Ok(RawAnswer { status: 200, ..RawAnswer::default() })));
     story.step(Event::Installed(Ok(())));
     story.step(Event::Removed(Ok(())));
     assert!(story.asked.is_none() && story.replies.is_empty() && story.status().license.serial.is_none());

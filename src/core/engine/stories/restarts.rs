@@ -43,7 +43,7 @@ fn a_restart_after_a_refusal_tries_again_soon() {
     let not_ready = |story: &mut Story| {
         story.asked = None;
         let error = TransportError { message: "no key".to_owned(), local: true };
-        story.step(Event::Answer(Err(error)));
+        story.step(Event::Answer(story.io, Err(error)));
     };
     for fail in [&refused as &dyn Fn(&mut Story), &not_ready] {
         let mut story = due();

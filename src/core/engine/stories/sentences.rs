@@ -85,7 +85,7 @@ fn after(text: &str, file: FileContent, answer: Answer) -> Story {
     let mut story = Story::daemon(text, file);
     story.reloaded_if_asked();
     assert!(story.asked.take().is_some());
-    story.step(Event::Answer(answer));
+    story.step(Event::Answer(story.io, answer));
     story
 }
 

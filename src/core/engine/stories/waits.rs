@@ -88,7 +88,7 @@ fn the_closer_the_end_the_shorter_the_wait() {
     let at = |span: Millis| {
         let mut story = due();
         story.asked = None;
-        story.step(Event::Answer(Err(TransportError { message: "no route".to_owned(), local: false })));
+        story.step(Event::Answer(story.io, Err(TransportError { message: "no route".to_owned(), local: false })));
         story.pass(span);
         wait_after(&mut story, 403, b"{}")
     };
@@ -104,7 +104,7 @@ fn what_was_not_ready_here_is_looked_at_every_five_minutes_at_least() {
     let mut waits = Vec::new();
     for _ in 0..6 {
         story.asked = None;
-        story.step(Event::Answer(Err(TransportError { message: "no key".to_owned(), local: true })));
+        story.step(Event::Answer(story.io, Err(TransportError { message: "no key".to_owned(), local: true })));
         waits.push(story.next().0);
         story.pass(story.next().0);
     }

@@ -137,7 +137,9 @@ impl FleetDevice {
                 Action::ReadDevice => {
                     (1, Event::Device(vec![Judged { source: Source::Configured, duid: Ok(self.duid.clone()) }]))
                 }
-                Action::Ask(request) => (self.random.between(50, 500), Event::Answer(self.ask(&request, hub, load))),
+                Action::Ask(io, request) => {
+                    (self.random.between(50, 500), Event::Answer(io, self.ask(&request, hub, load)))
+                }
                 Action::Install { license, .. } => {
                     self.file = license.bytes().to_vec();
                     self.renewed = Some(self.now);

@@ -166,7 +166,7 @@ impl Oracle {
                     self.sees(stage, View::Seen(document));
                 }
             }
-            Event::Answer(answer) => self.answer(stage, answer),
+            Event::Answer(_, answer) => self.answer(stage, answer),
             Event::Reloaded(report) => self.reload_report(stage, report),
             _ => {}
         }
