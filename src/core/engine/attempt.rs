@@ -13,7 +13,7 @@ use super::{Action, Engine, HubRequest, IoId};
 use crate::core::hub::response::{self, RawAnswer, TransportError, Trouble};
 use crate::core::license::document::Serial;
 use crate::core::state::word::Word;
-use crate::core::time::{BootTime, WallTime};
+use crate::core::time::BootTime;
 
 /// An attempt under way.
 #[derive(Debug)]
@@ -256,10 +256,10 @@ impl Engine {
         let Some(attempt) = self.attempt.take_if(awaited) else { return };
         let Phase::Asking { step, .. } = &attempt.phase else { return };
         let wall = self.cx.wall_now();
-        if let Ok(raw) = &answer
-            && let Some(date) = raw.date.as_deref().and_then(WallTime::parse)
-        {
+        if let Some(date) = answer.as_ref().ok().and_then(RawAnswer::clock) {
             self.cx.hub_clock = Some((date, self.cx.boot_now()));
+            // What it refutes must not decide what becomes of this answer.
+            self.correct_stored_times();
         }
         let answer = answer.map_err(Trouble::from);
         match step.clone() {

@@ -13,7 +13,7 @@ use crate::core::license::document::Serial;
 use crate::core::license::verify::{Authentic, State};
 use crate::core::schedule::rate_limit::{self, Ending};
 use crate::core::text::one_line;
-use crate::core::time::{DAY, HOUR, MINUTE, Millis};
+use crate::core::time::{BootTime, DAY, HOUR, MINUTE, Millis};
 
 /// A failure that is over sooner is no outage that a fleet would have to recover from.
 const SHORT_OUTAGE: Millis = 2 * MINUTE;
@@ -28,14 +28,15 @@ pub(super) const fn longest_wait(remaining: Millis) -> Millis {
 impl Engine {
     /// The hub's license, judged as strictly as any other. The file was read a moment ago.
     pub(super) fn candidate(&mut self, attempt: Attempt, data: &[u8]) {
-        let cx = &self.cx;
-        let candidate = match cx.check(data) {
+        let candidate = match self.cx.check(data) {
             Ok(candidate) => candidate,
             Err(rejection) => {
-                let reason = format!("{}'s license is {}: {}", cx.source(), rejection.state, rejection.reason);
+                let reason = format!("{}'s license is {}: {}", self.cx.source(), rejection.state, rejection.reason);
                 return self.end(&attempt, Outcome::CandidateRefused(reason));
             }
         };
+        self.cx.hear_of(&candidate);
+        let cx = &self.cx;
         let was_new = cx.source_is_new();
         // What cannot be read may still be whole; then the last-known-good copy of it is the baseline.
         let unreadable = matches!(cx.file, FileView::Unreadable(_));
@@ -185,7 +186,8 @@ impl Engine {
     /// After an outage the whole fleet comes back at once: the wait that spreads it, at most once per outage. How long
     /// the outage was for others is not known here, so the wait does not depend on when this license fell due in it.
     fn recovery_wait(&self) -> Option<Millis> {
-        let outage = self.cx.wall_now().since(self.cx.volatile.outage_since?);
+        let began = self.cx.volatile.outage.as_ref().filter(|began| began.boot_id == self.cx.boot_id)?;
+        let outage = self.cx.boot_now().since(BootTime(began.boot));
         let remaining = self.cx.remaining()?;
         if outage < SHORT_OUTAGE || remaining <= URGENT || self.cx.volatile.recovering {
             return None;

@@ -33,6 +33,8 @@ pub(super) struct Context {
     pub(super) just_read: bool,
     /// An older license that another writer installed: netifyd is not told of it. Its SHA-256.
     pub(super) not_adopted: Option<String>,
+    /// The latest issue date of all licenses whose signature was verified, installed or not.
+    pub(super) signed_date: Option<WallTime>,
     pub(super) last_good: LastGood,
     /// Kept over boots.
     pub(super) durable: Durable,
@@ -102,6 +104,7 @@ impl Context {
         self.moment = moment;
         self.durable.automatic.pass(elapsed, moment.now.wall);
         self.volatile.manual.pass(elapsed, moment.now.wall);
+        self.volatile.hurries.pass(elapsed, moment.now.wall);
         self.volatile.restores.pass(elapsed, moment.now.wall);
         self.judge_clock();
     }
@@ -109,10 +112,23 @@ impl Context {
     pub(super) fn judge_clock(&mut self) {
         let known = Known {
             last_good: self.durable.last_good_time,
-            created_at: self.known_licenses().filter_map(|license| license.license().created_at).max(),
+            created_at: self
+                .known_licenses()
+                .filter_map(|license| license.license().created_at)
+                .chain(self.signed_date)
+                .max(),
         };
         let always = self.config.clock.trust == ClockTrust::Always;
         self.trust = trust::judge(self.moment.now, &self.moment.evidence, &known, always);
+    }
+
+    /// What a signed license says of the time is evidence before the license is judged: a clock that is behind would
+    /// refuse it as premature.
+    pub(super) fn hear_of(&mut self, license: &Authentic) {
+        if license.key_id().is_some() && license.license().created_at > self.signed_date {
+            self.signed_date = license.license().created_at;
+            self.judge_clock();
+        }
     }
 
     pub(super) const fn boot_now(&self) -> BootTime {

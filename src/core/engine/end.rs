@@ -6,7 +6,9 @@ use super::file::FileView;
 use super::log::Kind;
 use super::outcome::{Outcome, Retry};
 use super::{Engine, Level};
+use crate::core::hub::response::TroubleKind;
 use crate::core::schedule::backoff::{Limits, Situation};
+use crate::core::schedule::rate_limit::HURRY;
 use crate::core::state::word::Word;
 use crate::core::state::{AttemptRecord, HISTORY, NotBefore};
 use crate::core::time::{MINUTE, Millis, span};
@@ -85,7 +87,8 @@ impl Engine {
 
     /// What is counted: failures, waits, and an outage.
     fn count(&mut self, outcome: &Outcome) {
-        let (wall, volatile) = (self.cx.wall_now(), &mut self.cx.volatile);
+        let began = NotBefore { boot_id: self.cx.boot_id.clone(), boot: self.cx.boot_now().0 };
+        let volatile = &mut self.cx.volatile;
         match outcome {
             _ if outcome.failed() => volatile.failures = volatile.failures.saturating_add(1),
             Outcome::UpToDate | Outcome::Installed(_) => (volatile.failures, volatile.waits) = (0, 0),
@@ -100,10 +103,15 @@ impl Engine {
         }
         let recovering = matches!(outcome, Outcome::Recovering(_));
         let was_recovering = std::mem::replace(&mut volatile.recovering, recovering);
-        if outcome.reached_the_hub() {
-            volatile.outage_since = None;
-        } else if volatile.outage_since.is_none() && !was_recovering {
-            volatile.outage_since = Some(wall);
+        match outcome {
+            // Our own side was not ready: that tells nothing of the hub.
+            Outcome::Hub(trouble) if trouble.kind == TroubleKind::Local => {}
+            Outcome::Hub(trouble) if trouble.kind == TroubleKind::Outage => {
+                if volatile.outage.is_none() && !was_recovering {
+                    volatile.outage = Some(began);
+                }
+            }
+            _ => volatile.outage = None,
         }
     }
 
@@ -166,7 +174,8 @@ impl Engine {
         let shortest = self.cx.limits().min;
         let left = (shortest - self.cx.wall_now().since(last.at)).clamp(0, shortest);
         let soon = self.cx.boot_now().plus(left);
-        if self.not_before.is_some_and(|not_before| not_before > soon) {
+        // A reload every minute must not make an attempt every minute.
+        if self.not_before.is_some_and(|not_before| not_before > soon) && self.cx.volatile.hurries.take(HURRY).is_ok() {
             self.wait(left);
         }
     }

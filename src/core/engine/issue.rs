@@ -2,7 +2,8 @@
 
 use super::writer::Origin;
 use super::{Action, Engine};
-use crate::core::license::verify::{Authentic, CLOCK_TOLERANCE};
+use crate::core::clock::correct::{Present, Stored, correct};
+use crate::core::license::verify::Authentic;
 use crate::core::state::{ISSUES, Issue};
 use crate::core::time::{DAY, Millis, WallTime};
 
@@ -45,22 +46,21 @@ impl Engine {
         true
     }
 
-    /// A date that our clock gave while it was ahead, and believed: a week looked like hours, and its window would open
-    /// too late. It lies in the future once the clock is right, and leaves the license less than any hub gives.
-    pub(super) fn correct_guesses(&mut self) {
-        let Some(now) = self.cx.trusted_now() else { return };
-        let is_wrong = |issue: &Issue| issue.guessed && issue.at.since(now) > CLOCK_TOLERANCE;
-        if !self.cx.durable.issues.iter().any(is_wrong) {
-            return;
+    /// Corrects what a wrong clock wrote into the saved state.
+    pub(super) fn correct_stored_times(&mut self) {
+        let present = Present { hub: self.cx.hub_now(), own: self.cx.trusted_now() };
+        let durable = &mut self.cx.durable;
+        for past in [&mut durable.last_good_time, &mut durable.last_success_at].into_iter().flatten() {
+            *past = correct(Stored::Past(*past), present);
         }
-        let assumed = |license: &Authentic| (license.sha256().to_owned(), assumed_issue(license));
-        let known: Vec<(String, WallTime)> = self.cx.known_licenses().map(assumed).collect();
-        for issue in self.cx.durable.issues.iter_mut().filter(|issue| is_wrong(issue)) {
-            let assumed = known.iter().find(|(sha256, _)| *sha256 == issue.sha256).map(|(_, assumed)| *assumed);
-            if let Some(assumed) = assumed.filter(|assumed| issue.at.since(*assumed) > DAY) {
-                issue.at = assumed.min(now);
+        let known = [self.cx.file.good(), self.cx.last_good.license.as_ref()];
+        for issue in durable.issues.iter_mut().filter(|issue| issue.guessed) {
+            let known = known.into_iter().flatten().find(|license| license.sha256() == issue.sha256);
+            if let Some(assumed) = known.map(assumed_issue) {
+                issue.at = correct(Stored::GuessedIssue { at: issue.at, assumed }, present);
             }
         }
+        self.cx.judge_clock();
     }
 
     pub(super) fn remember_serial(&mut self, license: &Authentic) {

@@ -145,6 +145,7 @@ impl Engine {
                 file: FileView::Unknown,
                 just_read: false,
                 not_adopted: None,
+                signed_date: None,
                 last_good: LastGood { bytes: start.kept, license: None },
                 durable: start.durable,
                 volatile: start.volatile,
@@ -162,6 +163,7 @@ impl Engine {
         let cx = &mut self.cx;
         cx.durable.automatic.resume(wall);
         cx.volatile.manual.resume(wall);
+        cx.volatile.hurries.resume(wall);
         cx.volatile.restores.resume(wall);
         if let Some(at) = cx.volatile.not_before.as_ref().filter(|at| at.boot_id == cx.boot_id) {
             self.not_before = Some(BootTime(at.boot));
@@ -200,8 +202,7 @@ impl Engine {
 
     /// Starts whatever is due and says what changed.
     fn advance(&mut self) {
-        self.cx.judge_clock();
-        self.correct_guesses();
+        self.correct_stored_times();
         if self.reader.on_time(self.cx.boot_now()) {
             self.actions.push(Action::ReadLicense);
         }

@@ -115,11 +115,6 @@ impl Outcome {
         matches!(self, Self::Hub(_) | Self::CandidateRefused(_) | Self::NotFound(_) | Self::InstallFailed(_))
     }
 
-    /// Whether the hub was there.
-    pub(super) const fn reached_the_hub(&self) -> bool {
-        !matches!(self, Self::Hub(trouble) if matches!(trouble.kind, TroubleKind::Outage | TroubleKind::Local))
-    }
-
     /// HTTP status of the deciding response.
     pub(super) const fn http_status(&self) -> Option<u16> {
         match self {

@@ -181,6 +181,19 @@ impl Engine {
                 };
                 self.reply_after_reload(vec![id], 0, &format!("nothing to do: the license is {when}"));
             }
+            // A timer may ask for this every minute: what the daemon waits for holds for it as well.
+            Request::Renew { if_due: true, dry_run: false, .. }
+                if self.attempt.is_none() && self.not_before.is_some_and(|at| at > self.cx.boot_now()) =>
+            {
+                let wait = self.not_before.map_or(0, |at| at.since(self.cx.boot_now()));
+                let last =
+                    self.cx.volatile.history.last().map(|last| format!(" ({})", last.outcome)).unwrap_or_default();
+                let text = format!(
+                    "the license is due; the next attempt is in {}, as the last one{last} was a moment ago; `netify-licensed renew` does not wait",
+                    span(wait)
+                );
+                self.reply_after_reload(vec![id], u8::from(self.cx.volatile.failures > 0), &text);
+            }
             Request::Renew { dry_run: true, .. } => self.begin(id, Purpose::DryRun, By::Person),
             Request::Renew { accept_changes, .. } => {
                 self.begin(id, Purpose::Renew, if accept_changes { By::Accepting } else { By::Person });

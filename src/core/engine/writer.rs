@@ -152,6 +152,7 @@ impl Engine {
                 return self.reply(&[id], 3, &text);
             }
         };
+        self.cx.hear_of(&candidate);
         // What cannot be read may still be good: then the last-known-good copy of it is the baseline.
         let installed = match &self.cx.file {
             FileView::Unreadable(reason) if self.cx.last_good.license.is_none() && !force => {

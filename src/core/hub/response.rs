@@ -2,6 +2,7 @@
 //!
 //! A 200 is not yet a license: maintenance pages and captive portals answer 200 too, and are outages by their name.
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -22,6 +23,8 @@ pub struct RawAnswer {
     pub retry_after: Option<String>,
     /// `Date`.
     pub date: Option<String>,
+    /// `Age` (RFC 9111): the answer comes out of a cache.
+    pub age: Option<String>,
     /// `Content-Type`.
     pub content_type: Option<String>,
     /// `Content-Encoding`.
@@ -138,6 +141,15 @@ pub fn retry_after(text: &str, now: WallTime) -> Option<Millis> {
 }
 
 impl RawAnswer {
+    /// What the source's clock says: of a success with its JSON, as it came from the source itself. A refusal, a page or
+    /// a cache tells nothing. Who answered is known: no URL is taken but those of TLS and of this machine.
+    #[must_use]
+    pub fn clock(&self) -> Option<WallTime> {
+        let is_data = || serde_json::from_slice::<IgnoredAny>(&self.body).is_ok();
+        let date = self.date.as_deref().and_then(WallTime::parse)?;
+        (self.status / 100 == 2 && self.age.is_none() && is_data()).then_some(date)
+    }
+
     /// One sentence about this answer: which URL, who, and what was answered.
     fn named(&self, who: &str, what: &str) -> String {
         format!("{}{who} answered {what}", self.place())

@@ -23,6 +23,9 @@ pub const MANUAL: Rate = Rate { capacity: 10, interval: 6 * MINUTE };
 /// Restores of the license file that another process undid.
 pub const RESTORE: Rate = Rate { capacity: 3, interval: HOUR };
 
+/// Reloads of the configuration that cut the wait after a failed attempt.
+pub const HURRY: Rate = Rate { capacity: 2, interval: HOUR };
+
 /// Renewals by schedule of a license that lives for `life` milliseconds.
 #[must_use]
 pub fn automatic(life: Millis) -> Rate {

@@ -73,8 +73,8 @@ pub struct Volatile {
     pub not_before: Option<NotBefore>,
     /// The last attempts, newest last.
     pub history: Vec<AttemptRecord>,
-    /// Since when the hub could not be reached.
-    pub outage_since: Option<WallTime>,
+    /// Since when the hub could not be reached, by the clock that does not step.
+    pub outage: Option<NotBefore>,
     /// After an outage the renewal waits for its turn once.
     pub recovering: bool,
     /// Restores of the license file that another process undid.
@@ -85,6 +85,8 @@ pub struct Volatile {
     pub create_trouble: Option<String>,
     /// Renewals that people asked for.
     pub manual: Bucket,
+    /// Waits that were cut since something may have been mended.
+    pub hurries: Bucket,
     /// Last reload.
     pub reload: Option<ReloadRecord>,
     /// Failed reloads in a row.
@@ -178,7 +180,7 @@ impl Durable {
         let Self {
             boot_id,
             loaded,
-            last_good_time: _,
+            last_good_time,
             issues,
             serial,
             duid,
@@ -189,7 +191,10 @@ impl Durable {
             pending_change,
             source,
         } = self;
-        *boot_id == now.boot_id
+        // One that was lowered was refuted: the one on disk would be believed after the next start.
+        let is_refuted = last_good_time.is_some() && *last_good_time > now.last_good_time;
+        !is_refuted
+            && *boot_id == now.boot_id
             && *loaded == now.loaded
             && *issues == now.issues
             && *serial == now.serial
@@ -212,12 +217,13 @@ impl Volatile {
             waits,
             not_before,
             history,
-            outage_since,
+            outage,
             recovering,
             restores,
             restored,
             create_trouble,
             manual,
+            hurries,
             reload,
             reload_failures,
             reload_pause,
@@ -230,11 +236,12 @@ impl Volatile {
             == (now.failures, now.waits, now.recovering, now.reload_failures, now.unload)
             && *not_before == now.not_before
             && *history == now.history
-            && *outage_since == now.outage_since
+            && *outage == now.outage
             && restores.covers(&now.restores)
             && *restored == now.restored
             && *create_trouble == now.create_trouble
             && manual.covers(&now.manual)
+            && hurries.covers(&now.hurries)
             && *reload == now.reload
             && *reload_pause == now.reload_pause
             && *told == now.told
@@ -300,7 +307,7 @@ mod tests {
             &|v| v.waits = 1,
             &|v| v.not_before = Some(NotBefore { boot_id: "b".to_owned(), boot: 1 }),
             &|v| v.history.push(record()),
-            &|v| v.outage_since = Some(at(1)),
+            &|v| v.outage = Some(NotBefore { boot_id: "b".to_owned(), boot: 1 }),
             &|v| v.recovering = true,
             &|v| v.restored = Some("s".to_owned()),
             &|v| v.create_trouble = Some("t".to_owned()),

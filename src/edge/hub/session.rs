@@ -234,6 +234,7 @@ impl Session {
             status: response.status().as_u16(),
             retry_after: text(header::RETRY_AFTER),
             date: text(header::DATE),
+            age: text(header::AGE),
             content_type: text(header::CONTENT_TYPE),
             content_encoding: text(header::CONTENT_ENCODING),
             location_is_elsewhere: location.as_ref().is_some_and(|to| to.host_str() != url.host_str()),

@@ -2,6 +2,7 @@
 //! are not checked here; whole lives of devices are in the simulation.
 
 mod changes;
+mod clocks;
 mod files;
 mod logs;
 mod looks;
