@@ -15,6 +15,7 @@ mod restores;
 mod retiring;
 mod sentences;
 mod sources;
+mod table;
 mod waiters;
 mod waits;
 
@@ -22,7 +23,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Action, Engine, Event, FileContent, HubRequest, IoId, Level, Moment, ReloadOutcome, ReloadReport, Reply, Request,
-    RequestId, Room, Start, StateFile, Why,
+    RequestId, Room, Start, StateFile, Why, timers,
 };
 use crate::core::clock::trust::Evidence;
 use crate::core::config::{Config, parse};
