@@ -219,6 +219,11 @@ impl Driver {
     fn drain(&mut self) {
         while let Some(event) = self.queue.pop_front() {
             self.device_known |= matches!(event, Event::Device(_));
+            // A report that could not be written is written as soon as there is room, not at the next change.
+            let writes_again = matches!(event, Event::Poll) && !self.unpublished.is_empty();
+            if writes_again {
+                self.publish();
+            }
             if let Event::RequesterLeft(left) = &event {
                 self.replies.retain(|(id, _)| id != left);
             }

@@ -9,6 +9,7 @@ use crate::core::license::document::{Entitlement, Serial};
 use crate::core::license::verify::{Authentic, State};
 use crate::core::state::AttemptRecord;
 use crate::core::state::word::{ReloadWord, Word};
+use crate::core::time::DAY;
 
 const AGAIN: &str = "the daemon tries again by itself; `netify-licensed renew` does so at once";
 
@@ -152,7 +153,9 @@ impl Context {
     fn find_failed_attempts(&self, state: State, found: &mut Findings) {
         let waits = self.due_at().is_none_or(|due| self.best_now().is_none_or(|now| now >= due));
         let Some(last) = self.last_failure() else { return };
-        if state.is_usable() && !waits {
+        // A person who asked before its time finds here what came of it.
+        let is_recent = (0..DAY).contains(&self.wall_now().since(last.at));
+        if state.is_usable() && !waits && !is_recent {
             return;
         }
         let words = last.error.as_deref().unwrap_or(last.outcome.as_str());

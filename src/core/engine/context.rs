@@ -66,6 +66,8 @@ pub(super) enum Due {
     NoLicense,
     SourceChanged,
     ChangeAccepted,
+    /// What lies there is none that can be used.
+    Unusable(State),
     ClockDoubted,
     Expired,
     AboutToExpire,
@@ -75,6 +77,7 @@ pub(super) enum Due {
 impl std::fmt::Display for Due {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            Self::Unusable(state) => return write!(f, "the installed license is {state}"),
             Self::NoLicense => "there is no license",
             Self::SourceChanged => "the source of licenses has changed",
             Self::ChangeAccepted => "a changed license has waited long enough",
@@ -260,7 +263,11 @@ impl Context {
         if self.source_is_new() {
             return (now.boot, Due::SourceChanged);
         }
-        let Some(license) = self.active() else { return (now.boot, Due::NoLicense) };
+        let Some(license) = self.active() else {
+            let state = self.state();
+            let why = if state == State::Missing { Due::NoLicense } else { Due::Unusable(state) };
+            return (now.boot, why);
+        };
         let Some(wall) = self.best_now() else { return (now.boot, Due::ClockDoubted) };
         let plan = self.plan(license);
         if wall >= plan.expires {

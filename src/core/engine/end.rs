@@ -224,7 +224,7 @@ impl Engine {
                 self.log.forget_attempts_but(outcome.word());
                 self.note_failure(Level::Warn, Kind::Attempt(outcome.word()), sentence.to_owned());
             }
-            (_, Some(sentence)) if attempt.is_by_person() || self.log.first_time(sentence) => {
+            (_, Some(sentence)) if attempt.is_by_person() || self.log.first_time(sentence, self.cx.wall_now()) => {
                 let level = if matches!(outcome, Outcome::NotRenewable(_)) { Level::Warn } else { Level::Info };
                 self.note(level, sentence);
             }

@@ -190,7 +190,10 @@ impl Engine {
         if self.cx.volatile.restored.as_deref() != Some(license.sha256()) {
             self.cx.volatile.restored = None;
         }
-        self.cx.durable.retired &= before.is_unknown();
+        // Another license may have been copied there while the daemon was stopped.
+        let retired = &self.cx.durable.retired_file;
+        let is_retired = retired.as_deref().is_none_or(|retired| retired == license.sha256());
+        self.cx.durable.retired &= before.is_unknown() && is_retired;
         self.remember_serial(license);
         if self.remember_issue(license, Origin::Given) {
             // Before the last-known-good copy changes: with it goes the date of the version before.

@@ -130,6 +130,7 @@ impl Engine {
     pub(super) fn deleted(&mut self, attempt: Attempt, serial: Serial, how: &'static str) {
         self.cx.durable.retired = true;
         self.cx.durable.pending_change = None;
+        self.cx.durable.retired_file = self.cx.file.good().map(|license| license.sha256().to_owned());
         self.cx.durable.serial = None;
         self.cx.durable.duid = None;
         self.save_durable();

@@ -9,7 +9,7 @@ use crate::core::time::{DAY, WallTime};
 #[derive(Debug, Default)]
 pub(super) struct Log {
     failures: Vec<Failure>,
-    said: Vec<String>,
+    said: Vec<(String, WallTime)>,
     state: Option<State>,
     trusted: Option<bool>,
     /// A line of this step names the license and its end: that its state is good says no more.
@@ -34,11 +34,12 @@ struct Failure {
 }
 
 impl Log {
-    /// Whether this was not said since the last success.
-    pub(super) fn first_time(&mut self, what: &str) -> bool {
-        let is_news = self.said.len() < 64 && !self.said.iter().any(|said| said == what);
+    /// Whether this was not said for a day, nor since the last success.
+    pub(super) fn first_time(&mut self, what: &str, now: WallTime) -> bool {
+        self.said.retain(|(_, at)| (0..DAY).contains(&now.since(*at)));
+        let is_news = self.said.len() < 64 && !self.said.iter().any(|(said, _)| said == what);
         if is_news {
-            self.said.push(what.to_owned());
+            self.said.push((what.to_owned(), now));
         }
         is_news
     }

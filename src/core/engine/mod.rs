@@ -93,6 +93,8 @@ pub struct Engine {
     unwritten: store::Unwritten,
     published: Published,
     log: Log,
+    /// Whether the clock was believed at the end of the last step.
+    trusted_before: bool,
     actions: Vec<Action>,
 }
 
@@ -131,6 +133,7 @@ impl Engine {
             unwritten: store::Unwritten::default(),
             published: Published::default(),
             log: Log::default(),
+            trusted_before: false,
             // The device first: a license that is bound to it cannot be judged before.
             actions: vec![Action::ReadDevice],
             cx: Context {
@@ -203,6 +206,11 @@ impl Engine {
     /// Starts whatever is due and says what changed.
     fn advance(&mut self) {
         self.correct_stored_times();
+        if self.trusted_before != self.cx.trust.trusted {
+            // What is left of the license is known anew: a wait that was chosen before must not cost it.
+            self.fit_wait();
+        }
+        self.trusted_before = self.cx.trust.trusted;
         if self.reader.on_time(self.cx.boot_now()) {
             self.actions.push(Action::ReadLicense);
         }
@@ -242,7 +250,7 @@ impl Engine {
     }
 
     fn device_read(&mut self, judged: Vec<Judged>) {
-        let before = self.cx.duid().map(str::to_owned);
+        let (before, moment_now) = (self.cx.duid().map(str::to_owned), self.cx.wall_now());
         self.cx.device = Device::Read(judged);
         if self.cx.file.is_unknown() {
             self.read_license();
@@ -255,7 +263,7 @@ impl Engine {
         if self.cx.duid() != before.as_deref() {
             self.note(level, text);
             self.judge_again();
-        } else if before.is_none() && self.log.first_time("no device") {
+        } else if before.is_none() && self.log.first_time("no device", moment_now) {
             self.note(level, text);
         }
     }

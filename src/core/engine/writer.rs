@@ -279,6 +279,11 @@ impl Engine {
         if let Some(attempt) = attempt {
             self.end(&attempt, Outcome::Installed(message));
         } else {
+            if origin == Origin::Given {
+                // What could not be fetched is there.
+                (self.cx.volatile.failures, self.cx.volatile.waits) = (0, 0);
+                self.log.forget();
+            }
             self.wait_for_reload(request.into_iter().collect(), &message, 0);
         }
         if outdated {

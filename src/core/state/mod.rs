@@ -38,12 +38,14 @@ pub struct Durable {
     pub last_success_at: Option<WallTime>,
     /// Last automatic try to create a license.
     pub provision_tried_at: Option<WallTime>,
-    /// The license was given back (`retire`): nothing is fetched until somebody asks.
+    /// The license was given back (`retire`): nothing is fetched until a person asks.
     pub retired: bool,
     /// A changed license that was offered and waits.
     pub pending_change: Option<PendingChange>,
     /// Where licenses come from.
     pub source: Option<Source>,
+    /// SHA-256 of the license file at that time: another one that lies there is no retired license.
+    pub retired_file: Option<String>,
 }
 
 /// The beginning of a license's life, where its own `created_at` does not tell: some hubs keep the date of the first
@@ -190,6 +192,7 @@ impl Durable {
             retired,
             pending_change,
             source,
+            retired_file,
         } = self;
         // One that was lowered was refuted: the one on disk would be believed after the next start.
         let is_refuted = last_good_time.is_some() && *last_good_time > now.last_good_time;
@@ -205,6 +208,7 @@ impl Durable {
             && *retired == now.retired
             && *pending_change == now.pending_change
             && *source == now.source
+            && *retired_file == now.retired_file
     }
 }
 
@@ -266,7 +270,7 @@ mod tests {
     /// What is not written is lost.
     #[test]
     fn every_change_of_the_durable_memory_is_worth_a_write_but_the_time() {
-        let changes: [fn(&mut Durable); 9] = [
+        let changes: [fn(&mut Durable); 10] = [
             |d| d.boot_id = "b".to_owned(),
             |d| d.loaded = Some("s".to_owned()),
             |d| d.issues.push(Issue { sha256: "s".to_owned(), at: at(1), own_renewal: true, guessed: false }),
@@ -276,6 +280,7 @@ mod tests {
             |d| d.provision_tried_at = Some(at(1)),
             |d| d.retired = true,
             |d| d.source = Some(Source { id: "s".to_owned(), is_new: true }),
+            |d| d.retired_file = Some("s".to_owned()),
         ];
         for (number, change) in changes.iter().enumerate() {
             let mut now = Durable::default();

@@ -17,6 +17,7 @@ fn doubting(last_good: WallTime) -> Story {
 fn a_last_good_time_that_lies_in_the_future_is_refuted_by_the_hub() {
     let mut story = doubting(START.plus(400 * DAY));
     assert_eq!(story.status().state, State::ClockUntrusted);
+    story.reloaded_if_asked();
     story.dated(&view("S-1"), &license("S-1", 0, 7), START.plus(SECOND));
     assert_eq!(story.status().state, State::Unchecked);
     assert_eq!(story.saved.0.last_good_time, Some(START), "what is on disk would be believed after the next start");

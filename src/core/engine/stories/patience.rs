@@ -58,8 +58,9 @@ fn nobody_takes_turns_after_a_blip_or_when_the_end_is_near() {
         (2 * MINUTE, 0, true),
         (12 * HOUR, 0, false),
         (12 * HOUR - 1, 0, true),
-        // A clock that is set back makes no outage.
-        (2 * MINUTE, -DAY, false),
+        // It is measured by the clock that does not step.
+        (2 * MINUTE, -DAY, true),
+        (2 * MINUTE - 1, DAY, false),
     ] {
         let mut story = due();
         story.away();

@@ -178,8 +178,12 @@ fn what_is_no_failure_is_not_told_as_one() {
     story.renew();
     story.away();
     assert_eq!(story.status().renewal.consecutive_failures, 1);
+    // Who asked before its time finds here what came of it, for a day.
+    tells(&story, &["the last attempt failed: connection refused"], &[AGAIN]);
+    story.pass(DAY);
+    story.device(Ok("D-1"));
     tells(&story, &[], &[]);
-    story.pass(6 * DAY);
+    story.pass(5 * DAY);
     tells(&story, &["the last attempt failed: connection refused"], &[AGAIN]);
     let mut story = Story::daemon(TRANSPORT, fixed(-6, 1));
     story.reloaded_if_asked();

@@ -10,6 +10,11 @@ fn quiet() -> Story {
     story
 }
 
+/// A daemon whose netifyd has yet to load the license.
+fn not_loaded() -> Story {
+    keeping(TRANSPORT, true, FileContent::Bytes(license("S-1", 0, 7)))
+}
+
 /// What ends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
@@ -89,11 +94,11 @@ fn every_state_that_waits_has_an_end() {
     story.data(&HubRequest::Delete("S-1".parse().expect("a serial")), b"null");
     row("a license is removed", story, ByEvent(Io::Remove));
 
-    row("netifyd is reloaded", Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7))), ByEvent(Io::Reload));
-    let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
+    row("netifyd is reloaded", not_loaded(), ByEvent(Io::Reload));
+    let mut story = not_loaded();
     story.reloaded(ReloadOutcome::Failed("no answer".to_owned()));
     row("a reload failed", story, Time(Why::ReloadRetry));
-    let mut story = Story::daemon(TRANSPORT, FileContent::Bytes(license("S-1", 0, 7)));
+    let mut story = not_loaded();
     story.reloaded(ReloadOutcome::NotRunning("no process".to_owned()));
     row("netifyd is off", story, Time(Why::ReloadRetry));
 
