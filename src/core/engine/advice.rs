@@ -152,7 +152,7 @@ impl Context {
     /// Failures count as a problem while there is something to get: a license that is not due needs no hub.
     fn find_failed_attempts(&self, state: State, found: &mut Findings) {
         let waits = self.due_at().is_none_or(|due| self.best_now().is_none_or(|now| now >= due));
-        let Some(last) = self.last_failure() else { return };
+        let Some(last) = self.last_failure() else { return self.find_overdue_renewal(state, found) };
         // A person who asked before its time finds here what came of it.
         let is_recent = (0..DAY).contains(&self.wall_now().since(last.at));
         if state.is_usable() && !waits && !is_recent {
@@ -164,6 +164,21 @@ impl Context {
             failures => format!("{failures} attempts in a row failed, the last one: {words}"),
         });
         found.advice.extend(self.advice_on_attempt(last));
+    }
+
+    /// Nothing failed, and still there is no later license: the source has none, or offers none that can be taken.
+    fn find_overdue_renewal(&self, state: State, found: &mut Findings) {
+        let (Some(license), Some(now)) = (self.file.good(), self.trusted_now()) else { return };
+        let plan = self.plan(license);
+        if state.is_usable() && now >= plan.overdue_from() && !is_final(license) {
+            let word = self.volatile.history.last().map(|last| format!(", {}", last.outcome)).unwrap_or_default();
+            found.problem(format!(
+                "the renewal is overdue since {}: {} has no later license{word}",
+                plan.due,
+                self.source()
+            ));
+            found.advise(format!("ask whoever runs {} why; it is asked again by itself", self.source()));
+        }
     }
 
     pub(super) fn last_failure(&self) -> Option<&AttemptRecord> {

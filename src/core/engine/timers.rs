@@ -112,7 +112,8 @@ impl Engine {
         if let (FileView::Good(license), true) = (&self.cx.file, self.cx.trust.trusted) {
             let created = license.license().created_at.map(|at| at.plus(-CLOCK_TOLERANCE));
             let plan = self.cx.plan(license);
-            let turns = [Some(license.license().expires_at), created, Some(plan.emergency_from)].into_iter().flatten();
+            let [ends, emergency, overdue] = [plan.expires, plan.emergency_from, plan.overdue_from()].map(Some);
+            let turns = [ends, created, emergency, overdue].into_iter().flatten();
             let turns = turns.filter(|at| *at > now.wall).map(|at| now.boot.plus(at.since(now.wall)));
             all.extend(turns.map(|at| Waiting::Until(at, Why::StateTurns)));
         }

@@ -84,6 +84,12 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, origin: Ori
     {
         worry(1, last.clone());
     }
+    if let Some(Rfc3339(due)) = status.renewal.due_at.filter(|_| status.state.is_usable() && status.is_overdue(now))
+        && status.pid.is_some()
+        && origin.stuck.is_none()
+    {
+        worry(1, format!("the renewal is overdue since {due}"));
+    }
     // Whoever renews by hand or by cron has a day to do it.
     if let Some(Rfc3339(due)) = status.renewal.due_at.filter(|due| now.since(due.0) > DAY)
         && status.pid.is_none()
@@ -271,7 +277,9 @@ pub(crate) mod tests {
         let words = "in 2 days 23 h; no daemon runs, and the renewal is overdue since 2026-05-25 00:00:00 UTC |";
         assert!(late.line.contains(words), "{}", late.line);
         alone.pid = Some(1);
-        assert_eq!(judge(&alone, USUAL, at(3).plus(1), HERE).exit, 0, "the daemon knows");
+        assert_eq!(judge(&alone, USUAL, at(3).plus(-1), HERE).exit, 0, "the daemon has a quarter of what is left");
+        let late = judge(&alone, USUAL, at(2), HERE);
+        assert!(late.exit == 1 && late.line.contains("; the renewal is overdue since 2026-05-25"), "{}", late.line);
         alone.pid = None;
         alone.state = State::Expired;
         assert!(!judge(&alone, USUAL, at(-1), HERE).line.contains("overdue"), "that is the lesser trouble");

@@ -52,6 +52,14 @@ struct Drawn {
     number: u64,
 }
 
+impl Plan {
+    /// From here on a renewal that is not there is late: a quarter of what follows the due moment has gone by.
+    #[must_use]
+    pub const fn overdue_from(&self) -> WallTime {
+        self.due.plus(self.expires.since(self.due) / 4)
+    }
+}
+
 impl Lot {
     /// As [`plan`].
     #[must_use]

@@ -97,7 +97,12 @@ fn the_engine_wakes_when_a_license_changes_its_state() {
     let command = |from, to| Story::command(TRANSPORT, FileContent::Bytes(license("S-1", from, to)));
     let state = Why::StateTurns;
     assert_eq!(deadline(&command(1, 9)), Some((DAY - 5 * MINUTE, state)), "its time comes");
-    assert_eq!(deadline(&command(0, 10)), Some((9 * DAY, state)), "its last tenth begins");
+    let mut story = command(0, 10);
+    let due = story.status().renewal.due_at.expect("a due time").0;
+    let overdue = due.since(START) + START.plus(10 * DAY).since(due) / 4;
+    assert_eq!(deadline(&story), Some((overdue, state)), "its renewal is overdue");
+    story.pass(overdue);
+    assert_eq!(deadline(&story), Some((9 * DAY - overdue, state)), "its last tenth begins");
     assert_eq!(deadline(&command(-99, 1)), Some((DAY, state)), "it ends");
     assert_eq!(deadline(&command(-7, 0)), None, "it has ended");
     let mut story = Story::begin(TRANSPORT, false, None, Durable::default());

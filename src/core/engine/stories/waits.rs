@@ -238,3 +238,23 @@ fn one_request_at_a_time_however_long_it_takes() {
     story.pass(6 * HOUR);
     assert_eq!(story.asked, Some(view("S-1")));
 }
+
+/// A relay that has the same license each time, and a hub that refuses nothing and renews nothing: no failure, and still
+/// nobody gets a later license.
+#[test]
+fn a_renewal_that_does_not_come_is_overdue_after_a_quarter() {
+    let mut story = Story::daemon(RELAY, FileContent::Bytes(license("S-1", -4, 3)));
+    story.reloaded_if_asked();
+    let overdue = |story: &Story| story.status().problems.iter().any(|problem| problem.contains("renewal is overdue"));
+    let due = story.status().renewal.due_at.expect("a due time").0;
+    let end = START.plus(3 * DAY);
+    while story.moment.now.wall < due.plus(end.since(due) / 4 - MINUTE) {
+        assert!(!overdue(&story), "{}", story.moment.now.wall);
+        if story.asked.is_some() {
+            story.answer(&HubRequest::Relay, 200, license("S-1", -4, 3));
+        }
+        story.pass(MINUTE);
+    }
+    story.pass(2 * MINUTE);
+    assert!(overdue(&story), "{:?}", story.status().problems);
+}
