@@ -71,8 +71,10 @@ pub(super) enum Step {
     Pull { serial: Serial },
     /// The list: which license is this device's. After a creation, the one that was made.
     Find { made: Option<Made> },
-    /// POST. `or_create`: the license has ended, and where the hub does not renew it, a new one is created.
-    Renew { serial: Serial, or_create: bool },
+    /// The list: whether there is a successor of a license that is not renewed.
+    Successor { of: Serial, ended: bool, instead: NotRenewed },
+    /// POST. `ended`: where the hub does not renew it, a new one may be created.
+    Renew { serial: Serial, ended: bool },
     /// POST.
     Create { duid: String },
     /// GET: what a POST made.
@@ -81,6 +83,15 @@ pub(super) enum Step {
     Delete { serial: Serial },
     /// The list: whether the hub really does not have the license that it did not find.
     ConfirmDeletion { serial: Serial, error: Trouble },
+}
+
+/// Why a license is not renewed.
+#[derive(Debug, Clone)]
+pub(super) enum NotRenewed {
+    /// The hub says so.
+    Refused(Trouble),
+    /// It says so itself.
+    NotRenewable,
 }
 
 /// What a POST made.
@@ -114,6 +125,17 @@ impl fmt::Display for Next {
     }
 }
 
+impl NotRenewed {
+    pub(super) fn outcome(self) -> Outcome {
+        match self {
+            Self::Refused(trouble) => Outcome::Hub(trouble),
+            Self::NotRenewable => {
+                Outcome::NotRenewable("the license is not renewable, and the hub has no later one".to_owned())
+            }
+        }
+    }
+}
+
 impl Purpose {
     /// For `retire`, whether the file stays.
     pub(super) const fn keeps_file(self) -> Option<bool> {
@@ -141,7 +163,11 @@ impl Attempt {
             Step::Create { .. } => Some(Made::License),
             Step::Confirm { made, .. } => Some(*made),
             Step::Find { made } => *made,
-            Step::Relay | Step::Pull { .. } | Step::Delete { .. } | Step::ConfirmDeletion { .. } => None,
+            Step::Relay
+            | Step::Pull { .. }
+            | Step::Successor { .. }
+            | Step::Delete { .. }
+            | Step::ConfirmDeletion { .. } => None,
         }
     }
 
@@ -219,7 +245,7 @@ impl Engine {
         let io = self.last_io;
         let request = match &step {
             Step::Relay => HubRequest::Relay,
-            Step::Find { .. } | Step::ConfirmDeletion { .. } => HubRequest::List,
+            Step::Find { .. } | Step::Successor { .. } | Step::ConfirmDeletion { .. } => HubRequest::List,
             Step::Pull { serial } | Step::Confirm { serial, .. } => HubRequest::View(serial.clone()),
             Step::Renew { serial, .. } => {
                 HubRequest::Renew { serial: serial.clone(), term_days: self.cx.config.renewal.term_days }
@@ -233,7 +259,7 @@ impl Engine {
 
     /// The attempt goes on with this request.
     pub(super) fn go_on(&mut self, attempt: &Attempt, step: Step) {
-        let listed = attempt.listed || matches!(step, Step::Find { .. });
+        let listed = attempt.listed || matches!(step, Step::Find { .. } | Step::Successor { .. });
         self.ask(attempt.purpose, attempt.by, listed, step);
     }
 
@@ -282,10 +308,15 @@ impl Engine {
                     Err(trouble) => self.end(&attempt, Outcome::Hub(trouble)),
                 }
             }
-            Step::Renew { serial, or_create } => match answer.and_then(|raw| response::api_data(&raw, wall)) {
+            Step::Successor { of, ended, instead } => match answer.and_then(|raw| response::api_list(&raw, wall)) {
+                Ok(list) => self.successor_listed(&attempt, &of, ended, instead, &list),
+                Err(_) => self.end(&attempt, instead.outcome()),
+            },
+            Step::Renew { serial, ended } => match answer.and_then(|raw| response::api_data(&raw, wall)) {
                 Ok(_) => self.go_on(&attempt, Step::Confirm { made: Made::Renewal, serial }),
-                // A license that was found by its device may be past renewing: once it has ended, a new one is made.
-                Err(trouble) if or_create && is_past_renewing(&trouble) => self.create(&attempt),
+                Err(trouble) if is_past_renewing(&trouble) => {
+                    self.not_renewed(&attempt, serial, ended, NotRenewed::Refused(trouble));
+                }
                 Err(trouble) => self.end(&attempt, Outcome::Hub(trouble)),
             },
             Step::Create { .. } => match answer.and_then(|raw| response::api_data(&raw, wall)) {

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::Engine;
-use super::attempt::{Attempt, By, Made, Purpose, Step};
+use super::attempt::{Attempt, By, Made, NotRenewed, Purpose, Step};
 use super::change::COMMAND;
 use super::file::FileView;
 use super::outcome::Outcome;
@@ -163,8 +163,10 @@ impl Engine {
             }
         }
         if fixed {
-            let text = "the license is not renewable, and the hub has no later one";
-            return self.end(attempt, Outcome::NotRenewable(text.to_owned()));
+            return match theirs.license().serial.parse() {
+                Ok(serial) => self.not_renewed(attempt, serial, ended, NotRenewed::NotRenewable),
+                Err(_) => self.end(attempt, NotRenewed::NotRenewable.outcome()),
+            };
         }
         if attempt.purpose == Purpose::DryRun {
             let text = format!("the hub has nothing later than {ends}; it would be asked to renew");
@@ -179,8 +181,7 @@ impl Engine {
                 return self.end(attempt, Outcome::Recovering(wait));
             }
         }
-        let or_create = ended && attempt.purpose == Purpose::Provision;
-        self.renew(attempt, theirs, or_create);
+        self.renew(attempt, theirs, ended);
     }
 
     /// After an outage the whole fleet comes back at once: the wait that spreads it, at most once per outage. How long
@@ -198,7 +199,7 @@ impl Engine {
         Some(wait.max(MINUTE))
     }
 
-    fn renew(&mut self, attempt: &Attempt, theirs: &Authentic, or_create: bool) {
+    fn renew(&mut self, attempt: &Attempt, theirs: &Authentic, ended: bool) {
         let Ok(serial) = theirs.license().serial.parse::<Serial>() else {
             let text = "its serial number cannot be part of a URL".to_owned();
             return self.end(attempt, Outcome::CandidateRefused(text));
@@ -216,6 +217,6 @@ impl Engine {
             return self.end(attempt, Outcome::RenewalLimit(wait));
         }
         self.save_durable();
-        self.go_on(attempt, Step::Renew { serial, or_create });
+        self.go_on(attempt, Step::Renew { serial, ended });
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Engine;
-use super::attempt::{Attempt, Made, Phase, Purpose, Step};
+use super::attempt::{Attempt, Made, NotRenewed, Phase, Purpose, Step};
 use super::outcome::Outcome;
 use super::writer::Job;
 use crate::core::hub::list::{List, Sought};
@@ -74,6 +74,47 @@ impl Engine {
             attempt.purpose = Purpose::Provision;
         }
         self.go_on(&attempt, Step::Find { made });
+    }
+
+    /// The hub does not extend this license. It may have another one for this device; and where this one has ended, one may
+    /// be made.
+    pub(super) fn not_renewed(&mut self, attempt: &Attempt, of: Serial, ended: bool, instead: NotRenewed) {
+        let is_bound = self.cx.config.license.serial.is_some() || self.cx.duid().is_none();
+        if attempt.purpose == Purpose::DryRun || is_bound {
+            return self.end(attempt, instead.outcome());
+        }
+        if !attempt.listed {
+            return self.go_on(attempt, Step::Successor { of, ended, instead });
+        }
+        self.replace_ended(attempt, ended, instead);
+    }
+
+    pub(super) fn successor_listed(
+        &mut self,
+        attempt: &Attempt,
+        of: &Serial,
+        ended: bool,
+        instead: NotRenewed,
+        list: &List,
+    ) {
+        let other = |item: &Vec<u8>| {
+            Listed::read(item).filter(|item| item.serial != *of && item.duid.as_deref() == self.cx.duid())
+        };
+        match list.items.iter().filter_map(other).max_by_key(|item| item.expires_at) {
+            Some(Listed { serial, .. }) => self.go_on(attempt, Step::Pull { serial }),
+            // It may be on another page.
+            None if list.is_partial => self.end(attempt, instead.outcome()),
+            None => self.replace_ended(attempt, ended, instead),
+        }
+    }
+
+    /// A license that has ended and is not renewed is replaced by a new one, where that is configured or asked for.
+    fn replace_ended(&mut self, attempt: &Attempt, ended: bool, instead: NotRenewed) {
+        let automatic = self.cx.config.provision.enabled && self.cx.may_create();
+        if ended && (attempt.purpose == Purpose::Provision || automatic) {
+            return self.create(attempt);
+        }
+        self.end(attempt, instead.outcome());
     }
 
     /// Where the daemon may create a license and does not now: when it may again, and what became of the last try.

@@ -15,6 +15,7 @@ mod restores;
 mod retiring;
 mod sentences;
 mod sources;
+mod successors;
 mod table;
 mod waiters;
 mod waits;
