@@ -5,16 +5,20 @@ use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 use crate::cli::ended_by;
 use crate::core::config::Config;
-use crate::core::control::{Answer, Command};
+use crate::core::control::{self, Answer, Command};
 use crate::core::engine::{Event, Request};
+use crate::core::text::hex;
 use crate::core::time::{MINUTE, Millis};
 use crate::daemon::driver::{Driver, Role};
 use crate::edge::config_file::{self, InForce};
 use crate::edge::control::client::{self, ALIVE, AskError, Connection};
 use crate::edge::dirs::Places;
 use crate::edge::file::lock::{self, Holder, Lock, LockError};
+use crate::edge::helper::{self, Order};
 use crate::edge::signals::Ending;
 use crate::edge::{clock, process, terminal};
 use crate::exit::Exit;
@@ -71,6 +75,9 @@ pub(super) async fn ask(path: Option<&Path>, ending: &Ending, name: &str, reques
         Err(error) => return Exit::outcome(78, error.to_string(), as_json),
     };
     let socket = config.control_socket(&places.runtime);
+    if let Err(sentence) = allowed_by_root(&places, &request) {
+        return Exit::outcome(1, sentence, as_json);
+    }
     let deadline = clock::now().boot.plus(PATIENCE);
     let is_over = || clock::now().boot >= deadline;
     loop {
@@ -101,6 +108,27 @@ pub(super) async fn ask(path: Option<&Path>, ending: &Ending, name: &str, reques
             }
             Err(LockError::Failed(sentence)) => return Exit::outcome(1, sentence, as_json),
         }
+    }
+}
+
+/// Tells the privileged helper what root wants: what it does not do at the daemon's word alone, since that may be taken
+/// over. Without root the license file cannot be removed, and then it is better not deleted at the hub.
+fn allowed_by_root(places: &Places, request: &Request) -> Result<(), String> {
+    let Some(helper) = places.helper_of_the_package() else { return Ok(()) };
+    let allow = |what: String| helper::client::order(&helper, &Order::Allow(what));
+    match request {
+        Request::Retire { keep_file: false } if !process::is_root() => Err(control::RETIRE_AS_ROOT.to_owned()),
+        Request::Retire { keep_file: false } => {
+            allow(helper::REMOVE.to_owned()).map_err(|error| format!("nothing was done: {error}"))
+        }
+        // The helper has a pin of its own, which no other user can move.
+        Request::Repin if process::is_root() => helper::client::order(&helper, &Order::Repin),
+        Request::Repin => {
+            Err("nothing was done: only root can move the pin; run `netify-licensed duid --repin` as root".to_owned())
+        }
+        // Should this fail, the helper says why it does not take the license.
+        Request::Install { bytes, force: true } if process::is_root() => allow(hex(&Sha256::digest(bytes))).or(Ok(())),
+        _ => Ok(()),
     }
 }
 

@@ -163,7 +163,7 @@ async fn dispatch(cli: Cli, ending: &Ending) -> Exit {
         Command::Retire { keep_file, json } => {
             client::ask(path, ending, "retire", Request::Retire { keep_file }, json).await
         }
-        Command::Place => place::place(path),
+        Command::Place => place::place(path).await,
         Command::Reload { json } => client::reload(path, json).await,
         Command::Status { json, alive: true, .. } => status::alive(path, json).await,
         Command::Status { json, format, alive: false } => {

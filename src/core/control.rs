@@ -14,6 +14,9 @@ pub const VERSION: u32 = 1;
 /// Longest request line in bytes: a license of the greatest size fits.
 pub const MAX_LINE: usize = 96 * 1024;
 
+/// What a `retire` is answered that would end with a file that stays.
+pub const RETIRE_AS_ROOT: &str = "nothing was done: only root can have the license file removed; run `netify-licensed retire` as root, or with --keep-file";
+
 /// A request line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -2,8 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -12,7 +13,8 @@ use crate::core::config::Config;
 use crate::core::control::Answer;
 use crate::core::device::duid;
 use crate::core::engine::{
-    Action, Engine, Event, HubRequest, IoId, Level, Reply, Request, RequestId, Room, Start, StateFile,
+    Action, Engine, Event, FileContent, HubRequest, IoId, Level, ReloadOutcome, ReloadReport, Reply, Request,
+    RequestId, Room, Start, StateFile,
 };
 use crate::core::hub::response::TransportError;
 use crate::core::license::keys::KeyRing;
@@ -27,7 +29,7 @@ use crate::daemon::disk::Disk;
 use crate::edge::dirs::Places;
 use crate::edge::file::state::{self, Store};
 use crate::edge::file::{active, license, space};
-use crate::edge::helper::{self, Order};
+use crate::edge::helper::{Order, client as helper};
 use crate::edge::hub::session::{Call, ListReader, Session};
 use crate::edge::netifyd::{self, reload};
 use crate::edge::{clock, device, log, process, service_manager};
@@ -78,6 +80,10 @@ pub struct Driver {
     watching: DaemonStatus,
     /// Lines that the log had lost when the reports were last written.
     lost_lines: u64,
+    /// What keeps the privileged helper from its work: one sentence.
+    helper_trouble: Option<String>,
+    /// What the helper last read of the license.
+    last_read: LastRead,
 }
 
 impl Driver {
@@ -103,7 +109,8 @@ impl Driver {
             kept: store.kept(),
             boot_id: clock::boot_id(),
             daemon: role == Role::Daemon,
-            machine: device::machine(),
+            // The DMI id is root's to read.
+            machine: places.helper.as_deref().map_or_else(device::machine, helper::machine),
         };
         let (engine, actions) = Engine::new(start, clock::moment());
         let mut driver = Self {
@@ -128,6 +135,8 @@ impl Driver {
             configuration: ConfigurationStatus::default(),
             watching: DaemonStatus::default(),
             lost_lines: 0,
+            helper_trouble: None,
+            last_read: LastRead::default(),
         };
         for trouble in [durable_trouble, volatile_trouble].into_iter().flatten() {
             driver.note(Level::Warn, &trouble);
@@ -303,14 +312,19 @@ impl Driver {
         match action {
             Action::ReadLicense => {
                 let path = self.engine.config().license.path.to_path_buf();
-                self.on_disk("reading the license", move || license::read(&path), Event::File);
+                let (helper, last) = (self.places.helper.clone(), Arc::clone(&self.last_read));
+                self.on_disk("reading the license", move || read_license(&path, helper.as_deref(), &last), Event::File);
             }
             Action::ReadDevice => {
                 let (config, sender) = (self.engine.config().clone(), self.sender.clone());
                 self.lookups += 1;
                 let (turn, told) = (self.lookups, Rc::clone(&self.lookup_told));
+                let helper = self.places.helper.clone();
                 tokio::task::spawn_local(async move {
-                    let readings = device::readings(&config, false).await;
+                    let readings = match helper {
+                        Some(socket) => device::readings_by(&config, &socket).await,
+                        None => device::readings(&config, false).await,
+                    };
                     // One that took longer than the one after it is of a configuration before.
                     if told.get() < turn {
                         told.set(turn);
@@ -354,11 +368,15 @@ impl Driver {
             }
             Action::Reload { serial, is_asked } if writes => {
                 let (config, sender) = (self.engine.config().clone(), self.sender.clone());
+                let helper = self.places.helper.clone().filter(|_| self.role == Role::Daemon);
                 let disk = self.disk.clone();
                 let reloading = tokio::task::spawn_local(async move {
                     // What is saved before it must be on the disk: a crash meanwhile may not forget that it is owed.
                     disk.barrier().await;
-                    let report = reload::reload(&config, serial.as_deref(), is_asked).await;
+                    let report = match helper {
+                        Some(socket) => reload_by(socket, &config, serial, is_asked).await,
+                        None => reload::reload(&config, serial.as_deref(), is_asked).await,
+                    };
                     let _ = sender.send(Event::Reloaded(report.clone()));
                     if let Some(late) = reload::watch(&config, &report).await {
                         let _ = sender.send(Event::EndedLater(late));
@@ -519,10 +537,24 @@ impl Driver {
     /// The status of this process.
     #[must_use]
     pub fn status(&self) -> Option<Status> {
-        let status = self.engine.status().cloned()?;
+        let mut status = self.engine.status().cloned()?;
+        status.problems.extend(self.helper_trouble.clone());
         let daemon = DaemonStatus { log_lines_lost: Some(log::lost()), ..self.watching.clone() };
         let status = Status { pid: Some(std::process::id()), daemon, ..status };
         Some(status.with_configuration(&self.configuration))
+    }
+
+    /// What keeps the privileged helper from its work from now on, if anything does.
+    pub fn set_helper_trouble(&mut self, trouble: Option<String>) {
+        if self.helper_trouble == trouble {
+            return;
+        }
+        match &trouble {
+            Some(trouble) => self.note(Level::Warn, trouble),
+            None => self.note(Level::Info, "the privileged helper can do its work again"),
+        }
+        self.helper_trouble = trouble;
+        self.perform(vec![Action::Publish]);
     }
 
     fn run_hook(&self) {
@@ -577,5 +609,29 @@ impl Driver {
     #[must_use]
     pub fn control_socket(&self) -> PathBuf {
         self.engine.config().control_socket(&self.places.runtime)
+    }
+}
+
+/// Has the privileged helper reload netifyd. A serial that is none goes no further than here.
+async fn reload_by(socket: PathBuf, config: &Config, serial: Option<String>, is_asked: bool) -> ReloadReport {
+    let (serial, longest) = (serial.and_then(|serial| serial.parse().ok()), config.reload.timeout.duration());
+    let asked = tokio::task::spawn_blocking(move || helper::reload(&socket, serial, is_asked, longest)).await;
+    asked.unwrap_or_else(|_| {
+        ReloadReport::new("helper", ReloadOutcome::Failed("the reload ended without an outcome".to_owned()))
+    })
+}
+
+/// What the helper last read of the license; the pool's threads share it.
+type LastRead = Arc<std::sync::Mutex<Option<FileContent>>>;
+
+/// Reads the license, by the privileged helper where this user may not. A helper that cannot be asked for a while is a
+/// problem of its own, and says nothing about the license: what it read last stands.
+fn read_license(path: &Path, helper: Option<&Path>, last: &LastRead) -> FileContent {
+    let Some(socket) = helper.filter(|_| license::is_forbidden(path)) else { return license::read(path) };
+    let read = helper::license(socket);
+    match (read, last.lock()) {
+        (Ok(content), Ok(mut last)) => last.insert(content).clone(),
+        (Ok(content), Err(_)) => content,
+        (Err(error), last) => last.ok().and_then(|last| last.clone()).unwrap_or(FileContent::Unreadable(error)),
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod disk;
 pub mod driver;
+mod helper_watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::core::config::ConfigError;
 use crate::core::config::last_good::LastGood;
-use crate::core::control::{Answer, Command};
+use crate::core::control::{self, Answer, Command};
 use crate::core::engine::{Event, Request};
 use crate::core::license::keys::KeyRing;
 use crate::core::report::configuration::ConfigurationStatus;
@@ -20,6 +21,7 @@ use crate::core::report::metrics;
 use crate::core::report::status::Status;
 use crate::core::time::{BootTime, MINUTE, Millis, SECOND};
 use crate::daemon::driver::{Driver, Role};
+use crate::daemon::helper_watch::HelperWatch;
 use crate::edge::config_file::{InForce, Loaded};
 use crate::edge::control::server::{self, Incoming, Server};
 use crate::edge::dirs::Places;
@@ -140,6 +142,7 @@ struct Daemon {
     control_sender: mpsc::Sender<Incoming>,
     reload_sender: mpsc::UnboundedSender<Reread>,
     announced: bool,
+    helper: HelperWatch,
 }
 
 /// The loop.
@@ -149,6 +152,8 @@ async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: L
     let now = clock::now().boot;
     let own = vec![places.lock(), in_force.config.control_socket(&places.runtime)];
     let watch = Watch::new(in_force.config.license.path.as_path(), own);
+    let (helper_sender, mut helper_looked_at) = mpsc::unbounded_channel();
+    let helper = HelperWatch::new(places.helper.clone(), in_force.digest(), helper_sender);
     let (driver, mut results) = Driver::new(in_force.config.clone(), in_force.keys.clone(), places, Role::Daemon);
     let mut daemon = Daemon {
         path,
@@ -162,9 +167,11 @@ async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: L
         control_sender,
         reload_sender,
         announced: false,
+        helper,
     };
     daemon.begins_with(&in_force);
     daemon.watch_active_file();
+    daemon.helper.look();
     daemon.listen();
     daemon.write_heartbeat();
     daemon.tell_of_the_watch();
@@ -184,6 +191,7 @@ async fn serve(path: Option<PathBuf>, in_force: InForce, places: Places, lock: L
                 service_manager::alive();
                 daemon.do_what_is_regular();
             }
+            Some(trouble) = helper_looked_at.recv() => daemon.driver.set_helper_trouble(trouble),
             Some(event) = results.recv() => daemon.driver.handle(event),
             () = role_changed(&mut daemon.active_watch) => daemon.look_at_role(),
             change = daemon.watch.changed() => {
@@ -302,6 +310,7 @@ impl Daemon {
             self.driver.handle(Event::Poll);
         }
         self.driver.publish_again();
+        self.helper.look();
     }
 
     /// Whether the license file is another one than last time.
@@ -425,7 +434,9 @@ impl Daemon {
     fn apply(&mut self, loaded: Result<(KeyRing, Loaded), ConfigError>) -> Answer {
         let answer = match loaded.and_then(|(keys, loaded)| Ok((self.listen_anew(&loaded)?, keys, loaded))) {
             Ok((server, keys, loaded)) => {
-                let InForce { config, keys, loaded_at, to_keep, .. } = loaded.in_force(keys);
+                let in_force = loaded.in_force(keys);
+                self.helper.configured(in_force.digest());
+                let InForce { config, keys, loaded_at, to_keep, .. } = in_force;
                 let license = config.license.path.as_path();
                 let own = vec![self.driver.places().lock(), config.control_socket(&self.driver.places().runtime)];
                 if self.watch.file() != license || server.is_some() {
@@ -479,7 +490,15 @@ impl Daemon {
     }
 
     fn answer(&mut self, incoming: Incoming) {
-        let Incoming { command, answer } = incoming;
+        let Incoming { command, by_root, answer } = incoming;
+        if matches!(command, Command::Retire { keep_file: false })
+            && !by_root
+            && self.driver.places().installer.is_some()
+        {
+            // The helper removes the file for root alone; nothing may be deleted at the hub before.
+            let _ = answer.send(Answer::words(1, control::RETIRE_AS_ROOT));
+            return;
+        }
         let status = || self.driver.status();
         let reply = match command {
             Command::Status => status().map(|status| Answer { status: Some(Box::new(status)), ..Answer::words(0, "") }),

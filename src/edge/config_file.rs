@@ -3,6 +3,8 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use super::reason;
 use super::secret::{self, Secret};
 use crate::core::config;
@@ -10,10 +12,12 @@ use crate::core::config::last_good::LastGood;
 use crate::core::config::{AbsolutePath, Config, ConfigError, DEFAULT_PATH, HubKind};
 use crate::core::hub::granted;
 use crate::core::license::keys::KeyRing;
+use crate::core::text::hex;
 use crate::core::time::WallTime;
 use crate::edge::dirs::Places;
 use crate::edge::file::open;
 use crate::edge::file::trusted::{self, Refused};
+use crate::edge::helper::{self, Item};
 use crate::edge::hub::{roots, tls};
 use crate::edge::{clock, credential, last_good, netifyd, service_manager, trusted_keys};
 
@@ -47,6 +51,16 @@ pub struct InForce {
     pub is_default: bool,
     /// What is to be kept of it.
     pub to_keep: Option<LastGood>,
+    /// Its text.
+    pub text: String,
+}
+
+impl InForce {
+    /// SHA-256 of its text, in hex.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        hex(&Sha256::digest(&self.text))
+    }
 }
 
 /// The configuration of the file with all that it names checked; while that is refused, the last good one that
@@ -68,7 +82,8 @@ pub fn in_force_by(
     let Some(kept) = last_good::read(directory, &name_of(path)) else { return Err(refused) };
     let Ok((mut config, keys)) = kept.config() else { return Err(refused) };
     netifyd::follow(&mut config);
-    Ok(InForce { config, keys, loaded_at: kept.loaded_at, refused: Some(refused), is_default: false, to_keep: None })
+    let (loaded_at, text) = (kept.loaded_at, kept.text);
+    Ok(InForce { config, keys, loaded_at, refused: Some(refused), is_default: false, to_keep: None, text })
 }
 
 /// Sees to it that whoever works with this directory has a configuration to start with, for maintainer scripts. One that
@@ -123,6 +138,13 @@ pub fn load(path: Option<&Path>) -> Result<Loaded, ConfigError> {
                 kept.display()
             );
             return Err(mistake(&place, message));
+        }
+        Err(refused)
+            if refused.is_forbidden()
+                && let Some(socket) = Places::from_environment().helper =>
+        {
+            let text = helper::client::read(&socket, Item::Configuration);
+            text.map_err(|why| mistake(&place, why))?.unwrap_or_default()
         }
         Err(Refused::Unreadable(error)) => return Err(unreadable(&place, &error)),
         // It says which licenses are genuine and which programs run.
@@ -215,6 +237,7 @@ impl Loaded {
             to_keep,
             config: self.config,
             keys,
+            text: self.text,
         }
     }
 
@@ -231,7 +254,9 @@ impl Loaded {
             [("hub.ca-file", &hub.ca_file), ("hub.client-cert", &hub.client_cert), ("hub.client-key", &hub.client_key)];
         for (key, file) in files {
             let Some(file) = file else { continue };
-            if let Err(refused) = trusted::open(file.as_path()) {
+            // The helper reads what the daemon's own user may not.
+            let is_helped = |refused: &Refused| refused.is_forbidden() && Places::from_environment().helper.is_some();
+            if let Some(refused) = trusted::open(file.as_path()).err().filter(|refused| !is_helped(refused)) {
                 let message = format!("{key}: {}: {}", file.as_path().display(), refused.clause());
                 return Err(self.about(key, message));
             }

@@ -8,6 +8,7 @@ use crate::core::config::{Config, SourceName};
 use crate::core::device::duid::{self, Reading, Source};
 use crate::core::device::pin::{self, Machine};
 use crate::edge::file::{open, path};
+use crate::edge::helper::client;
 use crate::edge::netifyd::serial;
 
 /// Longest file with an identifier, in bytes.
@@ -65,6 +66,29 @@ pub fn machine() -> Machine {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let is_mount = mounts.lines().any(|line| line.split(' ').nth(4) == Some("/etc/machine-id"));
     Machine { machine_id: seen(0).filter(|_| !is_mount), dmi: seen(1) }
+}
+
+/// The same as [`readings`] of the configured sources, by the privileged helper. Only what it cannot see is read here: no
+/// interface exists in its sandbox. A helper that does not answer must not make another source win, so then none is read.
+pub async fn readings_by(config: &Config, helper: &Path) -> Vec<Reading> {
+    let device = &config.device;
+    let set = [
+        device.duid.is_some().then_some(Source::Configured),
+        device.duid_file.is_some().then_some(Source::File),
+        device.duid_command.is_some().then_some(Source::Command),
+    ];
+    let mut sources: Vec<Source> = set.into_iter().flatten().collect();
+    if sources.is_empty() {
+        sources.extend(device.sources.iter().map(|source| source.source().clone()));
+    }
+    let socket = helper.to_path_buf();
+    let found = tokio::task::spawn_blocking(move || client::readings(&socket, sources)).await.unwrap_or_default();
+    let own = |reading: Reading| match &reading.source {
+        Source::Mac(_) => read(&reading.source),
+        Source::Configured => Reading { content: Ok(device.duid.clone().unwrap_or_default().into_bytes()), ..reading },
+        _ => reading,
+    };
+    found.into_iter().map(own).collect()
 }
 
 /// netifyd's files are where its configuration says, and are read as it reads them.

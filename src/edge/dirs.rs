@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// Where the packaged service has it (systemd/netify-licensed-install.socket).
+const PACKAGED_HELPER: &str = "/run/netify-licensed-install.sock";
+
 /// The directories of a run.
 #[derive(Debug, Clone)]
 pub struct Places {
@@ -11,8 +14,12 @@ pub struct Places {
     pub state: PathBuf,
     /// `$CREDENTIALS_DIRECTORY`.
     pub credentials: Option<PathBuf>,
-    /// `$NETIFY_LICENSED_INSTALLER`: the socket of the service that writes the license; without it the program does.
+    /// `$NETIFY_LICENSED_INSTALLER`, else the helper: the socket of the service that writes the license; without it the
+    /// program does.
     pub installer: Option<PathBuf>,
+    /// `$NETIFY_LICENSED_HELPER`: the socket of the privileged helper, for all that takes root. It counts for the license
+    /// as well, also where a drop-in of 0.1.0 has cleared the other variable to have the daemon write by itself.
+    pub helper: Option<PathBuf>,
 }
 
 impl Places {
@@ -23,8 +30,15 @@ impl Places {
             runtime: directory("RUNTIME_DIRECTORY").unwrap_or_else(|| volatile().join("netify-licensed")),
             state: directory("STATE_DIRECTORY").unwrap_or_else(|| "/var/lib/netify-licensed".into()),
             credentials: directory("CREDENTIALS_DIRECTORY"),
-            installer: directory("NETIFY_LICENSED_INSTALLER"),
+            installer: directory("NETIFY_LICENSED_INSTALLER").or_else(|| directory("NETIFY_LICENSED_HELPER")),
+            helper: directory("NETIFY_LICENSED_HELPER"),
         }
+    }
+
+    /// The helper's socket as a command at a shell finds it.
+    #[must_use]
+    pub fn helper_of_the_package(&self) -> Option<PathBuf> {
+        self.helper.clone().or_else(|| Some(PathBuf::from(PACKAGED_HELPER)).filter(|socket| socket.exists()))
     }
 
     /// The lock between the daemon and every command that writes.

@@ -16,6 +16,7 @@ use crate::core::text::BYTE_ORDER_MARK;
 use crate::edge::dirs::Places;
 use crate::edge::file::trusted;
 use crate::edge::file::{open, path};
+use crate::edge::helper::{Item, client};
 use crate::edge::{credential, service_manager};
 
 /// Longest key, password or token in bytes.
@@ -57,8 +58,10 @@ pub(in crate::edge) struct ApiKey {
 pub(in crate::edge) fn api_key(places: &Places, hub: &Hub) -> Result<Option<ApiKey>, String> {
     let credential = credential::handed_over(places).or_else(|| credential::at_a_shell(places));
     match (credential, &hub.api_key_file) {
-        (Some(path), _) => Ok(Some(ApiKey { secret: one_line(places, &path)?, path })),
-        (None, Some(path)) => Ok(Some(ApiKey { secret: one_line(places, path.as_path())?, path: path.to_path_buf() })),
+        (Some(path), _) => Ok(Some(ApiKey { secret: one_line(places, Item::ApiKey, &path)?, path })),
+        (None, Some(path)) => {
+            Ok(Some(ApiKey { secret: one_line(places, Item::ApiKey, path.as_path())?, path: path.to_path_buf() }))
+        }
         (None, None) if hub.has_other_credential() => Ok(None),
         (None, None) => Err(format!("there is no API key: {}", credential::how_to_give_one())),
     }
@@ -66,7 +69,7 @@ pub(in crate::edge) fn api_key(places: &Places, hub: &Hub) -> Result<Option<ApiK
 
 /// A password from its file: one line of UTF-8 (RFC 7617, section 2.1). Spaces may be part of it.
 pub fn password(places: &Places, path: &AbsolutePath) -> Result<Secret, String> {
-    let mut bytes = read(places, path.as_path(), MAX_LINE)?;
+    let mut bytes = read(places, Item::Password, path.as_path(), MAX_LINE)?;
     for end in [b'\n', b'\r'] {
         if bytes.last() == Some(&end) {
             bytes.pop();
@@ -84,7 +87,7 @@ pub fn password(places: &Places, path: &AbsolutePath) -> Result<Secret, String> 
 
 /// A token from its file.
 pub fn token(places: &Places, path: &AbsolutePath) -> Result<Secret, String> {
-    one_line(places, path.as_path())
+    one_line(places, Item::BearerToken, path.as_path())
 }
 
 /// Every secret of the hub's settings that can be read, to be taken out of a text.
@@ -121,12 +124,12 @@ pub fn is_for_another(path: &Path) -> bool {
 
 /// A private key in PEM.
 pub fn private_key(places: &Places, path: &AbsolutePath) -> Result<Secret, String> {
-    read(places, path.as_path(), MAX_PEM).map(Secret)
+    read(places, Item::ClientKey, path.as_path(), MAX_PEM).map(Secret)
 }
 
 /// One line of printable ASCII; white space around it is nobody's secret.
-fn one_line(places: &Places, path: &Path) -> Result<Secret, String> {
-    let mut bytes = read(places, path, MAX_LINE)?;
+fn one_line(places: &Places, item: Item, path: &Path) -> Result<Secret, String> {
+    let mut bytes = read(places, item, path, MAX_LINE)?;
     while bytes.last().is_some_and(u8::is_ascii_whitespace) {
         bytes.pop();
     }
@@ -152,7 +155,7 @@ fn is_for_our_group(path: &Path, meta: &Metadata) -> bool {
         && trusted::is_on_read_only_mount(path)
 }
 
-fn read(places: &Places, path: &Path, longest: usize) -> Result<Zeroizing<Vec<u8>>, String> {
+fn read(places: &Places, item: Item, path: &Path, longest: usize) -> Result<Zeroizing<Vec<u8>>, String> {
     let name = path.display();
     let failed = |error: &std::io::Error| {
         let remedy = if error.kind() == std::io::ErrorKind::NotFound {
@@ -162,7 +165,15 @@ fn read(places: &Places, path: &Path, longest: usize) -> Result<Zeroizing<Vec<u8
         };
         format!("{name}: cannot read the secret: {}{remedy}", reason(error))
     };
-    let (mut file, meta, way) = path::open_and_judge(path).map_err(|error| failed(&error))?;
+    let (mut file, meta, way) = match (path::open_and_judge(path), &places.helper) {
+        (Ok(opened), _) => opened,
+        // The daemon's own user may not; its helper may, and judges the file as it would be judged here.
+        (Err(error), Some(socket)) if error.kind() == PermissionDenied => {
+            let content = client::read(socket, item)?.ok_or_else(|| failed(&error))?;
+            return Ok(Zeroizing::new(content));
+        }
+        (Err(error), _) => return Err(failed(&error)),
+    };
     // The service manager guards its credentials with its own rights, whatever the mode shows of them.
     let guarded = !places.credentials.as_ref().is_some_and(|directory| path.starts_with(directory));
     let mode = meta.mode() & 0o7777;

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::core::config::{Config, ConfigError, TrustMode};
 use crate::core::license::keys::{KeyFile, KeyRing};
+use crate::edge::dirs::Places;
 use crate::edge::file::trusted::{self, Refused};
-use crate::edge::reason;
+use crate::edge::{helper, reason};
 
 /// Largest key file in bytes.
 const MAX: usize = 64 * 1024;
@@ -16,7 +17,14 @@ pub fn load(config: &Config, path: &str, text: &str) -> Result<KeyRing, ConfigEr
         return Ok(KeyRing::default());
     }
     let about = |message| ConfigError::about(path, text, "trust.keys", message);
-    let files = config.trust.keys.iter().flat_map(|place| files_of(place.as_path()));
+    let helper = Places::from_environment().helper;
+    let files = match files(config) {
+        // The daemon's own user may not read all of them; its helper may.
+        files if helper.is_some() && files.iter().any(|(_, key)| key.is_err()) => {
+            helper.and_then(|socket| helper::client::keys(&socket).ok()).unwrap_or(files)
+        }
+        files => files,
+    };
     let ring = KeyRing::from_files(files);
     if !ring.is_empty() {
         return Ok(ring);
@@ -30,6 +38,11 @@ pub fn load(config: &Config, path: &str, text: &str) -> Result<KeyRing, ConfigEr
     } else {
         format!("no trusted key can be used, and trust.mode is \"signature\": {}", ring.problems.join("; "))
     }))
+}
+
+/// All files that `trust.keys` leads to.
+pub(in crate::edge) fn files(config: &Config) -> Vec<KeyFile> {
+    config.trust.keys.iter().flat_map(|place| files_of(place.as_path())).collect()
 }
 
 fn files_of(place: &Path) -> Vec<KeyFile> {

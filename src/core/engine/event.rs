@@ -1,5 +1,7 @@
 //! What goes into the engine and what comes out of it.
 
+use serde::{Deserialize, Serialize};
+
 use super::role::ActiveFile;
 use super::timers::Why;
 use crate::core::clock::trust::Evidence;
@@ -169,7 +171,7 @@ pub enum HubRequest {
 }
 
 /// How a reload ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReloadReport {
     /// What was used, such as `systemd`.
     pub method: String,
@@ -190,7 +192,8 @@ impl ReloadReport {
 }
 
 /// What proves that netifyd took a reload; only the first proves that the reload is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ReloadEvidence {
     /// Its control socket answered after the reload.
     Answered,
@@ -227,7 +230,8 @@ impl ReloadEvidence {
 }
 
 /// See [`ReloadReport`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ReloadOutcome {
     /// The process that was asked is alive and well, as far as [`ReloadEvidence`] tells.
     Confirmed,

@@ -7,6 +7,9 @@ use crate::core::state::word::ReloadWord;
 use crate::core::text::{clause, clean, list, one_line};
 use crate::core::time::{DAY, WallTime, relative};
 
+/// How each sentence about the privileged helper begins.
+pub const HELPER: &str = "the privileged helper";
+
 /// When to worry, in days before the expiry.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Thresholds {
@@ -120,6 +123,9 @@ pub fn judge(status: &Status, thresholds: Thresholds, now: WallTime, origin: Ori
     }
     if let Some(missing) = status.problems.iter().find(|problem| problem.starts_with("provision.entitlements")) {
         worry(1, missing.clone());
+    }
+    if let Some(trouble) = status.problems.iter().find(|problem| problem.starts_with(HELPER)) {
+        worry(1, trouble.clone());
     }
     if let Some(skew) = &status.clock.skew {
         worry(1, skew.clone());
@@ -272,6 +278,14 @@ pub(crate) mod tests {
         ] {
             assert_eq!(judge(&status(bad), USUAL, at(5), HERE).exit, 2, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_helper_that_cannot_be_asked_is_a_warning_while_the_license_is_well() {
+        let mut alone = status(State::Valid);
+        alone.problems.push(format!("{HELPER} cannot do its work: x"));
+        let verdict = judge(&alone, USUAL, at(5), HERE);
+        assert!(verdict.exit == 1 && verdict.line.contains("cannot do its work: x"), "{verdict:?}");
     }
 
     #[test]

@@ -39,6 +39,8 @@ const LONGEST_WORK: Duration = Duration::from_secs(600);
 pub struct Incoming {
     /// What is asked for.
     pub command: Command,
+    /// Whether root asks.
+    pub by_root: bool,
     /// Where the answer goes; a client that left is no failure.
     pub answer: oneshot::Sender<Answer>,
 }
@@ -198,7 +200,8 @@ pub(super) async fn tell(stream: &mut UnixStream, answer: &Answer) {
 /// Has the daemon do it; [`None`] when the client did not wait for it.
 async fn answer(stream: &UnixStream, command: Command, sender: &mpsc::Sender<Incoming>) -> Option<Answer> {
     let (answer, done) = oneshot::channel();
-    sender.send(Incoming { command, answer }).await.ok()?;
+    let by_root = stream.peer_cred().is_ok_and(|peer| peer.uid() == 0);
+    sender.send(Incoming { command, by_root, answer }).await.ok()?;
     tokio::select! {
         done = tokio::time::timeout(LONGEST_WORK, done) => Some(outcome(done)),
         // What a client asked for goes on without it.
@@ -307,7 +310,7 @@ pub(super) mod tests {
             let crowded = ask(&path, renew(), PATIENCE).await.expect("an answer");
             assert_eq!(crowded.message, "too many wait for an answer; try again");
             let daemon = async {
-                let Incoming { command, answer } = next(&mut incoming).await;
+                let Incoming { command, answer, .. } = next(&mut incoming).await;
                 assert!(answer.send(Answer::words(0, format!("{command:?}"))).is_ok(), "nobody waits for it");
             };
             let (seen, ()) = tokio::join!(ask(&path, Command::Status, PATIENCE), daemon);

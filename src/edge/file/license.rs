@@ -65,6 +65,12 @@ pub fn is_forbidden(path: &Path) -> bool {
     open::is_forbidden(path)
 }
 
+/// Whether this user may not even look at it, for its directory is closed.
+#[must_use]
+pub fn is_hidden(path: &Path) -> bool {
+    std::fs::metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+}
+
 /// Reads a document from standard input, at most one byte more than a license may have.
 pub fn read_stdin() -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();

@@ -30,6 +30,11 @@ impl Refused {
     pub(in crate::edge) fn is_missing(&self) -> bool {
         matches!(self, Self::Unreadable(error) if error.kind() == io::ErrorKind::NotFound)
     }
+
+    /// Whether this user may not read it.
+    pub(in crate::edge) fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Unreadable(error) if error.kind() == io::ErrorKind::PermissionDenied)
+    }
 }
 
 /// Opens a file that nobody but root and the own user may write, replace, or put another link in the place of.

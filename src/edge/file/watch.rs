@@ -46,6 +46,8 @@ pub struct Watch {
     own: Vec<PathBuf>,
     seen: Option<Stamp>,
     kernel: Result<Kernel, String>,
+    /// Whether this user could not even look at it.
+    hidden: bool,
 }
 
 impl Watch {
@@ -53,7 +55,7 @@ impl Watch {
     #[must_use]
     pub fn new(file: &Path, own: Vec<PathBuf>) -> Self {
         let kernel = Kernel::new(file, &own);
-        Self { file: file.to_path_buf(), own, seen: license::stamp(file), kernel }
+        Self { file: file.to_path_buf(), own, seen: license::stamp(file), hidden: license::is_hidden(file), kernel }
     }
 
     /// The license file.
@@ -93,7 +95,10 @@ impl Watch {
             Err(_) => self.kernel = Kernel::new(&self.file, &self.own),
         }
         let stamp = license::stamp(&self.file);
-        let changed = stamp != self.seen;
+        // What this user may not look at is read by the helper, each time.
+        let hidden = license::is_hidden(&self.file);
+        let changed = stamp != self.seen || hidden || hidden != self.hidden;
+        self.hidden = hidden;
         self.seen = stamp;
         changed
     }

@@ -7,7 +7,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::core::license::keys::pem_reason;
 use crate::core::text::without_mark;
-use crate::edge::file::{open, trusted};
+use crate::edge::file::open;
+use crate::edge::helper::{Item, client};
 
 /// Largest file of certificates in bytes: a distribution's whole store has a quarter of that.
 const MAX: usize = 1024 * 1024;
@@ -20,8 +21,8 @@ pub(super) struct Certificates {
 }
 
 /// Reads a file of certificates that decides whom this program trusts. One broken block does not cost the others.
-pub(super) fn certificates(path: &Path) -> Result<Certificates, String> {
-    trusted::read(path, MAX).map(|content| of(&content)).map_err(|refused| refused.clause())
+pub(super) fn certificates(path: &Path, item: Item) -> Result<Certificates, String> {
+    client::trusted_file(path, MAX, item).map(|content| of(&content)).map_err(|refused| refused.clause())
 }
 
 /// Reads a file of the system's store.

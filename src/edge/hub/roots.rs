@@ -8,6 +8,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 
 use crate::core::config::Hub;
+use crate::edge::helper::Item;
 use crate::edge::hub::pem;
 
 /// The bundle of each distribution, as OpenSSL's and Go's lists have them.
@@ -74,7 +75,7 @@ pub(in crate::edge) fn load(hub: &Hub) -> Result<Roots, String> {
 
 fn of_file(path: &Path) -> Result<Roots, String> {
     let name = format!("hub.ca-file: {}", path.display());
-    let mut found = pem::certificates(path).map_err(|reason| format!("{name}: {reason}"))?;
+    let mut found = pem::certificates(path, Item::CaFile).map_err(|reason| format!("{name}: {reason}"))?;
     let mut store = RootCertStore::empty();
     let mut usable = Vec::new();
     for certificate in found.good {

@@ -12,6 +12,7 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, Other
 
 use crate::core::config::Hub;
 use crate::edge::dirs::Places;
+use crate::edge::helper::Item;
 use crate::edge::hub::{pem, roots};
 use crate::edge::secret;
 
@@ -59,7 +60,8 @@ fn client_identity(
 ) -> Result<Option<rustls::sign::SingleCertAndKey>, String> {
     let (Some(certificate), Some(key)) = (&hub.client_cert, &hub.client_key) else { return Ok(None) };
     let name = format!("hub.client-cert: {}", certificate.as_path().display());
-    let chain = pem::certificates(certificate.as_path()).map_err(|reason| format!("{name}: {reason}"))?;
+    let chain =
+        pem::certificates(certificate.as_path(), Item::ClientCert).map_err(|reason| format!("{name}: {reason}"))?;
     if let Some(broken) = chain.broken.first() {
         return Err(format!("{name}: {broken}"));
     }

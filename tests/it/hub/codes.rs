@@ -111,7 +111,13 @@ impl Client {
     fn new(hub: &HubEmulator) -> Self {
         let rig = Rig::api(hub);
         let text = std::fs::read_to_string(rig.path("config.toml")).expect("the configuration");
-        let places = Places { runtime: rig.path("run"), state: rig.path("state"), credentials: None, installer: None };
+        let places = Places {
+            runtime: rig.path("run"),
+            state: rig.path("state"),
+            credentials: None,
+            installer: None,
+            helper: None,
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("an event loop");
         Self { config: config::parse(&text, "config.toml").expect("a configuration"), places, runtime, rig }
     }

@@ -1,5 +1,4 @@
-//! The installer: where the daemon may not write netifyd's directory, a service of the manager's puts the license in
-//! place. One order a connection, one JSON line as the answer; the protocol stands in systemd/README.md.
+//! The daemon's side: asks the privileged helper for what the daemon's own user may not do.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -7,57 +6,132 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
-use serde::{Deserialize, Serialize};
 
+use super::{Item, Order, Outcome};
+use crate::core::device::duid::{Reading, Source};
+use crate::core::device::pin::Machine;
+use crate::core::engine::{FileContent, ReloadOutcome, ReloadReport};
+use crate::core::license::document::Serial;
+use crate::core::license::keys::KeyFile;
+use crate::edge::dirs::Places;
+use crate::edge::file::trusted::{self, Refused};
 use crate::edge::reason;
 
 /// Longest time from the connection to the answer: on tired flash a write takes seconds. All of the daemon stands still
 /// meanwhile, so `WatchdogSec=` and `TimeoutStopSec=` of its unit have to be longer.
 const PATIENCE: Duration = Duration::from_secs(12);
-/// Longest answer and longest first line of an order, in bytes.
-const MAX_LINE: u64 = 4_096;
+/// Longest answer in bytes: the largest configuration in base64 fits.
+const MAX_ANSWER: u64 = 2 * 1024 * 1024;
 
-/// What the installer is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Order {
-    /// Put this license in place.
-    Install {
-        /// The document.
-        bytes: Vec<u8>,
-        /// Modification time in seconds since 1970; now, otherwise.
-        modified: Option<i64>,
-    },
-    /// Remove the license.
-    Remove,
-}
-
-/// What came of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "kebab-case")]
-pub enum Outcome {
-    /// In place and durable, or gone.
-    Done,
-    /// One sentence: path and remedy.
-    Failed {
-        /// The sentence.
-        error: String,
-    },
-}
-
-impl From<Result<(), String>> for Outcome {
-    fn from(result: Result<(), String>) -> Self {
-        result.map_or_else(|error| Self::Failed { error }, |()| Self::Done)
+/// Has a license installed or removed.
+pub fn order(socket: &Path, order: &Order) -> Result<(), String> {
+    match ask(socket, order, PATIENCE)? {
+        Outcome::Done => Ok(()),
+        other => Err(unexpected(socket, &other)),
     }
 }
 
-/// Sends an order and waits for its outcome.
-pub fn order(socket: &Path, order: &Order) -> Result<(), String> {
-    order_within(PATIENCE, socket, order)
+/// A file that the helper's own configuration names; [`None`] where there is none.
+pub fn read(socket: &Path, item: Item) -> Result<Option<Vec<u8>>, String> {
+    match ask(socket, &Order::Read(item), PATIENCE)? {
+        Outcome::Content { content } => decoded(socket, &content).map(Some),
+        Outcome::Missing => Ok(None),
+        other => Err(unexpected(socket, &other)),
+    }
 }
 
-fn order_within(patience: Duration, socket: &Path, order: &Order) -> Result<(), String> {
+/// The license; the error is the helper's own trouble.
+pub fn license(socket: &Path) -> Result<FileContent, String> {
+    Ok(match ask(socket, &Order::Read(Item::License), PATIENCE)? {
+        Outcome::Content { content } => FileContent::Bytes(decoded(socket, &content)?),
+        Outcome::Missing => FileContent::Missing,
+        Outcome::Unreadable { error } => FileContent::Unreadable(error),
+        other => return Err(unexpected(socket, &other)),
+    })
+}
+
+/// The trusted keys.
+pub fn keys(socket: &Path) -> Result<Vec<KeyFile>, String> {
+    match ask(socket, &Order::Read(Item::Keys), PATIENCE)? {
+        Outcome::Keys { files } => {
+            Ok(files.into_iter().map(|(path, key)| (path, key.and_then(|content| decoded(socket, &content)))).collect())
+        }
+        other => Err(unexpected(socket, &other)),
+    }
+}
+
+/// What the configured sources hold, where the helper can read them, in the order of these.
+pub fn readings(socket: &Path, sources: Vec<Source>) -> Vec<Reading> {
+    let found = match ask(socket, &Order::Identify, PATIENCE) {
+        Ok(Outcome::Readings { sources }) => Ok(sources),
+        Ok(other) => Err(unexpected(socket, &other)),
+        Err(error) => Err(error),
+    };
+    let content = |source: &Source| {
+        let found = found.as_ref().map_err(Clone::clone)?;
+        let known = found.iter().find(|(name, _)| *name == source.to_string());
+        let (_, content) = known.ok_or("the helper's configuration does not name this source")?;
+        content.clone().and_then(|content| decoded(socket, &content))
+    };
+    sources.into_iter().map(|source| Reading { content: content(&source), source }).collect()
+}
+
+/// What tells this machine from one with a copy of its disk; nothing is known where the helper cannot be asked.
+#[must_use]
+pub fn machine(socket: &Path) -> Machine {
+    match ask(socket, &Order::Machine, PATIENCE) {
+        Ok(Outcome::Machine { machine }) => machine,
+        _ => Machine::default(),
+    }
+}
+
+/// Has netifyd reloaded. The helper waits until ten seconds after the last reload.
+#[must_use]
+pub fn reload(socket: &Path, serial: Option<Serial>, is_asked: bool, longest: Duration) -> ReloadReport {
+    let failed = |error| ReloadReport::new("helper", ReloadOutcome::Failed(error));
+    match ask(socket, &Order::Reload { serial, is_asked }, longest.saturating_mul(2) + 2 * PATIENCE) {
+        Ok(Outcome::Reloaded { report }) => report,
+        Ok(other) => failed(unexpected(socket, &other)),
+        Err(error) => failed(error),
+    }
+}
+
+/// The SHA-256 of the configuration that is in force there; the error is one sentence.
+pub fn ping(socket: &Path) -> Result<String, String> {
+    match ask(socket, &Order::Ping, PATIENCE)? {
+        Outcome::Pong { configuration, refused: None } => Ok(configuration),
+        Outcome::Pong { refused: Some(error), .. } => Err(format!("it refuses the configuration: {error}")),
+        other => Err(unexpected(socket, &other)),
+    }
+}
+
+/// A file that decides trust and that the helper reads where this user may not.
+pub(in crate::edge) fn trusted_file(path: &Path, longest: usize, item: Item) -> Result<Vec<u8>, Refused> {
+    let helper = Places::from_environment().helper;
+    match (trusted::read(path, longest), helper) {
+        (Err(refused), Some(socket)) if refused.is_forbidden() => {
+            read(&socket, item).map_err(Refused::Untrusted)?.ok_or(refused)
+        }
+        (read, _) => read,
+    }
+}
+
+fn decoded(socket: &Path, content: &str) -> Result<Vec<u8>, String> {
+    STANDARD.decode(content).map_err(|_| format!("{}: the helper's answer is damaged", socket.display()))
+}
+
+fn unexpected(socket: &Path, outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Failed { error } => error.clone(),
+        _ => format!("{}: the helper is of another version; restart netify-licensed-install.socket", socket.display()),
+    }
+}
+
+fn ask(socket: &Path, order: &Order, patience: Duration) -> Result<Outcome, String> {
     let failed = |error: std::io::Error| {
         let why = match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => {
@@ -71,8 +145,8 @@ fn order_within(patience: Duration, socket: &Path, order: &Order) -> Result<(), 
     let answer =
         Connection::open(socket, patience).and_then(|connection| connection.exchange(order)).map_err(failed)?;
     match serde_json::from_slice(&answer) {
-        Ok(Outcome::Done) => Ok(()),
         Ok(Outcome::Failed { error }) => Err(error),
+        Ok(outcome) => Ok(outcome),
         Err(_) => Err(format!("{}: the installer gave no answer; its journal says why", socket.display())),
     }
 }
@@ -94,17 +168,13 @@ impl Connection {
     }
 
     fn exchange(mut self, order: &Order) -> std::io::Result<Vec<u8>> {
-        match order {
-            Order::Install { bytes, modified } => {
-                let time = modified.map(|seconds| format!(" {seconds}")).unwrap_or_default();
-                self.write_all(format!("install{time}\n").as_bytes())?;
-                self.write_all(bytes)?;
-            }
-            Order::Remove => self.write_all(b"remove\n")?,
+        self.write_all(order.line().as_bytes())?;
+        if let Order::Install { bytes, .. } = order {
+            self.write_all(bytes)?;
         }
         self.stream.shutdown(Shutdown::Write)?;
         let mut answer = Vec::new();
-        self.take(MAX_LINE).read_to_end(&mut answer)?;
+        self.take(MAX_ANSWER).read_to_end(&mut answer)?;
         Ok(answer)
     }
 
@@ -132,47 +202,9 @@ impl Write for Connection {
     }
 }
 
-/// Reads an order from standard input; [`Err`] is one sentence.
-pub fn read_order(largest: usize) -> Result<Order, String> {
-    let mut text = Vec::new();
-    let limit = MAX_LINE + largest as u64 + 1;
-    std::io::stdin()
-        .lock()
-        .take(limit)
-        .read_to_end(&mut text)
-        .map_err(|error| format!("the order cannot be read: {}", reason(&error)))?;
-    parse(&text)
-}
-
-fn parse(text: &[u8]) -> Result<Order, String> {
-    let unknown = || "not an order; the first line says `install`, `install SECONDS` or `remove`".to_owned();
-    let end = text.iter().position(|&byte| byte == b'\n').ok_or_else(unknown)?;
-    let line = std::str::from_utf8(&text[..end]).map_err(|_| unknown())?;
-    let mut words = line.split(' ');
-    match (words.next(), words.next(), words.next()) {
-        (Some("remove"), None, None) => Ok(Order::Remove),
-        (Some("install"), seconds, None) => {
-            let modified = seconds.map(str::parse).transpose().map_err(|_| unknown())?;
-            Ok(Order::Install { bytes: text[end + 1..].to_vec(), modified })
-        }
-        _ => Err(unknown()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn orders() {
-        let install = |modified| Ok(Order::Install { bytes: b"{\n}".to_vec(), modified });
-        assert_eq!(parse(b"install\n{\n}"), install(None));
-        assert_eq!(parse(b"install 17\n{\n}"), install(Some(17)));
-        assert_eq!(parse(b"remove\n"), Ok(Order::Remove));
-        for bad in [&b""[..], b"install", b"install x\n", b"install 1 2\n", b"delete\n", b"\xff\n"] {
-            assert!(parse(bad).is_err());
-        }
-    }
 
     #[test]
     fn the_outcome_reaches_the_daemon() {
@@ -209,7 +241,7 @@ mod tests {
         let patience = Duration::from_millis(300);
         let is_late = |socket: &Path| {
             let begun = Instant::now();
-            let outcome = order_within(patience, socket, &install);
+            let outcome = ask(socket, &install, patience);
             assert!(outcome.clone().is_err_and(|error| error.contains("is not done after 0.3 s")), "{outcome:?}");
             assert!(begun.elapsed() < patience * 3, "{:?}", begun.elapsed());
         };
